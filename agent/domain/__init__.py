@@ -1,0 +1,1 @@
+"""Frozen values that every layer above shares; no I/O, threads, time or logging."""

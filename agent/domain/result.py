@@ -1,0 +1,64 @@
+"""What the camera tells about frames and inferences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One detection, in image pixels (facts/firefly-dl.md section 2)."""
+
+    class_id: int
+    confidence: float
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+@dataclass(frozen=True, slots=True)
+class RawInference:
+    """One new inference as the stream saw it; `generation` is that of the acquisition it counts for.
+
+    `captured_ns` is the camera's timestamp of the inferred frame (end of exposure), `latency_ms` the time from then
+    to this record on the host, `service_ms` the camera's own InferenceTime (plus ScalingTime where readable).
+    `part` is the number of the triggered frame within this run of the daemon, None in free-running acquisition.
+    """
+
+    generation: int
+    frame_id: int
+    captured_ns: int
+    class_id: int
+    confidence: float
+    service_ms: float
+    latency_ms: float
+    part: int | None = None
+    boxes: tuple[Box, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceResult:
+    """An inference with the sub-net that made it: what WatchResults publishes."""
+
+    sequence: int
+    camera: str
+    subnet_id: str
+    budget_id: str
+    inference: RawInference
+
+
+@dataclass(frozen=True, slots=True)
+class StreamCounts:
+    """Counters of one camera since it was opened; all only grow.
+
+    `frames` grabbed, `incomplete` images counted and dropped, `repeated` chunk results seen again, `stale` results
+    that count for no generation (interfaces.md section 3), `dropped` records that no reader took in time.
+    """
+
+    frames: int = 0
+    incomplete: int = 0
+    results: int = 0
+    repeated: int = 0
+    stale: int = 0
+    dropped: int = 0

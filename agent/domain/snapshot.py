@@ -1,0 +1,57 @@
+"""The status of a camera at one moment: what GetStatus answers and WatchStatus streams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.domain.budget import Claim, EffectiveBudget
+from agent.domain.decision import Decision
+from agent.domain.device import CameraInfo, Health
+from agent.domain.states import CameraState, Degraded, SwapStage
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyFigures:
+    """Measured on the active sub-net; quantiles over its recent results, ms."""
+
+    count: int
+    service_p50_ms: float
+    service_p99_ms: float
+    latency_p50_ms: float
+    latency_p99_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunningSwap:
+    """A swap under way."""
+
+    id: str
+    to_subnet: str
+    stage: SwapStage
+    bytes_done: int
+    bytes_total: int
+    started_wall_ns: int
+    expected_gap_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSnapshot:
+    """Everything a reader may want to know; `revision` grows with every change of it."""
+
+    camera: str
+    revision: int
+    state: CameraState
+    degraded: tuple[Degraded, ...]
+    detail: str  # one line: why it is so, when it is not plain ACTIVE
+    info: CameraInfo | None
+    active_subnet: str | None
+    generation: int | None
+    verified: bool
+    budget: EffectiveBudget
+    claims: tuple[Claim, ...]
+    decision: Decision | None
+    latency: LatencyFigures | None
+    load: float | None  # interfaces.md section 3; 1.0 is saturation
+    swap: RunningSwap | None
+    health: Health | None
+    swaps_total: int

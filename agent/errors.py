@@ -1,0 +1,174 @@
+"""The one error tree of the agent.
+
+    AgentError
+    ├── ConfigError (ValueError)        config file: FILE:LINE: KEY: reason
+    ├── BadInput (ValueError)           a request, budget, trace or command argument
+    ├── LibraryError                    manifest, blob, signature, golden image
+    │   ├── LibraryNotFound (FileNotFoundError)
+    │   ├── ManifestInvalid (ValueError)
+    │   ├── BlobMissing (FileNotFoundError)
+    │   ├── DigestMismatch (ValueError)
+    │   ├── BlobInvalid (ValueError)
+    │   └── SignatureInvalid (ValueError)
+    ├── BuildError (ValueError)         the offline builder's inputs
+    ├── SdkError (ImportError)          PySpin itself
+    │   ├── SdkMissing
+    │   ├── SdkWrongPackage
+    │   └── SdkVersionMismatch
+    ├── CameraError
+    │   ├── CameraGone (ConnectionError)
+    │   ├── CameraBusy
+    │   ├── CameraTimeout (TimeoutError)
+    │   ├── CameraRefused               the camera said no: node locked, out of range, wrong status
+    │   ├── UploadFailed
+    │   └── VerificationFailed
+    ├── SwapError                       a transaction that ended without the wanted network
+    ├── Refused (PermissionError)       mode, interlock, permission
+    ├── Infeasible (ValueError)         no sub-net meets the budget and best effort was refused
+    ├── JournalError (OSError)
+    └── DaemonUnreachable (ConnectionError)
+
+`reason` strings are stable API: they travel in google.rpc.ErrorInfo and in alarms. Every message is one line that says
+what failed, on what, actual against allowed, and what to do.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class AgentError(Exception):
+    """Root of the tree."""
+
+    reason: ClassVar[str] = "INTERNAL"
+
+
+class ConfigError(AgentError, ValueError):
+    """A config file that cannot be used; the message starts with FILE:LINE: KEY:."""
+
+    reason = "CONFIG_INVALID"
+
+
+class BadInput(AgentError, ValueError):
+    """A value from outside that breaks its contract; `field` names it."""
+
+    reason = "INVALID_ARGUMENT"
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+        self.description = message
+
+
+class LibraryError(AgentError):
+    """Something in a library that must not reach a camera."""
+
+    reason = "LIBRARY_INVALID"
+
+
+class LibraryNotFound(LibraryError, FileNotFoundError):
+    reason = "LIBRARY_NOT_FOUND"
+
+
+class ManifestInvalid(LibraryError, ValueError):
+    reason = "MANIFEST_INVALID"
+
+
+class BlobMissing(LibraryError, FileNotFoundError):
+    reason = "BLOB_MISSING"
+
+
+class DigestMismatch(LibraryError, ValueError):
+    reason = "DIGEST_MISMATCH"
+
+
+class BlobInvalid(LibraryError, ValueError):
+    reason = "BLOB_INVALID"
+
+
+class SignatureInvalid(LibraryError, ValueError):
+    reason = "SIGNATURE_INVALID"
+
+
+class BuildError(AgentError, ValueError):
+    """An input of the offline builder that cannot be used."""
+
+    reason = "BUILD_INPUT_INVALID"
+
+
+class SdkError(AgentError, ImportError):
+    """The vendor SDK cannot be used."""
+
+    reason = "SDK_UNUSABLE"
+
+
+class SdkMissing(SdkError):
+    reason = "SDK_MISSING"
+
+
+class SdkWrongPackage(SdkError):
+    reason = "SDK_WRONG_PACKAGE"
+
+
+class SdkVersionMismatch(SdkError):
+    reason = "SDK_VERSION_MISMATCH"
+
+
+class CameraError(AgentError):
+    """The camera or the SDK failed; `code` is the vendor's error number where it gave one."""
+
+    reason = "CAMERA_FAILED"
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class CameraGone(CameraError, ConnectionError):
+    reason = "CAMERA_GONE"
+
+
+class CameraBusy(CameraError):
+    reason = "CAMERA_BUSY"
+
+
+class CameraTimeout(CameraError, TimeoutError):
+    reason = "CAMERA_TIMEOUT"
+
+
+class CameraRefused(CameraError):
+    reason = "CAMERA_REFUSED"
+
+
+class UploadFailed(CameraError):
+    reason = "UPLOAD_FAILED"
+
+
+class VerificationFailed(CameraError):
+    reason = "VERIFICATION_FAILED"
+
+
+class SwapError(AgentError):
+    """A swap that did not end with its target verified."""
+
+    reason = "SWAP_FAILED"
+
+
+class Refused(AgentError, PermissionError):
+    """A command that the present mode, interlock or role forbids."""
+
+    reason = "REFUSED"
+
+
+class Infeasible(AgentError, ValueError):
+    """No sub-net meets the budget and the caller did not accept best effort."""
+
+    reason = "INFEASIBLE_BUDGET"
+
+
+class JournalError(AgentError, OSError):
+    reason = "JOURNAL_UNAVAILABLE"
+
+
+class DaemonUnreachable(AgentError, ConnectionError):
+    reason = "DAEMON_UNREACHABLE"
