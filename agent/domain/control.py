@@ -1,0 +1,90 @@
+"""What the transport may ask of a camera's supervisor. All methods run on the event loop.
+
+Feeds are bounded: a reader that does not keep up loses the oldest items of its own feed, never slows the camera.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from agent.domain.budget import Budget, Claim, EffectiveBudget
+from agent.domain.decision import Decision
+from agent.domain.result import InferenceResult
+from agent.domain.snapshot import CameraSnapshot
+from agent.domain.subnet import Catalogue
+
+T = TypeVar("T", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimOutcome:
+    """The answer to a change of claims: the claim as stored (None when released), what is now in force, what follows.
+
+    `swap_expected` says that the decision starts a swap now; its id is `swap_id`.
+    """
+
+    claim: Claim | None
+    effective: EffectiveBudget
+    decision: Decision
+    swap_expected: bool
+    swap_id: str | None
+
+
+class Feed(Protocol, Generic[T]):
+    """One reader's bounded view of a stream; use as `async with feed: item = await feed.next(timeout_s)`."""
+
+    @property
+    def dropped(self) -> int:
+        """Items this reader lost so far because it was too slow."""
+        ...
+
+    async def next(self, timeout_s: float) -> T | None:
+        """The next item, or None when none came within `timeout_s` (the caller sends a heartbeat)."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class CameraControl(Protocol):
+    """One camera as the transport sees it."""
+
+    @property
+    def name(self) -> str: ...
+
+    def snapshot(self) -> CameraSnapshot: ...
+
+    def catalogue(self) -> Catalogue | None: ...
+
+    def explain(self, budget: Budget | None) -> Decision:
+        """The decision now, or what it would be under `budget`; changes nothing."""
+        ...
+
+    async def set_budget(
+        self, client: str, budget: Budget, ttl_s: float | None, allow_infeasible: bool
+    ) -> ClaimOutcome:
+        """Store the client's one claim (durable when this returns) and start what follows; does not wait for a swap.
+
+        Raises BadInput, Infeasible (with allow_infeasible false: nothing is stored then), JournalError.
+        """
+        ...
+
+    async def renew_budget(self, client: str) -> ClaimOutcome:
+        """Full ttl again for the client's lease; raises BadInput where it has none (expired ones included)."""
+        ...
+
+    async def release_budget(self, client: str) -> ClaimOutcome:
+        """Drop the client's claim; harmless when it has none."""
+        ...
+
+    async def acknowledge_fault(self, by: str) -> None:
+        """Let a FAULTED camera try again; an acknowledged expired lease falls back to the remaining claims."""
+        ...
+
+    def status_feed(self) -> Feed[CameraSnapshot]:
+        """Newest snapshot first, then changes, conflated to the newest."""
+        ...
+
+    def result_feed(self, capacity: int) -> Feed[InferenceResult]:
+        """Every result from now on."""
+        ...
