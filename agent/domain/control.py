@@ -14,7 +14,7 @@ from agent.domain.result import InferenceResult
 from agent.domain.snapshot import CameraSnapshot
 from agent.domain.subnet import Catalogue
 
-T = TypeVar("T", covariant=True)
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class ClaimOutcome:
     swap_id: str | None
 
 
-class Feed(Protocol, Generic[T]):
+class Feed(Protocol, Generic[T_co]):
     """One reader's bounded view of a stream; use as `async with feed: item = await feed.next(timeout_s)`."""
 
     @property
@@ -39,7 +39,7 @@ class Feed(Protocol, Generic[T]):
         """Items this reader lost so far because it was too slow."""
         ...
 
-    async def next(self, timeout_s: float) -> T | None:
+    async def next(self, timeout_s: float) -> T_co | None:
         """The next item, or None when none came within `timeout_s` (the caller sends a heartbeat)."""
         ...
 

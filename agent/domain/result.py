@@ -23,18 +23,35 @@ class RawInference:
 
     `captured_ns` is the camera's timestamp of the inferred frame (end of exposure), `latency_ms` the time from then
     to this record on the host, `service_ms` the camera's own InferenceTime (plus ScalingTime where readable).
+    `carried_ns` is the camera's timestamp of the frame whose chunk data brought the result: until then the result could
+    not reach the host, so `carried_ns - captured_ns` is waiting for a frame and the rest of `latency_ms` is transfer.
     `part` is the number of the triggered frame within this run of the daemon, None in free-running acquisition.
     """
 
     generation: int
     frame_id: int
     captured_ns: int
+    carried_ns: int
     class_id: int
     confidence: float
     service_ms: float
     latency_ms: float
     part: int | None = None
     boxes: tuple[Box, ...] = ()
+
+    @property
+    def transfer_ms(self) -> float:
+        """Latency beyond the wait for the carrying frame: exposure end of that frame to publication."""
+        return max(0.0, self.latency_ms - (self.carried_ns - self.captured_ns) / 1e6)
+
+
+@dataclass(frozen=True, slots=True)
+class LatencySample:
+    """What the latency model learns from one result of one sub-net, ms."""
+
+    service_ms: float
+    latency_ms: float
+    transfer_ms: float
 
 
 @dataclass(frozen=True, slots=True)
