@@ -1,0 +1,30 @@
+"""Libraries of sub-nets: manifest, content-addressed store, blob formats, signatures (interfaces.md section 5)."""
+
+from agent.library.blob import FORMATS, BlobFormat, BlobInfo, InputMismatch
+from agent.library.formats import inspect_blob, sniff
+from agent.library.manifest import Manifest
+from agent.library.publish import Publication, publish, sign_library
+from agent.library.report import LibrarySummary, VerifyReport, show_library, verify_library
+from agent.library.signing import generate_key
+from agent.library.store import GoldenImage, Library, open_library
+
+__all__ = [
+    "FORMATS",
+    "BlobFormat",
+    "BlobInfo",
+    "GoldenImage",
+    "InputMismatch",
+    "Library",
+    "LibrarySummary",
+    "Manifest",
+    "Publication",
+    "VerifyReport",
+    "generate_key",
+    "inspect_blob",
+    "open_library",
+    "publish",
+    "show_library",
+    "sign_library",
+    "sniff",
+    "verify_library",
+]

@@ -1,0 +1,265 @@
+"""`manifest.json`, schema "ofa-agent.library/1": typed, strictly decoded, deterministically encoded.
+
+Unknown keys, wrong types, out-of-range numbers, duplicate ids and names that could leave the library folder are
+refused with one line `FILE: KEY: reason`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from agent.domain import subnet as domain
+from agent.errors import ManifestInvalid
+from agent.library.blob import EXTENSIONS, MAX_BLOB_BYTES, BlobFormat
+
+SCHEMA = "ofa-agent.library/1"
+MAX_MANIFEST_BYTES = 4 * 1024 * 1024
+MAX_SUBNETS = 256
+DEFAULT_TOLERANCE = 0.05
+
+# An id travels in log lines, metrics labels and file names: no slash, no dot first, no space.
+Identifier = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._+-]{0,63}\Z")]
+Text = Annotated[str, Meta(min_length=1, max_length=200)]
+Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+BlobFile = Annotated[str, Meta(pattern=r"\Ablobs/[0-9a-f]{64}\.(graph|blob|ovir)\Z")]
+GoldenFile = Annotated[str, Meta(pattern=r"\Agolden/[0-9a-f]{64}\.png\Z")]
+Count = Annotated[int, Meta(ge=0, le=10**15)]
+Positive = Annotated[int, Meta(ge=1, le=10**9)]
+Side = Annotated[int, Meta(ge=1, le=4096)]
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+Milliseconds = Annotated[float, Meta(gt=0.0, le=1e6)]
+PixelFormat = Literal["Mono8", "BGR8", "RGB8"]
+
+_CHANNELS: dict[PixelFormat, int] = {"Mono8": 1, "BGR8": 3, "RGB8": 3}
+
+
+class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of all records: immutable, no unknown keys."""
+
+
+class Task(_Record, frozen=True):
+    """What the networks answer; output i means `labels[i]`."""
+
+    type: Literal["classification"]
+    labels: Annotated[tuple[Text, ...], Meta(min_length=2, max_length=10_000)]
+
+
+class Input(_Record, frozen=True):
+    """Input of a network: (pixel - mean) / scale per channel, pixels 0..255 (facts/firefly-dl.md S13)."""
+
+    width: Side
+    height: Side
+    channels: Literal[1, 3]
+    pixel_format: PixelFormat
+    mean: tuple[Annotated[float, Meta(ge=-1e6, le=1e6)], ...]
+    scale: tuple[Annotated[float, Meta(gt=0.0, le=1e6)], ...]
+
+    def to_domain(self) -> domain.InputSpec:
+        """The same values for the layers above."""
+        return domain.InputSpec(self.width, self.height, self.channels, self.pixel_format, self.mean, self.scale)
+
+
+class Supernet(_Record, frozen=True):
+    """Where the sub-nets were cut from."""
+
+    family: Identifier
+    sha256: Sha256
+
+
+class Arch(_Record, frozen=True, omit_defaults=True):
+    """Elastic choices, canonicalised: entries of skipped blocks are 0. `w` is used by ResNet50D only."""
+
+    ks: tuple[Annotated[int, Meta(ge=0, le=31)], ...]
+    e: tuple[Annotated[float, Meta(ge=0.0, le=64.0)], ...]
+    d: tuple[Annotated[int, Meta(ge=0, le=64)], ...]
+    r: Side
+    w: tuple[Annotated[int, Meta(ge=0, le=64)], ...] = ()
+
+
+class Accuracy(_Record, frozen=True):
+    """Top-1 share on held-out images with its Wilson 95 % interval."""
+
+    top1: Share
+    n: Positive
+    ci95_low: Share
+    ci95_high: Share
+    dataset: Text
+
+
+class Latency(_Record, frozen=True, omit_defaults=True):
+    """Predicted service time; `preprocessing_ms` is the part of it spent before the network runs."""
+
+    predicted_ms: Milliseconds
+    source: Text
+    preprocessing_ms: Annotated[float, Meta(ge=0.0, le=1e6)] = 0.0
+
+
+class Calibration(_Record, frozen=True):
+    """Images the batch-norm statistics were re-estimated on; `sha256` is over their bytes in order."""
+
+    images: Positive
+    sha256: Sha256
+
+
+class Artifact(_Record, frozen=True):
+    """One compiled form of a sub-net; the file name is its digest."""
+
+    format: BlobFormat
+    target: Identifier
+    shaves: Annotated[int, Meta(ge=1, le=16)]
+    file: BlobFile
+    sha256: Sha256
+    size_bytes: Annotated[int, Meta(ge=1, le=MAX_BLOB_BYTES)]
+
+
+class Golden(_Record, frozen=True):
+    """A test image and the answer the network must give for it."""
+
+    image: GoldenFile
+    class_id: Annotated[int, Meta(ge=0, le=9_999)]
+    confidence: Share
+    tolerance: Annotated[float, Meta(gt=0.0, le=0.5)] = DEFAULT_TOLERANCE
+
+
+class Subnet(_Record, frozen=True, omit_defaults=True):
+    """One rung of the ladder."""
+
+    id: Identifier
+    arch: Arch | None
+    params: Count
+    macs_dense: Count
+    macs_depthwise: Count
+    layers: Count
+    accuracy: Accuracy
+    latency: Latency
+    artifacts: Annotated[tuple[Artifact, ...], Meta(min_length=1, max_length=16)]
+    golden: Annotated[tuple[Golden, ...], Meta(max_length=64)]
+    input: Input | None = None
+    calibration: Calibration | None = None
+
+
+class Manifest(_Record, frozen=True):
+    """A library version. `created` is unix seconds; `version` only ever grows."""
+
+    schema: Literal["ofa-agent.library/1"]
+    name: Identifier
+    version: Positive
+    created: Annotated[int, Meta(ge=0, le=2**40)]
+    task: Task
+    input: Input
+    supernet: Supernet | None
+    subnets: Annotated[tuple[Subnet, ...], Meta(min_length=1, max_length=MAX_SUBNETS)]
+
+    def input_of(self, subnet: Subnet) -> Input:
+        """The input of one sub-net: its own, else the library's."""
+        return self.input if subnet.input is None else subnet.input
+
+    def to_catalogue(self, digest: str) -> domain.Catalogue:
+        """The same content for the layers above; `digest` is the sha256 of the manifest's bytes."""
+        subnets = tuple(_to_domain(subnet, self.input_of(subnet)) for subnet in self.subnets)
+        return domain.Catalogue(self.name, self.version, digest, self.task.type, self.task.labels, subnets)
+
+
+def decode_manifest(data: bytes, where: str = "manifest.json") -> Manifest:
+    """Parse and check manifest bytes; `where` names the file in errors. Raises ManifestInvalid."""
+    if len(data) > MAX_MANIFEST_BYTES:
+        raise ManifestInvalid(f"{where}: -: {len(data)} bytes, at most {MAX_MANIFEST_BYTES}")
+    try:
+        manifest = msgspec.json.decode(data, type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise ManifestInvalid(_explain(where, str(exc))) from exc
+    _check(manifest, where)
+    return manifest
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """Deterministic bytes: sorted keys, two-space indent, newline at the end. Raises ManifestInvalid."""
+    data = msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=2) + b"\n"
+    # What the strict reader would refuse must never be written.
+    decode_manifest(data, "new manifest")
+    return data
+
+
+def manifest_digest(data: bytes) -> str:
+    """Hex sha256 of the exact manifest bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _explain(where: str, text: str) -> str:
+    message, separator, path = text.partition(" - at ")
+    key = re.sub(r"^\$\.?", "", path.strip("`")) if separator else ""
+    return f"{where}: {key or '-'}: {message.replace('`', '')}"
+
+
+def _check(manifest: Manifest, where: str) -> None:
+    """Rules between fields, which types cannot say."""
+    _check_input(manifest.input, f"{where}: input")
+    seen: set[str] = set()
+    for index, subnet in enumerate(manifest.subnets):
+        at = f"{where}: subnets[{index}]"
+        if subnet.id in seen:
+            raise ManifestInvalid(f"{at}.id: {subnet.id!r} is used twice")
+        seen.add(subnet.id)
+        _check_subnet(subnet, len(manifest.task.labels), at)
+
+
+def _check_subnet(subnet: Subnet, classes: int, at: str) -> None:
+    if subnet.input is not None:
+        _check_input(subnet.input, f"{at}.input")
+    accuracy = subnet.accuracy
+    if not accuracy.ci95_low <= accuracy.top1 <= accuracy.ci95_high:
+        raise ManifestInvalid(
+            f"{at}.accuracy: top1 {accuracy.top1} outside its interval {accuracy.ci95_low} .. {accuracy.ci95_high}"
+        )
+    if subnet.latency.preprocessing_ms > subnet.latency.predicted_ms:
+        raise ManifestInvalid(f"{at}.latency.preprocessing_ms: more than predicted_ms")
+    for index, artifact in enumerate(subnet.artifacts):
+        expected = blob_file(artifact.sha256, artifact.format)
+        if artifact.file != expected:
+            raise ManifestInvalid(f"{at}.artifacts[{index}].file: {artifact.file}, expected {expected}")
+    for index, golden in enumerate(subnet.golden):
+        if golden.class_id >= classes:
+            raise ManifestInvalid(f"{at}.golden[{index}].class_id: {golden.class_id}, labels end at {classes - 1}")
+
+
+def _check_input(value: Input, at: str) -> None:
+    if value.channels != _CHANNELS[value.pixel_format]:
+        raise ManifestInvalid(f"{at}.channels: {value.channels} does not fit {value.pixel_format}")
+    for key, values in (("mean", value.mean), ("scale", value.scale)):
+        if len(values) != value.channels:
+            raise ManifestInvalid(f"{at}.{key}: {len(values)} values, expected one per channel ({value.channels})")
+
+
+def blob_file(sha256: str, blob_format: BlobFormat) -> str:
+    """Library-relative name of a blob."""
+    return f"blobs/{sha256}.{EXTENSIONS[blob_format]}"
+
+
+def golden_file(sha256: str) -> str:
+    """Library-relative name of a golden image."""
+    return f"golden/{sha256}.png"
+
+
+def _to_domain(subnet: Subnet, own_input: Input) -> domain.Subnet:
+    arch, accuracy = subnet.arch, subnet.accuracy
+    return domain.Subnet(
+        id=subnet.id,
+        arch=None if arch is None else domain.Arch(arch.ks, arch.e, arch.d, arch.r),
+        params=subnet.params,
+        macs_dense=subnet.macs_dense,
+        macs_depthwise=subnet.macs_depthwise,
+        layers=subnet.layers,
+        accuracy=domain.Accuracy(accuracy.top1, accuracy.n, accuracy.ci95_low, accuracy.ci95_high, accuracy.dataset),
+        predicted_ms=subnet.latency.predicted_ms,
+        latency_source=subnet.latency.source,
+        input=own_input.to_domain(),
+        artifacts=tuple(
+            domain.Artifact(a.format, a.target, a.shaves, a.file, a.sha256, a.size_bytes) for a in subnet.artifacts
+        ),
+        goldens=tuple(domain.Golden(g.image, g.class_id, g.confidence, g.tolerance) for g in subnet.golden),
+    )

@@ -1,0 +1,146 @@
+"""Atomic publication: a library appears whole or not at all, and blobs are named by their content."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from agent.errors import LibraryError, ManifestInvalid
+from agent.library import signing
+from agent.library.files import check_digest, sync_directory, write_durably
+from agent.library.manifest import Manifest, encode_manifest, manifest_digest
+from agent.library.store import MANIFEST_NAME, SIGNATURE_NAME, open_library
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What was published: sha256 of the manifest bytes, version, and whether the folder changed."""
+
+    path: Path
+    digest: str
+    version: int
+    changed: bool
+
+
+def publish(
+    manifest: Manifest,
+    files: Mapping[str, bytes],
+    out: Path,
+    *,
+    key: Path | None = None,
+    force: bool = False,
+) -> Publication:
+    """Write `manifest` and `files` (library-relative name to content) as the library `out`.
+
+    The folder is written beside `out`, synced, read back and renamed into place. A library already there is
+    replaced by a higher version only, unless `force`; the same content again changes nothing.
+    Raises LibraryError: a file that does not fit its name, a version that goes back, a folder that is no library.
+    """
+    out = Path(os.path.abspath(out))
+    data = encode_manifest(manifest)
+    digest = manifest_digest(data)
+    if _is_published(out, manifest, digest, force) and key is None:
+        return Publication(out, digest, manifest.version, changed=False)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        _write(staging, data, files, key)
+        open_library(staging)
+        _move_into_place(staging, out)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return Publication(out, digest, manifest.version, changed=True)
+
+
+def next_version(manifest: Manifest, out: Path) -> Manifest:
+    """`manifest` with the version that `out` needs: the same for equal content, else one more; 1 at first."""
+    try:
+        published = open_library(out).manifest
+    except LibraryError:
+        return manifest
+    same = msgspec.structs.replace(manifest, version=published.version)
+    return same if same == published else msgspec.structs.replace(manifest, version=published.version + 1)
+
+
+def creation_time() -> int:
+    """Unix seconds for `created`: SOURCE_DATE_EPOCH where set, else now. Raises ManifestInvalid."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if epoch is None:
+        return int(time.time())
+    if not epoch.isascii() or not epoch.isdigit():
+        raise ManifestInvalid(f"environment: SOURCE_DATE_EPOCH: {epoch!r} is not a number of seconds")
+    return int(epoch)
+
+
+def sign_library(path: Path, key: Path) -> None:
+    """Sign the manifest of a published library in place. Raises LibraryError leaves."""
+    library = open_library(path)
+    signature = signing.sign((library.path / MANIFEST_NAME).read_bytes(), key)
+    staging = library.path / f".{SIGNATURE_NAME}.{os.getpid()}"
+    write_durably(staging, signature)
+    os.replace(staging, library.path / SIGNATURE_NAME)
+    sync_directory(library.path)
+
+
+def _is_published(out: Path, manifest: Manifest, digest: str, force: bool) -> bool:
+    """True where `out` holds this very manifest. Raises LibraryError where it must not be replaced."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return False
+    if not (out / MANIFEST_NAME).is_file():
+        raise LibraryError(f"{out}: exists and is not a library; choose another folder")
+    try:
+        published = open_library(out)
+    except LibraryError:
+        if force:
+            return False
+        raise
+    if published.digest == digest:
+        return True
+    if manifest.version <= published.manifest.version and not force:
+        raise LibraryError(
+            f"{out}: holds version {published.manifest.version}, refusing to replace it by {manifest.version}"
+        )
+    return False
+
+
+def _write(staging: Path, data: bytes, files: Mapping[str, bytes], key: Path | None) -> None:
+    os.chmod(staging, 0o755)  # mkdtemp makes it private; the daemon runs as another user
+    folders = (staging / "blobs", staging / "golden")
+    for folder in folders:
+        folder.mkdir()
+    for name, content in sorted(files.items()):
+        path = staging / name
+        if path.parent not in folders:
+            raise LibraryError(f"{name}: not a name of a library file")
+        check_digest(content, path.stem, path)
+        write_durably(path, content)
+    write_durably(staging / MANIFEST_NAME, data)
+    if key is not None:
+        write_durably(staging / SIGNATURE_NAME, signing.sign(data, key))
+    for folder in (*folders, staging):
+        sync_directory(folder)
+
+
+def _move_into_place(staging: Path, out: Path) -> None:
+    """Rename; an older library is moved aside first and removed last, so that a failure leaves one of the two."""
+    if not out.exists():
+        os.rename(staging, out)
+        sync_directory(out.parent)
+        return
+    retired = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
+    os.rename(out, retired / "library")
+    try:
+        os.rename(staging, out)
+    except OSError:
+        os.rename(retired / "library", out)
+        raise
+    finally:
+        sync_directory(out.parent)
+        shutil.rmtree(retired, ignore_errors=True)

@@ -1,0 +1,125 @@
+"""What `library show` and `library verify` tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from agent.errors import LibraryError
+from agent.library.blob import FORMATS
+from agent.library.store import Library, open_library
+
+
+@dataclass(frozen=True, slots=True)
+class SubnetRow:
+    """One rung, ready to print. Times in milliseconds, accuracy as shares."""
+
+    id: str
+    resolution: int
+    params: int
+    macs_dense: int
+    macs_depthwise: int
+    layers: int
+    top1: float
+    ci95_low: float
+    ci95_high: float
+    predicted_ms: float
+    preprocessing_ms: float
+    size_bytes: int
+    formats: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LibrarySummary:
+    """A library in short, fastest sub-net first."""
+
+    path: str
+    name: str
+    version: int
+    created: int
+    digest: str
+    task: str
+    labels: tuple[str, ...]
+    subnets: tuple[SubnetRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """Result of reading every file of a library; `problems` has one line each."""
+
+    path: str
+    digest: str | None
+    blobs: int
+    goldens: int
+    problems: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Nothing was found wrong."""
+        return not self.problems
+
+
+def show_library(path: Path) -> LibrarySummary:
+    """Summarise a library. Raises LibraryError leaves."""
+    library = open_library(path)
+    manifest = library.manifest
+    rows = sorted((_row(library, index) for index in range(len(manifest.subnets))), key=_by_time)
+    return LibrarySummary(
+        str(library.path),
+        manifest.name,
+        manifest.version,
+        manifest.created,
+        library.digest,
+        manifest.task.type,
+        manifest.task.labels,
+        tuple(rows),
+    )
+
+
+def verify_library(path: Path, trusted_keys: Sequence[Path] = ()) -> VerifyReport:
+    """Read and check every artifact and golden image; faults end up in the report, none is raised."""
+    try:
+        library = open_library(path, FORMATS, trusted_keys)
+    except LibraryError as exc:
+        return VerifyReport(str(path), None, 0, 0, (str(exc),))
+    problems: list[str] = []
+    blobs = goldens = 0
+    for subnet in library.manifest.subnets:
+        for artifact in subnet.artifacts:
+            blobs += _works(partial(library.read_artifact, subnet.id, artifact), problems)
+        goldens += len(subnet.golden) * _works(partial(library.golden_images, subnet.id), problems)
+    return VerifyReport(str(library.path), library.digest, blobs, goldens, tuple(problems))
+
+
+def _works(check: Callable[[], object], problems: list[str]) -> int:
+    try:
+        check()
+    except LibraryError as exc:
+        problems.append(str(exc))
+        return 0
+    return 1
+
+
+def _row(library: Library, index: int) -> SubnetRow:
+    subnet = library.manifest.subnets[index]
+    return SubnetRow(
+        subnet.id,
+        library.manifest.input_of(subnet).width,
+        subnet.params,
+        subnet.macs_dense,
+        subnet.macs_depthwise,
+        subnet.layers,
+        subnet.accuracy.top1,
+        subnet.accuracy.ci95_low,
+        subnet.accuracy.ci95_high,
+        subnet.latency.predicted_ms,
+        subnet.latency.preprocessing_ms,
+        subnet.artifacts[0].size_bytes,
+        tuple(artifact.format for artifact in subnet.artifacts),
+    )
+
+
+def _by_time(row: SubnetRow) -> tuple[float, str]:
+    return row.predicted_ms, row.id
