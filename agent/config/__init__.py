@@ -1,0 +1,31 @@
+"""Config file: YAML to frozen, typed values, with FILE:LINE: KEY: reason for everything that is wrong."""
+
+from agent.config.dump import effective
+from agent.config.load import load_config
+from agent.config.schema import (
+    Acquisition,
+    AgentConfig,
+    Api,
+    Camera,
+    LibrarySource,
+    Policy,
+    Simulation,
+    SwapTimes,
+    Telemetry,
+    Trigger,
+)
+
+__all__ = [
+    "Acquisition",
+    "AgentConfig",
+    "Api",
+    "Camera",
+    "LibrarySource",
+    "Policy",
+    "Simulation",
+    "SwapTimes",
+    "Telemetry",
+    "Trigger",
+    "effective",
+    "load_config",
+]

@@ -1,0 +1,132 @@
+"""The config as the app reads it. Defaults here are the defaults of the file; None means what the comment says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias, get_args
+
+from agent.domain.budget import Budget
+
+Sdk = Literal["spinnaker", "simulated"]
+NetworkStorage = Literal["ddr", "flash"]
+InferenceSync = Literal["free_running", "every_frame"]
+PixelFormat = Literal["Mono8", "BayerRG8", "RGB8", "BGR8"]
+UserSet = Literal["Default", "UserSet0", "UserSet1"]
+TriggerSource = Literal["free", "Line0", "software"]
+Activation = Literal["rising", "falling"]
+Infeasible = Literal["best_effort", "hold"]
+Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
+
+SDKS: tuple[Sdk, ...] = get_args(Sdk)
+STORAGES: tuple[NetworkStorage, ...] = get_args(NetworkStorage)
+SYNCS: tuple[InferenceSync, ...] = get_args(InferenceSync)
+PIXEL_FORMATS: tuple[PixelFormat, ...] = get_args(PixelFormat)
+USER_SETS: tuple[UserSet, ...] = get_args(UserSet)
+SOURCES: tuple[TriggerSource, ...] = get_args(TriggerSource)
+ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
+INFEASIBLES: tuple[Infeasible, ...] = get_args(Infeasible)
+
+DEFAULT_BUDGET = Budget(max_latency_ms=80.0)
+FAIL_SAFE_BUDGET = Budget(max_latency_ms=40.0)
+STATE_DIR = Path("/var/lib/ofa-agent")
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """What starts a frame; `free` is the camera's own frame rate."""
+
+    source: TriggerSource = "free"
+    activation: Activation = "rising"
+
+
+@dataclass(frozen=True, slots=True)
+class Acquisition:
+    """How frames are taken. None = automatic (exposure, gain) or as the user set says (frame rate)."""
+
+    user_set: UserSet = "Default"
+    pixel_format: PixelFormat = "Mono8"
+    roi: Literal["full"] = "full"
+    exposure_us: float | None = None
+    gain_db: float | None = None
+    frame_rate: float | None = None
+    trigger: Trigger = Trigger()
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """Where the simulated camera is: a device process behind `socket`, or in this process (socket None).
+
+    `spec` goes to the simulation as it stands and is checked there; the other fields are for the in-process device.
+    """
+
+    socket: Path | None = None
+    seed: int = 1
+    time_scale: float = 1.0
+    parts_per_minute: float | None = None
+    spec: Mapping[str, Plain] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """One camera. `serial` None = the only camera on the bus."""
+
+    name: str
+    sdk: Sdk
+    serial: str | None
+    accepted_formats: tuple[str, ...]
+    network_storage: NetworkStorage = "ddr"
+    inference_sync: InferenceSync = "free_running"
+    acquisition: Acquisition = Acquisition()
+    simulation: Simulation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SwapTimes:
+    """`min_dwell_s` from one activation to the next swap; `deadline_s` for a whole swap."""
+
+    min_dwell_s: float = 5.0
+    deadline_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What holds while no client asks for anything, and after a lease ran out."""
+
+    default_budget: Budget = DEFAULT_BUDGET
+    fail_safe_budget: Budget = FAIL_SAFE_BUDGET
+    swap: SwapTimes = SwapTimes()
+    infeasible: Infeasible = "best_effort"
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    unix_socket: Path = Path("/run/ofa-agent/api.sock")
+
+
+@dataclass(frozen=True, slots=True)
+class LibrarySource:
+    """`path` may be a link to a version; with `trusted_keys` the manifest must be signed by one of them."""
+
+    path: Path
+    trusted_keys: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    journal_days: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class AgentConfig:
+    """A whole file. `library` None = cameras stay IDLE and only stream. Paths are absolute."""
+
+    source: Path
+    cameras: tuple[Camera, ...]
+    version: int = 1
+    state_dir: Path = STATE_DIR
+    api: Api = Api()
+    library: LibrarySource | None = None
+    policy: Policy = Policy()
+    telemetry: Telemetry = Telemetry()
