@@ -1,0 +1,1 @@
+"""Stubs of the agent's own protocol, one package a version."""

@@ -1,0 +1,1 @@
+"""Stubs of package ofa_agent.v1."""

@@ -1,0 +1,132 @@
+from agent.pb.ofa_agent.v1 import types_pb2 as _types_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class GetStatusRequest(_message.Message):
+    __slots__ = ("camera",)
+    CAMERA_FIELD_NUMBER: _ClassVar[int]
+    camera: str
+    def __init__(self, camera: _Optional[str] = ...) -> None: ...
+
+class GetStatusResponse(_message.Message):
+    __slots__ = ("cameras",)
+    CAMERAS_FIELD_NUMBER: _ClassVar[int]
+    cameras: _containers.RepeatedCompositeFieldContainer[_types_pb2.CameraStatus]
+    def __init__(self, cameras: _Optional[_Iterable[_Union[_types_pb2.CameraStatus, _Mapping]]] = ...) -> None: ...
+
+class WatchStatusRequest(_message.Message):
+    __slots__ = ("camera", "resume_epoch", "resume_revision")
+    CAMERA_FIELD_NUMBER: _ClassVar[int]
+    RESUME_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    RESUME_REVISION_FIELD_NUMBER: _ClassVar[int]
+    camera: str
+    resume_epoch: str
+    resume_revision: int
+    def __init__(self, camera: _Optional[str] = ..., resume_epoch: _Optional[str] = ..., resume_revision: _Optional[int] = ...) -> None: ...
+
+class WatchStatusResponse(_message.Message):
+    __slots__ = ("status", "revision", "epoch", "dropped", "heartbeat")
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
+    status: _types_pb2.CameraStatus
+    revision: int
+    epoch: str
+    dropped: int
+    heartbeat: bool
+    def __init__(self, status: _Optional[_Union[_types_pb2.CameraStatus, _Mapping]] = ..., revision: _Optional[int] = ..., epoch: _Optional[str] = ..., dropped: _Optional[int] = ..., heartbeat: _Optional[bool] = ...) -> None: ...
+
+class ListSubnetsRequest(_message.Message):
+    __slots__ = ("camera",)
+    CAMERA_FIELD_NUMBER: _ClassVar[int]
+    camera: str
+    def __init__(self, camera: _Optional[str] = ...) -> None: ...
+
+class ListSubnetsResponse(_message.Message):
+    __slots__ = ("library", "subnets")
+    LIBRARY_FIELD_NUMBER: _ClassVar[int]
+    SUBNETS_FIELD_NUMBER: _ClassVar[int]
+    library: _types_pb2.Library
+    subnets: _containers.RepeatedCompositeFieldContainer[_types_pb2.Subnet]
+    def __init__(self, library: _Optional[_Union[_types_pb2.Library, _Mapping]] = ..., subnets: _Optional[_Iterable[_Union[_types_pb2.Subnet, _Mapping]]] = ...) -> None: ...
+
+class GetSubnetRequest(_message.Message):
+    __slots__ = ("camera", "subnet_id")
+    CAMERA_FIELD_NUMBER: _ClassVar[int]
+    SUBNET_ID_FIELD_NUMBER: _ClassVar[int]
+    camera: str
+    subnet_id: str
+    def __init__(self, camera: _Optional[str] = ..., subnet_id: _Optional[str] = ...) -> None: ...
+
+class GetSubnetResponse(_message.Message):
+    __slots__ = ("subnet",)
+    SUBNET_FIELD_NUMBER: _ClassVar[int]
+    subnet: _types_pb2.Subnet
+    def __init__(self, subnet: _Optional[_Union[_types_pb2.Subnet, _Mapping]] = ...) -> None: ...
+
+class ExplainRequest(_message.Message):
+    __slots__ = ("camera", "budget")
+    CAMERA_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_FIELD_NUMBER: _ClassVar[int]
+    camera: str
+    budget: _types_pb2.Budget
+    def __init__(self, camera: _Optional[str] = ..., budget: _Optional[_Union[_types_pb2.Budget, _Mapping]] = ...) -> None: ...
+
+class ExplainResponse(_message.Message):
+    __slots__ = ("decision",)
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    decision: _types_pb2.Decision
+    def __init__(self, decision: _Optional[_Union[_types_pb2.Decision, _Mapping]] = ...) -> None: ...
+
+class ListSwapsRequest(_message.Message):
+    __slots__ = ("camera", "limit")
+    CAMERA_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    camera: str
+    limit: int
+    def __init__(self, camera: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class ListSwapsResponse(_message.Message):
+    __slots__ = ("swaps",)
+    SWAPS_FIELD_NUMBER: _ClassVar[int]
+    swaps: _containers.RepeatedCompositeFieldContainer[_types_pb2.Swap]
+    def __init__(self, swaps: _Optional[_Iterable[_Union[_types_pb2.Swap, _Mapping]]] = ...) -> None: ...
+
+class ListAlarmsRequest(_message.Message):
+    __slots__ = ("camera", "include_cleared")
+    CAMERA_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_CLEARED_FIELD_NUMBER: _ClassVar[int]
+    camera: str
+    include_cleared: bool
+    def __init__(self, camera: _Optional[str] = ..., include_cleared: _Optional[bool] = ...) -> None: ...
+
+class ListAlarmsResponse(_message.Message):
+    __slots__ = ("alarms",)
+    ALARMS_FIELD_NUMBER: _ClassVar[int]
+    alarms: _containers.RepeatedCompositeFieldContainer[_types_pb2.Alarm]
+    def __init__(self, alarms: _Optional[_Iterable[_Union[_types_pb2.Alarm, _Mapping]]] = ...) -> None: ...
+
+class WatchResultsRequest(_message.Message):
+    __slots__ = ("camera", "buffer")
+    CAMERA_FIELD_NUMBER: _ClassVar[int]
+    BUFFER_FIELD_NUMBER: _ClassVar[int]
+    camera: str
+    buffer: int
+    def __init__(self, camera: _Optional[str] = ..., buffer: _Optional[int] = ...) -> None: ...
+
+class WatchResultsResponse(_message.Message):
+    __slots__ = ("result", "dropped", "heartbeat")
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
+    result: _types_pb2.InferenceResult
+    dropped: int
+    heartbeat: bool
+    def __init__(self, result: _Optional[_Union[_types_pb2.InferenceResult, _Mapping]] = ..., dropped: _Optional[int] = ..., heartbeat: _Optional[bool] = ...) -> None: ...
