@@ -1,0 +1,79 @@
+"""What a call can end with, read from the daemon's rich status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import grpc
+from google.rpc import error_details_pb2, status_pb2
+
+from agent.errors import AgentError, DaemonUnreachable
+
+DETAILS_KEY = "grpc-status-details-bin"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldViolation:
+    """A field of the request that is wrong, and why."""
+
+    field: str
+    description: str
+
+
+class RpcFailed(AgentError):
+    """The daemon answered with an error. `code` is the gRPC status' name, `reason` the daemon's stable reason string.
+
+    `reason` equals `code` where the daemon gave none (for example when the call's own deadline passed).
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        reason: str = "",
+        violations: Iterable[FieldViolation] = (),
+        metadata: Mapping[str, str] | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = reason or code  # type: ignore[misc]  # the daemon's word takes the place of the class's
+        self.message = message
+        self.violations = tuple(violations)
+        self.metadata = dict(metadata or {})
+        self.retry_after_s = retry_after_s
+
+
+def failure(error: grpc.aio.AioRpcError, target: str) -> RpcFailed | DaemonUnreachable:
+    """The agent's error for a failed call; `target` is where it went."""
+    code, message = error.code(), error.details() or error.code().name.lower()
+    details = _details(error)
+    if code is grpc.StatusCode.UNAVAILABLE and "info" not in details:
+        return DaemonUnreachable(f"{target}: no answer from the agent ({message}); is it running?")
+    info = error_details_pb2.ErrorInfo()
+    info.MergeFromString(details.get("info", b""))
+    bad = error_details_pb2.BadRequest.FromString(details.get("bad", b""))
+    retry = error_details_pb2.RetryInfo.FromString(details["retry"]) if "retry" in details else None
+    return RpcFailed(
+        code=code.name,
+        message=message,
+        reason=info.reason,
+        violations=[FieldViolation(v.field, v.description) for v in bad.field_violations],
+        metadata=info.metadata,
+        retry_after_s=retry.retry_delay.ToTimedelta().total_seconds() if retry else None,
+    )
+
+
+_KINDS = {"google.rpc.ErrorInfo": "info", "google.rpc.BadRequest": "bad", "google.rpc.RetryInfo": "retry"}
+
+
+def _details(error: grpc.aio.AioRpcError) -> dict[str, bytes]:
+    """The serialised details that are known here, by kind."""
+    pairs: Iterable[tuple[str, str | bytes]] = error.trailing_metadata() or ()  # type: ignore[assignment]
+    status = status_pb2.Status()
+    for key, value in pairs:
+        if key == DETAILS_KEY and isinstance(value, bytes):
+            status.MergeFromString(value)
+    names = ((any_.type_url.rpartition("/")[2], any_.value) for any_ in status.details)
+    return {_KINDS[name]: value for name, value in names if name in _KINDS}

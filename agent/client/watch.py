@@ -1,0 +1,124 @@
+"""A server stream that survives the daemon's restarts and says so."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Generic, Protocol, TypeVar, cast
+
+import grpc
+from google.protobuf.message import Message
+
+from agent.client.errors import RpcFailed, failure
+from agent.errors import DaemonUnreachable
+
+FIRST_DELAY_S = 0.1
+LONGEST_DELAY_S = 5.0
+SILENCE_S = 15.0  # the daemon sends a heartbeat at least every 3 s; five missed ones are no accident
+
+
+class StreamMessage(Protocol):
+    """What every streamed message of the agent has."""
+
+    heartbeat: bool
+    dropped: int
+
+
+M = TypeVar("M", bound=StreamMessage)
+StreamCall = grpc.aio.UnaryStreamCall
+
+
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """The stream broke and was opened again: messages between were missed. `count` grows with each."""
+
+    count: int
+    error: RpcFailed | DaemonUnreachable
+
+
+class Watch(Generic[M]):
+    """Async iterator over a stream's messages; use as `async with client.watch_results() as watch: async for …`.
+
+    It raises what the first attempt failed with; once it has heard the daemon it connects again for ever, with growing
+    delays, and raises only what another attempt cannot mend (NOT_FOUND, INVALID_ARGUMENT and the like). Heartbeats are
+    taken out. `dropped` is what this reader missed on the present connection because it was slow.
+    """
+
+    def __init__(
+        self,
+        open_stream: Callable[[], StreamCall[object, M]],
+        target: str,
+        on_interruption: Callable[[Interruption], None] | None = None,
+        silence_s: float = SILENCE_S,
+    ) -> None:
+        self._open_stream = open_stream
+        self._target = target
+        self._on_interruption = on_interruption
+        self._silence_s = silence_s
+        self._call: StreamCall[object, M] | None = None
+        self._heard = False
+        self._closed = False
+        self._delay_s = FIRST_DELAY_S
+        self.interruptions = 0
+        self.dropped = 0
+
+    def __aiter__(self) -> Watch[M]:
+        return self
+
+    async def __anext__(self) -> M:
+        while not self._closed:
+            try:
+                message = await self._read()
+            except (RpcFailed, DaemonUnreachable) as error:
+                await self._interrupted(error)
+                continue
+            self._heard, self._delay_s, self.dropped = True, FIRST_DELAY_S, message.dropped
+            if not message.heartbeat:
+                return message
+        raise StopAsyncIteration
+
+    async def __aenter__(self) -> Watch[M]:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the stream; for the reading task. Idempotent."""
+        self._closed = True
+        self._drop_call()
+
+    async def _read(self) -> M:
+        if self._call is None:
+            self._call = self._open_stream()
+        try:
+            message = await asyncio.wait_for(self._call.read(), self._silence_s)
+        except grpc.aio.AioRpcError as exc:
+            raise failure(exc, self._target) from exc
+        except asyncio.TimeoutError as exc:
+            raise DaemonUnreachable(f"{self._target}: silent for {self._silence_s:g} s") from exc
+        if not isinstance(message, Message):  # grpc.aio.EOF
+            raise DaemonUnreachable(f"{self._target}: the stream ended")
+        return cast(M, message)
+
+    async def _interrupted(self, error: RpcFailed | DaemonUnreachable) -> None:
+        """Wait before the next attempt, or raise where there must be none."""
+        self._drop_call()
+        lasting = isinstance(error, RpcFailed) and error.code not in {"UNAVAILABLE", "RESOURCE_EXHAUSTED", "CANCELLED"}
+        if lasting or not self._heard:
+            raise error
+        self.interruptions += 1
+        if self._on_interruption is not None:
+            self._on_interruption(Interruption(self.interruptions, error))
+        await asyncio.sleep(self._delay_s * random.uniform(0.5, 1.0))
+        self._delay_s = min(2 * self._delay_s, LONGEST_DELAY_S)
+
+    def _drop_call(self) -> None:
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
