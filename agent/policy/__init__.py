@@ -1,0 +1,1 @@
+"""Which sub-net a camera should run: pure functions of frozen values, no clock, no I/O."""

@@ -1,0 +1,52 @@
+"""Which of several claims is in force (interfaces.md section 6, Claims)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+from agent.domain.budget import Budget, Claim, ClaimKind, Priority
+
+_PRIORITY = {ClaimKind.MANUAL: Priority.MANUAL, ClaimKind.LEASE: Priority.LEASE}
+
+
+@dataclass(frozen=True, slots=True)
+class Arbitrated:
+    """The budget in force, the priority it won with, and the claims it was made of, sorted.
+
+    `claim_ids` names an expired lease too while the fail-safe budget stands in for it.
+    """
+
+    budget: Budget
+    priority: Priority
+    claim_ids: tuple[str, ...]
+    fail_safe: bool
+
+
+def arbitrate(
+    claims: Sequence[Claim], default: Budget, fail_safe: Budget, fail_safe_latched: bool, boot_ns: int, boot_id: str
+) -> Arbitrated:
+    """The highest priority present wins; within it componentwise the strictest.
+
+    An expired lease counts as the fail-safe budget, a claim of lease priority. `fail_safe_latched` says that one
+    expired earlier and that neither a new lease nor an acknowledgement has come since: the caller keeps that latch
+    and drops claims that are over.
+    """
+    present: dict[Priority, list[Claim]] = {}
+    for claim in claims:
+        present.setdefault(_PRIORITY[claim.kind], []).append(claim)
+    failing = fail_safe_latched or any(claim.expired(boot_ns, boot_id) for claim in present.get(Priority.LEASE, ()))
+    priority = max([*present, Priority.LEASE if failing else Priority.DEFAULT])
+    fail_safe_rules = failing and priority is Priority.LEASE
+    winners = present.get(priority, [])
+    budgets = [claim.budget for claim in winners if not claim.expired(boot_ns, boot_id)]
+    if fail_safe_rules:
+        budgets.append(fail_safe)
+    budget = reduce(Budget.strictest, budgets) if budgets else default
+    return Arbitrated(budget, priority, tuple(sorted(claim.id for claim in winners)), fail_safe_rules)
+
+
+def next_expiry(claims: Iterable[Claim]) -> int | None:
+    """CLOCK_BOOTTIME ns at which the first of the leases ends (perhaps past already); None without a lease."""
+    return min((claim.expires_boot_ns for claim in claims if claim.expires_boot_ns is not None), default=None)
