@@ -1,0 +1,1 @@
+"""Offline: from a supernet to a library of deployable sub-nets."""

@@ -1,0 +1,147 @@
+"""The mechanism of the families made of inverted bottlenecks (facts/ofa.md 1.2 and 1.4)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from agent.builder.arch import Arch, Space, Stage
+from agent.builder.cutter import Cutter, make_divisible
+from agent.builder.errors import MissingWeights
+from agent.builder.families.base import Source
+from agent.builder.plan import Activation, ConvUnit, GlobalPool, InvertedBottleneck, Layer, Linear, Net, Weights
+
+STEM_KERNEL = 3
+
+
+@dataclass(frozen=True, slots=True)
+class MobileStage:
+    """Blocks of one stage; the first has the stride, the rest keep size and width."""
+
+    stage: Stage
+    stride: int
+    act: Activation
+    gate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MobileLayout:
+    """A supernet of inverted bottlenecks: fixed first convolution and block 0, stages, fixed tail.
+
+    `tail` is "mix-pool" (1x1 with batch norm, then the pool) or "expand-pool-mix" (MobileNetV3: 1x1 with batch
+    norm, pool, 1x1 without).
+    """
+
+    stages: tuple[MobileStage, ...]
+    stem_act: Activation
+    first_act: Activation
+    first_shortcut: bool
+    tail: str
+
+
+def elastic_blocks(weights: Weights) -> int:
+    """Number of blocks after block 0, from the names. Raises MissingWeights."""
+    numbers = {int(m.group(1)) for key in weights if (m := re.match(r"blocks\.(\d+)\.", key))}
+    if not numbers:
+        raise MissingWeights("supernet: no blocks.N weights")
+    return max(numbers)
+
+
+def kernel_choices(weights: Weights) -> tuple[int, ...]:
+    """Kernel sizes that block 1 and its transform matrices offer, ascending. Raises MissingWeights."""
+    prefix = "blocks.1.conv.depth_conv.conv."
+    weight = weights.get(f"{prefix}conv.weight")
+    if weight is None:
+        raise MissingWeights(f"supernet: {prefix}conv.weight is missing")
+    smaller = {int(m.group(1)) for key in weights if (m := re.match(re.escape(prefix) + r"\d+to(\d+)_matrix", key))}
+    return tuple(sorted({int(weight.shape[-1]), *smaller}))
+
+
+def space_of(
+    layout: MobileLayout, ks: tuple[int, ...], e: tuple[float, ...], d: tuple[int, ...], r: tuple[int, ...]
+) -> Space:
+    """The search space of a layout."""
+    return Space(ks, e, d, r, tuple(stage.stage for stage in layout.stages))
+
+
+def cut_mobile(supernet: Source, layout: MobileLayout, space: Space, arch: Arch) -> Net:
+    """Extract one sub-net. Raises SupernetInvalid leaves."""
+    cutter = Cutter(supernet.weights)
+    cutter.unit("first_conv", "first_conv", elastic=False)
+    layers: list[Layer] = [ConvUnit("first_conv", STEM_KERNEL, 2, layout.stem_act)]
+    layers.append(_first_block(cutter, layout))
+    width = cutter.width("blocks.0.conv.point_linear.conv.weight")
+    source, target, kept = 1, 1, space.kept(arch.d)
+    for stage in layout.stages:
+        for place in range(stage.stage.count):
+            if kept[source - 1]:
+                stride = stage.stride if place == 0 else 1
+                choice = (arch.ks[source - 1], arch.e[source - 1])
+                block = _Block(source, target, width, stride)
+                layers.append(_cut_block(cutter, block, stage, choice))
+                width = cutter.weights[f"blocks.{target}.conv.point_linear.conv.weight"].shape[0]
+                target += 1
+            source += 1
+    layers += _tail(cutter, layout)
+    channels = cutter.width("first_conv.conv.weight", 1)
+    classes = cutter.width("classifier.linear.weight")
+    return Net(tuple(layers), cutter.weights, channels, arch.r, classes, supernet.bn_eps)
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Number in the supernet, number in the sub-net, input width and stride."""
+
+    source: int
+    target: int
+    width: int
+    stride: int
+
+
+def _first_block(cutter: Cutter, layout: MobileLayout) -> InvertedBottleneck:
+    name = "blocks.0.conv"
+    cutter.unit(f"{name}.depth_conv", f"{name}.depth_conv", elastic=False)
+    cutter.unit(f"{name}.point_linear", f"{name}.point_linear", elastic=False)
+    same = cutter.width("first_conv.conv.weight") == cutter.width(f"{name}.point_linear.conv.weight")
+    depth = ConvUnit(f"{name}.depth_conv", STEM_KERNEL, 1, layout.first_act, depthwise=True)
+    return InvertedBottleneck(None, depth, None, ConvUnit(f"{name}.point_linear"), layout.first_shortcut and same)
+
+
+def _cut_block(cutter: Cutter, block: _Block, stage: MobileStage, choice: tuple[int, float]) -> InvertedBottleneck:
+    kernel, expansion = choice
+    source, target = f"blocks.{block.source}.conv", f"blocks.{block.target}.conv"
+    middle = make_divisible(round(block.width * expansion))
+    cutter.unit(f"{target}.inverted_bottleneck", f"{source}.inverted_bottleneck", (middle, block.width), elastic=True)
+    cutter.depthwise(f"{target}.depth_conv", f"{source}.depth_conv", middle, kernel)
+    if stage.gate:
+        _cut_gate(cutter, f"{target}.depth_conv.se.fc", f"{source}.depth_conv.se.fc", middle)
+    cutter.unit(f"{target}.point_linear", f"{source}.point_linear", (None, middle), elastic=True)
+    out = cutter.width(f"{source}.point_linear.conv.conv.weight")
+    return InvertedBottleneck(
+        ConvUnit(f"{target}.inverted_bottleneck", act=stage.act),
+        ConvUnit(f"{target}.depth_conv", kernel, block.stride, stage.act, depthwise=True),
+        f"{target}.depth_conv.se.fc" if stage.gate else None,
+        ConvUnit(f"{target}.point_linear"),
+        block.stride == 1 and out == block.width,
+    )
+
+
+def _cut_gate(cutter: Cutter, target: str, source: str, middle: int) -> None:
+    squeezed = make_divisible(middle // 4)
+    for part, out, inner in (("reduce", squeezed, middle), ("expand", middle, squeezed)):
+        cutter.copy(f"{target}.{part}.weight", f"{source}.{part}.weight", out, inner)
+        cutter.copy(f"{target}.{part}.bias", f"{source}.{part}.bias", out)
+
+
+def _tail(cutter: Cutter, layout: MobileLayout) -> list[Layer]:
+    act = layout.stem_act
+    for part in ("weight", "bias"):
+        cutter.copy(f"classifier.linear.{part}", f"classifier.linear.{part}")
+    classifier = Linear("classifier.linear")
+    if layout.tail == "mix-pool":
+        cutter.unit("feature_mix_layer", "feature_mix_layer", elastic=False)
+        return [ConvUnit("feature_mix_layer", act=act), GlobalPool(), classifier]
+    cutter.unit("final_expand_layer", "final_expand_layer", elastic=False)
+    cutter.unit("feature_mix_layer", "feature_mix_layer", elastic=False, norm=False)
+    mix = ConvUnit("feature_mix_layer", act=act, norm=False)
+    return [ConvUnit("final_expand_layer", act=act), GlobalPool(), mix, classifier]

@@ -1,0 +1,36 @@
+"""A model as a single-file IR, byte for byte the same for the same network."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.builder.graph import InputFold, build_model
+from agent.builder.plan import Net
+from agent.builder.runtime import load_ir
+from agent.library.ir import pack_ir, unpack_ir
+
+if TYPE_CHECKING:
+    from openvino import CompiledModel, Model
+
+
+def net_to_ir(net: Net, *, softmax: bool, fold: InputFold | None = None) -> bytes:
+    """Single-file IR v10 of a sub-net: batch 1, f32 NCHW input."""
+    return model_to_ir(build_model(net, softmax=softmax, fold=fold))
+
+
+def model_to_ir(model: Model) -> bytes:
+    """Serialise as IR version 10, which tool-kits from 2020 on read."""
+    import openvino
+
+    with tempfile.TemporaryDirectory() as folder:
+        xml, weights = Path(folder, "model.xml"), Path(folder, "model.bin")
+        openvino.serialize(model, str(xml), str(weights), "IR_V10")
+        return pack_ir(xml.read_bytes(), weights.read_bytes())
+
+
+def compile_ir(data: bytes, where: str) -> CompiledModel:
+    """Compile a single-file IR for the CPU. Raises BlobInvalid where the container is unsound."""
+    parts = unpack_ir(data, where)
+    return load_ir(parts.xml, parts.weights)
