@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 T = TypeVar("T")
 _NS = 1_000_000_000
@@ -84,6 +84,34 @@ class SystemClock:
     def join(self, thread: threading.Thread, timeout_s: float) -> bool:
         thread.join(timeout_s)
         return not thread.is_alive()
+
+
+async def in_thread(clock: Clock, name: str, work: Callable[[], T]) -> T:
+    """Run blocking `work` on a thread of its own and await its result; works in virtual time too."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if future.cancelled():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(cast("T", result))
+
+    def body() -> None:
+        try:
+            result = work()
+        except BaseException as error:  # noqa: BLE001 - handed to the awaiting task, whatever it is
+            loop.call_soon_threadsafe(settle, None, error)
+        else:
+            loop.call_soon_threadsafe(settle, result, None)
+
+    thread = clock.spawn(name, body)
+    try:
+        return await future
+    finally:
+        clock.join(thread, 10.0)
 
 
 @dataclass(eq=False)

@@ -1,0 +1,57 @@
+# Every target works on a fresh machine with Python 3.10 to 3.13 (with venv) and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SECONDS ?= 60
+
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+# One stamp per set of extras, so that the demo does not wait for tools that only tests need.
+$(VENV)/demo.stamp: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing ofa-agent with the simulated camera and the builder"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[demo]'
+	@touch $@
+
+$(VENV)/test.stamp: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing ofa-agent with the test tools"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@ $(VENV)/demo.stamp
+
+$(VENV)/dev.stamp: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing ofa-agent with the development tools"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@ $(VENV)/test.stamp $(VENV)/demo.stamp
+
+demo: $(VENV)/demo.stamp ## the real daemon on a simulated camera for about a minute (SECONDS=60)
+	@$(BIN)/ofa-agent demo --seconds $(SECONDS)
+
+test: $(VENV)/test.stamp ## the whole test suite
+	@$(BIN)/python -m pytest -m 'not soak'
+
+check: $(VENV)/dev.stamp ## linters, types, rooms, protos, generated code
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python tools/structure.py agent tests
+	@$(BIN)/buf lint
+	@BIN=$(BIN) sh tools/buf_breaking.sh
+	@$(BIN)/python tools/generate_stubs.py --check
+
+soak: $(VENV)/test.stamp ## long runs: a 24-hour shift in virtual time
+	@$(BIN)/python -m pytest -m soak --timeout 1800
+
+supernet: $(VENV)/demo.stamp ## train the demo's supernet again (hours; needs torch)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[train]'
+	@sh deploy/demo/train.sh $(BIN)
+
+clean: ## remove the virtual environment and the demo's state
+	rm -rf $(VENV) .demo build *.egg-info
+
+.PHONY: help demo test check soak supernet clean

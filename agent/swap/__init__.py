@@ -1,0 +1,1 @@
+"""Changing the network on a camera: plan, state machine, transaction."""

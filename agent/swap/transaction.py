@@ -1,0 +1,278 @@
+"""One swap, from intent to a verified network: forward, or back to the last good one.
+
+Owner of nothing but its own progress: the camera, the journal and the state machine are lent to it. The intent row is
+durable before the first destructive call; the final row before the caller publishes ACTIVE. Generations are drawn
+before the gap starts, so that no write to disk falls into it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from agent.clock import Clock
+from agent.domain.device import Camera, GoldenCheck, GoldenOutcome, NetworkReport, NetworkSetup
+from agent.domain.journal import Activation, Journal, SwapOutcome, SwapRecord
+from agent.domain.states import SwapStage
+from agent.errors import AgentError, CameraGone, CameraTimeout, VerificationFailed
+from agent.swap.plan import STAGE_OF, Plan, Step, plan_adoption, plan_swap
+
+GRACE_S = 1.0  # a camera call that outlives its own deadline is given up after this
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A sub-net read from the library and checked, ready to be put on a camera."""
+
+    setup: NetworkSetup
+    sha256: str
+    blob: bytes
+    goldens: tuple[GoldenCheck, ...]
+
+
+class PayloadSource(Protocol):
+    async def load(self, subnet_id: str) -> Payload:
+        """Read and verify (digest, signature, format, input shape); raises a leaf of LibraryError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A network that is verified on the camera under a generation; `self_tested` says how."""
+
+    subnet_id: str
+    sha256: str
+    generation: int
+    self_tested: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SwapEnd:
+    """How a transaction ended: the journal's record and what is verified on the camera now, if anything."""
+
+    record: SwapRecord
+    installed: Installed | None
+    error: AgentError | None
+
+
+class SwapTransaction:
+    """Runs one plan; see the module docstring. Not reusable."""
+
+    def __init__(
+        self,
+        camera: Camera,
+        journal: Journal,
+        source: PayloadSource,
+        clock: Clock,
+        on_stage: Callable[[SwapStage], None],
+        on_progress: Callable[[int, int], None],
+        on_generation: Callable[[int, str], None],
+    ) -> None:
+        """`on_generation(generation, subnet_id)` is called before any result of it can appear."""
+        self._camera = camera
+        self._journal = journal
+        self._source = source
+        self._clock = clock
+        self._on_stage = on_stage
+        self._on_progress = on_progress
+        self._on_generation = on_generation
+        self._deadline_ns = 0
+        self._self_tested = False
+
+    async def swap(self, record: SwapRecord, old: Installed | None, deadline_s: float) -> SwapEnd:
+        """Install `record.to_subnet`; ends VERIFIED, REFUSED, ROLLED_BACK or FAULTED and never raises AgentError.
+
+        Both ways have `deadline_s` each. CancelledError leaves the journal's row RUNNING: the next start recovers.
+        """
+        started_ns = self._clock.now_ns()
+        self._set_deadline(deadline_s)
+        try:
+            self._on_stage(SwapStage.PREPARING)
+            payload = await self._source.load(record.to_subnet)
+            back = await self._source.load(old.subnet_id) if old else None
+            generation = await self._journal.next_generation(record.camera)
+            spare = await self._journal.next_generation(record.camera)
+            await self._journal.begin_swap(record)
+        except AgentError as error:
+            return await self._end(record, SwapOutcome.REFUSED, old, started_ns, Step.PREPARE, error)
+        failed, error_ = await self._run(plan_swap(), record, payload, generation)
+        if failed is None:
+            new = Installed(record.to_subnet, payload.sha256, generation, self._self_tested)
+            return await self._end(record, SwapOutcome.VERIFIED, new, started_ns)
+        return await self._roll_back(record, old, back, spare, started_ns, failed, error_, deadline_s)
+
+    async def adopt(self, record: SwapRecord, deadline_s: float) -> SwapEnd:
+        """Verify and start the network that is already on the camera; FAULTED means: not usable, install anew."""
+        started_ns = self._clock.now_ns()
+        self._set_deadline(deadline_s)
+        try:
+            payload = await self._source.load(record.to_subnet)
+            generation = await self._journal.next_generation(record.camera)
+            await self._journal.begin_swap(record)
+        except AgentError as error:
+            return await self._end(record, SwapOutcome.REFUSED, None, started_ns, Step.PREPARE, error)
+        failed, error_ = await self._run(plan_adoption(), record, payload, generation)
+        if failed is None:
+            new = Installed(record.to_subnet, payload.sha256, generation, self._self_tested)
+            return await self._end(record, SwapOutcome.VERIFIED, new, started_ns)
+        return await self._end(record, SwapOutcome.FAULTED, None, started_ns, failed, error_)
+
+    # -- forward and back ---------------------------------------------------------------------------------------------
+
+    async def _run(
+        self, plan: Plan, record: SwapRecord, payload: Payload | None, generation: int, back: bool = False
+    ) -> tuple[Step | None, AgentError | None]:
+        """Run the steps; the first that fails, with its error, or (None, None)."""
+        for step in plan.steps:
+            if step is Step.PREPARE:
+                continue
+            self._on_stage(SwapStage.ROLLING_BACK if back else STAGE_OF[step])
+            started_ns = self._clock.now_ns()
+            error = await self._attempt(step, payload, generation)
+            elapsed_s = (self._clock.now_ns() - started_ns) / 1e9
+            name = f"back:{step.value}" if back else step.value
+            self._journal.note_step(record.id, name, elapsed_s, str(error) if error else None)
+            if error is not None:
+                return step, error
+        return None, None
+
+    async def _roll_back(
+        self,
+        record: SwapRecord,
+        old: Installed | None,
+        back: Payload | None,
+        generation: int,
+        started_ns: int,
+        failed: Step,
+        error: AgentError | None,
+        deadline_s: float,
+    ) -> SwapEnd:
+        self._set_deadline(deadline_s)
+        steps = plan_swap().way_back(failed, old is not None)
+        for _ in range(2):  # a glitch on the way back is worth one more try before giving up the line
+            if isinstance(error, CameraGone):
+                break
+            again, back_error = await self._run(Plan(steps), record, back, generation, back=True)
+            if again is None:
+                restored = self._restored(old, steps, generation)
+                return await self._end(record, SwapOutcome.ROLLED_BACK, restored, started_ns, failed, error)
+            if isinstance(back_error, CameraGone):
+                error = back_error
+                break
+            steps = plan_swap().way_back(Step.DELETE, old is not None)
+        return await self._end(record, SwapOutcome.FAULTED, None, started_ns, failed, error)
+
+    def _restored(self, old: Installed | None, steps: tuple[Step, ...], generation: int) -> Installed | None:
+        if old is None or Step.ACTIVATE not in steps:
+            return old
+        return replace(old, generation=generation, self_tested=self._self_tested)
+
+    async def _end(
+        self,
+        record: SwapRecord,
+        outcome: SwapOutcome,
+        installed: Installed | None,
+        started_ns: int,
+        failed: Step | None = None,
+        error: AgentError | None = None,
+    ) -> SwapEnd:
+        final = replace(
+            record,
+            outcome=outcome,
+            generation=installed.generation if installed else None,
+            active_subnet=installed.subnet_id if installed else None,
+            duration_s=(self._clock.now_ns() - started_ns) / 1e9,
+            failed_step=failed.value if failed else None,
+            error=str(error) if error else None,
+        )
+        activation = (
+            Activation(record.camera, installed.generation, installed.subnet_id, installed.sha256)
+            if installed
+            else None
+        )
+        try:
+            await self._journal.finish_swap(final, activation)
+        except AgentError as journal_error:
+            error = error or journal_error  # the camera is as said; the caller raises the alarm
+        return SwapEnd(final, installed, error)
+
+    # -- single steps -------------------------------------------------------------------------------------------------
+
+    async def _attempt(self, step: Step, payload: Payload | None, generation: int) -> AgentError | None:
+        left_s = (self._deadline_ns - self._clock.now_ns()) / 1e9
+        if left_s <= 0:
+            return CameraTimeout(f"swap step {step.value}: the swap's deadline has passed; raise swap.deadline_s")
+        try:
+            await asyncio.wait_for(self._do(step, payload, generation, left_s), left_s + GRACE_S)
+        except AgentError as error:
+            return error
+        except asyncio.TimeoutError:  # after AgentError: CameraTimeout is a TimeoutError too
+            return CameraTimeout(f"swap step {step.value}: no answer within {left_s:.1f} s; the camera hangs")
+        return None
+
+    def _do(self, step: Step, payload: Payload | None, generation: int, left_s: float) -> Awaitable[object]:
+        camera = self._camera
+        if payload is None:  # clearing the slot is all that is done without a network
+            clear = {
+                Step.STOP: camera.stop_stream,
+                Step.DISABLE: camera.disable_inference,
+                Step.DELETE: camera.delete_network,
+            }
+            return clear[step](left_s)
+        calls: dict[Step, Callable[[], Awaitable[object]]] = {
+            Step.STOP: lambda: camera.stop_stream(left_s),
+            Step.DISABLE: lambda: camera.disable_inference(left_s),
+            Step.DELETE: lambda: camera.delete_network(left_s),
+            Step.UPLOAD: lambda: camera.upload_network(payload.blob, left_s, self._on_progress),
+            Step.ACTIVATE: lambda: camera.activate_network(payload.setup, left_s),
+            Step.VERIFY: lambda: self._verify(payload, left_s),
+            Step.START: lambda: self._start(payload, generation, left_s),
+        }
+        return calls[step]()
+
+    async def _start(self, payload: Payload, generation: int, left_s: float) -> None:
+        self._on_generation(generation, payload.setup.subnet_id)
+        await self._camera.start_stream(left_s, generation)
+
+    async def _verify(self, payload: Payload, left_s: float) -> None:
+        check_report(await self._camera.read_network(left_s), payload.setup)
+        outcomes = await self._camera.self_test(payload.goldens, left_s)
+        check_goldens(outcomes, payload.goldens)
+        self._self_tested = bool(outcomes)
+        await self._camera.mark_verified(payload.setup.subnet_id, left_s)
+
+    def _set_deadline(self, deadline_s: float) -> None:
+        self._deadline_ns = self._clock.now_ns() + round(deadline_s * 1e9)
+
+
+def check_report(report: NetworkReport, setup: NetworkSetup) -> None:
+    """Compare the camera's read-only properties with what was sent; raises VerificationFailed.
+
+    None means that this firmware does not tell (facts/firefly-dl.md section 1.1), which proves nothing either way.
+    """
+    expected = (
+        ("size", report.size_bytes, setup.size_bytes),
+        ("input width", report.width, setup.input.width),
+        ("input height", report.height, setup.input.height),
+        ("input channels", report.channels, setup.input.channels),
+        ("classes", report.classes, setup.classes),
+    )
+    for what, actual, wanted in expected:
+        if actual is not None and actual != wanted:
+            raise VerificationFailed(
+                f"network {setup.subnet_id}: the camera reports {what} {actual}, the library says {wanted}"
+            )
+
+
+def check_goldens(outcomes: Sequence[GoldenOutcome], goldens: Sequence[GoldenCheck]) -> None:
+    """Raises VerificationFailed for the first golden image that the camera answered wrongly."""
+    if outcomes and len(outcomes) != len(goldens):
+        raise VerificationFailed(f"{len(outcomes)} of {len(goldens)} golden images were answered")
+    for number, (outcome, golden) in enumerate(zip(outcomes, goldens, strict=False), start=1):
+        if not outcome.passed:
+            raise VerificationFailed(
+                f"golden image {number}: the camera says class {outcome.class_id} at {outcome.confidence:.3f}, "
+                f"expected class {golden.class_id} at {golden.confidence:.3f} +- {golden.tolerance:.3f}"
+            )

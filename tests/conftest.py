@@ -1,0 +1,95 @@
+"""Gates on every test: nothing may be left behind, and no log record may be unformattable."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.leaks import Descriptors, open_descriptors
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of reference cases beside the checkout; skips with the reason where it is missing."""
+    folder = REPOSITORY.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"reference cases are not here: {folder.name} beside the checkout is missing")
+    return folder
+
+
+class _Unformattable(logging.Handler):
+    """Formats every record, so that a wrong format string fails its test instead of printing to standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        record.getMessage()
+
+
+@pytest.fixture(autouse=True)
+def no_unformattable_record() -> Iterator[None]:
+    handler = _Unformattable()
+    root, agent = logging.getLogger(), logging.getLogger("ofa_agent")
+    agent.propagate = True
+    agent.setLevel(logging.DEBUG)
+    root.addHandler(handler)
+    yield
+    root.removeHandler(handler)
+    agent.handlers.clear()
+
+
+@pytest.fixture(autouse=True)
+def no_leaked_thread() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    leaked = [t.name for t in threading.enumerate() if t not in before and not t.daemon and t.is_alive()]
+    assert not leaked, f"threads left behind: {leaked}"
+
+
+@pytest.fixture(autouse=True)
+def no_leaked_descriptor() -> Iterator[None]:
+    before = open_descriptors()
+    yield
+    leaked = _settled(before)
+    assert not leaked, f"descriptors left behind: {leaked}"
+
+
+def _settled(before: Descriptors) -> list[str]:
+    """What is open now and was not before; objects in reference cycles get their chance to be collected first."""
+    leaked = before.leaked(open_descriptors())
+    if leaked:
+        gc.collect()
+        leaked = before.leaked(open_descriptors())
+    return leaked
+
+
+@pytest.fixture(autouse=True)
+def no_leaked_child() -> Iterator[None]:
+    yield
+    try:
+        pid, _ = os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return
+    assert pid == 0 or pid is None, f"child process {pid} was not reaped"
+
+
+@pytest.fixture(autouse=True)
+def no_leaked_task(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fails a test whose event loop ended with tasks that nobody awaited (asyncio.run cancels them silently)."""
+    leaked: list[str] = []
+    original = asyncio.runners._cancel_all_tasks  # type: ignore[attr-defined]
+
+    def watch(loop: asyncio.AbstractEventLoop) -> None:
+        leaked.extend(task.get_name() for task in asyncio.all_tasks(loop))
+        original(loop)
+
+    monkeypatch.setattr(asyncio.runners, "_cancel_all_tasks", watch)
+    yield
+    assert not leaked, f"tasks left behind: {leaked}"

@@ -1,0 +1,34 @@
+"""Which descriptors this process holds, by what they point to."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+
+# Opened once per process by libraries and kept for its life.
+PER_PROCESS = ("anon_inode:[eventpoll]", "anon_inode:[eventfd]", "/dev/urandom", "/dev/null")
+
+
+@dataclass(frozen=True)
+class Descriptors:
+    """Counts by kind; sockets and pipes are counted together since their numbers differ each time."""
+
+    kinds: Counter[str]
+
+    def leaked(self, now: Descriptors) -> list[str]:
+        """What `now` holds beyond this."""
+        return sorted((now.kinds - self.kinds).elements())
+
+
+def open_descriptors() -> Descriptors:
+    kinds: Counter[str] = Counter()
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            target = os.readlink(f"/proc/self/fd/{name}")
+        except OSError:
+            continue
+        kind = target.split(":")[0] if target.startswith(("socket:", "pipe:")) else target
+        if kind not in PER_PROCESS:
+            kinds[kind] += 1
+    return Descriptors(kinds)
