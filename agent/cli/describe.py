@@ -1,0 +1,127 @@
+"""Messages of the daemon in words: the lines and table rows that people read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.cli.output import number, percent, size
+from agent.cli.wire import seconds, word
+
+if TYPE_CHECKING:
+    from agent.pb.ofa_agent.v1 import types_pb2 as pb
+
+DECISION_HEADINGS = ("sub-net", "accuracy", "service ms", "latency ms", "measured", "meets the budget")
+SUBNET_HEADINGS = ("sub-net", "accuracy", "predicted", "size", "input", "active")
+SWAP_HEADINGS = ("started (UTC)", "from", "to", "reason", "outcome", "gap")
+
+
+def status_lines(status: pb.CameraStatus) -> list[str]:
+    """A camera in a few lines."""
+    flags = "".join(f", {flag}" for flag in status.degraded)
+    lines = [f"{status.camera}: {state(status)}{flags}", f"  sub-net   {_active(status)}"]
+    lines.append(f"  budget    {budget_words(status.budget)}")
+    if status.HasField("latency"):
+        took = status.latency
+        lines.append(
+            f"  measured  service p50 {number(took.service_p50_ms)} p99 {number(took.service_p99_ms)} ms,"
+            f" result latency p99 {number(took.latency_p99_ms)} ms"
+        )
+    if status.HasField("load"):
+        lines.append(f"  load      {percent(status.load)} of saturation")
+    if status.HasField("swap"):
+        lines.append(f"  swap      {swap_words(status.swap)}")
+    if status.detail:
+        lines.append(f"  detail    {status.detail}")
+    if status.HasField("info"):
+        lines.append(f"  camera    {status.info.model} {status.info.serial}, firmware {status.info.firmware}")
+    return lines
+
+
+def change_line(status: pb.CameraStatus) -> str:
+    """A camera in one line, for `watch`."""
+    swap = f" {swap_words(status.swap)}" if status.HasField("swap") else ""
+    p99 = f" latency p99 {number(status.latency.latency_p99_ms)} ms" if status.HasField("latency") else ""
+    flags = "".join(f" {flag}" for flag in status.degraded)
+    return f"{status.camera} {state(status)}{flags} {_active(status)} [{budget_words(status.budget)}]{p99}{swap}"
+
+
+def state(status: pb.CameraStatus) -> str:
+    return word(status, "state")
+
+
+def budget_words(effective: pb.EffectiveBudget) -> str:
+    """`<= 80 ms, 1100 parts/min, p99, lease`."""
+    asked = effective.budget
+    parts = []
+    if asked.HasField("max_latency_ms"):
+        parts.append(f"<= {asked.max_latency_ms:g} ms")
+    if asked.HasField("parts_per_minute"):
+        parts.append(f"{asked.parts_per_minute:g} parts/min")
+    if asked.HasField("min_accuracy"):
+        parts.append(f"accuracy >= {asked.min_accuracy:g}")
+    origin = word(effective, "priority")
+    return ", ".join([*parts, f"p{100 * asked.quantile:g}", "fail-safe" if effective.fail_safe else origin.lower()])
+
+
+def swap_words(swap: pb.RunningSwap) -> str:
+    stage = word(swap, "stage")
+    share = f" {percent(swap.bytes_done / swap.bytes_total)}" if swap.bytes_total else ""
+    return f"to {swap.to_subnet_id}: {stage}{share}"
+
+
+def candidate_rows(decision: pb.Decision) -> list[tuple[str, ...]]:
+    """Rows under DECISION_HEADINGS; the wanted sub-net is starred."""
+    return [
+        (
+            f"{'*' if c.subnet_id == decision.target_subnet_id else ' '} {c.subnet_id}",
+            percent(c.accuracy),
+            number(c.service_bound_ms),
+            number(c.latency_bound_ms),
+            str(c.measured_count),
+            "yes" if c.feasible else c.why_not or "no",
+        )
+        for c in decision.candidates
+    ]
+
+
+def subnet_row(subnet: pb.Subnet) -> tuple[str, ...]:
+    """A row under SUBNET_HEADINGS."""
+    taken = subnet.input
+    return (
+        subnet.id,
+        percent(subnet.accuracy.top1),
+        number(subnet.predicted_ms, 1, " ms"),
+        size(subnet.artifacts[0].size_bytes) if subnet.artifacts else "-",
+        f"{taken.width}x{taken.height}x{taken.channels}",
+        "yes" if subnet.active else "",
+    )
+
+
+def swap_row(swap: pb.Swap) -> tuple[str, ...]:
+    """A row under SWAP_HEADINGS."""
+    outcome = word(swap, "outcome").lower()
+    return (
+        swap.started_at.ToDatetime().strftime("%m-%d %H:%M:%S"),
+        swap.from_subnet_id or "-",
+        swap.to_subnet_id,
+        swap.reason,
+        outcome if not swap.failed_step else f"{outcome} ({swap.failed_step})",
+        number(seconds(swap.gap), 2, " s") if swap.HasField("gap") else "-",
+    )
+
+
+def result_line(result: pb.InferenceResult) -> str:
+    """A result in one line."""
+    part = f"part {result.part}" if result.HasField("part") else f"frame {result.frame_id}"
+    name = result.label or f"class {result.class_id}"
+    return (
+        f"{result.camera} {part}: {name} {result.confidence:.2f}  {result.subnet_id} (generation {result.generation})"
+        f"  service {number(result.service_ms)} ms, latency {number(result.latency_ms)} ms"
+    )
+
+
+def _active(status: pb.CameraStatus) -> str:
+    if not status.HasField("active_subnet_id"):
+        return "none"
+    proof = "verified" if status.verified else "not verified"
+    return f"{status.active_subnet_id} (generation {status.generation}, {proof})"

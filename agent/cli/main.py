@@ -1,0 +1,96 @@
+"""Entry point of `ofa-agent`: the table of commands."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from agent.cli.exits import DONE, FAILED, exit_code, one_line
+from agent.errors import AgentError
+
+# Name: (module:attribute, line for --help). The module is imported only when its command runs.
+_COMMANDS = {
+    "alarms": ("agent.cli.read:alarms", "List alarms, or acknowledge one."),
+    "budget": ("agent.cli.budget:budget", "Set, renew or release a budget."),
+    "check": ("agent.cli.check:check", "Check a config and its library without touching a camera."),
+    "demo": ("agent.cli.demo:demo", "Run agent, simulated camera and a client for about a minute."),
+    "explain": ("agent.cli.read:explain", "Why this sub-net, or which one under another budget."),
+    "library": ("agent.cli.library:library", "Build, verify and look into libraries."),
+    "results": ("agent.cli.streams:results", "Inference results as they come."),
+    "run": ("agent.cli.run:run", "The daemon."),
+    "sim": ("agent.cli.sim:sim", "The simulated camera."),
+    "status": ("agent.cli.read:status", "State of the cameras."),
+    "subnets": ("agent.cli.read:subnets", "Sub-nets of a camera's library."),
+    "swaps": ("agent.cli.read:swaps", "Past swaps and their gaps."),
+    "watch": ("agent.cli.streams:watch", "State changes as they come."),
+}
+
+
+class _LazyGroup(click.Group):
+    """A group that knows its commands' names and imports them when they are run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        module, attribute = _COMMANDS[cmd_name][0].split(":")
+        command = getattr(importlib.import_module(module), attribute)
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in sorted(_COMMANDS.items())])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS:
+            ctx.fail(f"no such command {args[0]!r}{_nearest(args[0])}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="ofa-agent", prog_name="ofa-agent")
+def root() -> None:
+    """Keep the best once-for-all sub-net that meets the latency budget on a Firefly DL camera.
+
+    Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 daemon unreachable, 4 refused, 5 infeasible budget,
+    6 timed out.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code. Expected errors become one line on stderr."""
+    try:
+        outcome = root.main(args=arguments, prog_name="ofa-agent", standalone_mode=False)
+    except click.ClickException as exc:
+        exc.show()
+        return exc.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped", err=True)
+        return FAILED
+    except BrokenPipeError:
+        # The reader (head, less) has gone; the interpreter must not try to flush into the pipe again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except (AgentError, OSError, TimeoutError) as exc:
+        click.echo(one_line(exc), err=True)
+        return exit_code(exc)
+    return outcome if isinstance(outcome, int) else DONE
+
+
+def _nearest(word: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(word, _COMMANDS, 1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

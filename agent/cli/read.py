@@ -1,0 +1,133 @@
+"""`status`, `subnets`, `explain`, `swaps`, `alarms`: what the daemon knows, as text or JSON."""
+
+from __future__ import annotations
+
+import click
+
+from agent.cli.connection import CAMERA, JSON, Connection, call, connected
+from agent.cli.exits import DONE
+from agent.cli.output import print_json, print_table
+
+_PPM = click.option("--parts-per-minute", type=float, metavar="X", help="Parts that pass the camera in a minute.")
+_LATENCY = click.option("--max-latency-ms", type=float, metavar="X", help="Longest result latency.")
+
+
+@click.command()
+@CAMERA
+@JSON
+@connected
+def status(connection: Connection, camera: str, as_json: bool) -> int:
+    """State, sub-net, budget and measured times of the cameras."""
+    from agent.cli.describe import status_lines
+    from agent.cli.wire import plain
+
+    answer = call(connection, lambda client: client.get_status(camera))
+    if as_json:
+        print_json(plain(answer))
+        return DONE
+    for line in (line for one in answer.cameras for line in status_lines(one)):
+        click.echo(line)
+    return DONE
+
+
+@click.command()
+@CAMERA
+@JSON
+@connected
+def subnets(connection: Connection, camera: str, as_json: bool) -> int:
+    """The ladder of sub-nets that a camera may run."""
+    from agent.cli.describe import SUBNET_HEADINGS, subnet_row
+    from agent.cli.wire import plain
+
+    answer = call(connection, lambda client: client.list_subnets(camera))
+    if as_json:
+        print_json(plain(answer))
+        return DONE
+    if not answer.HasField("library"):
+        click.echo("no library: the camera streams without a network")
+        return DONE
+    click.echo(f"library {answer.library.name} version {answer.library.version}")
+    print_table(SUBNET_HEADINGS, [subnet_row(one) for one in answer.subnets])
+    return DONE
+
+
+@click.command()
+@CAMERA
+@_PPM
+@_LATENCY
+@JSON
+@connected
+def explain(
+    connection: Connection, camera: str, parts_per_minute: float | None, max_latency_ms: float | None, as_json: bool
+) -> int:
+    """Why the camera runs what it runs, or what it would run under another budget."""
+    from agent.cli.describe import DECISION_HEADINGS, budget_words, candidate_rows
+    from agent.cli.wire import plain
+
+    answer = call(
+        connection,
+        lambda client: client.explain(camera, parts_per_minute=parts_per_minute, max_latency_ms=max_latency_ms),
+    )
+    decision = answer.decision
+    if as_json:
+        print_json(plain(decision))
+        return DONE
+    click.echo(f"budget: {budget_words(decision.budget)}")
+    print_table(DECISION_HEADINGS, candidate_rows(decision))
+    click.echo(decision.text)
+    return DONE
+
+
+@click.command()
+@CAMERA
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="Newest swaps to list.")
+@JSON
+@connected
+def swaps(connection: Connection, camera: str, limit: int, as_json: bool) -> int:
+    """Past swaps, newest first, with the gap that each cost."""
+    from agent.cli.describe import SWAP_HEADINGS, swap_row
+    from agent.cli.wire import plain
+
+    answer = call(connection, lambda client: client.list_swaps(camera, limit=limit))
+    if as_json:
+        print_json([plain(one) for one in answer.swaps])
+    else:
+        print_table(SWAP_HEADINGS, [swap_row(one) for one in answer.swaps], left=5)
+    return DONE
+
+
+@click.group(invoke_without_command=True)
+@CAMERA
+@click.option("--all", "include_cleared", is_flag=True, help="Also alarms whose cause has gone.")
+@JSON
+@connected
+@click.pass_context
+def alarms(ctx: click.Context, connection: Connection, camera: str, include_cleared: bool, as_json: bool) -> int:
+    """What a person should know; `alarms ack ID` notes that one was seen."""
+    ctx.obj = connection
+    if ctx.invoked_subcommand is not None:
+        return DONE
+    from agent.cli.wire import plain
+
+    answer = call(connection, lambda client: client.list_alarms(camera, include_cleared=include_cleared))
+    if as_json:
+        print_json([plain(one) for one in answer.alarms])
+        return DONE
+    for alarm in answer.alarms:
+        since = alarm.raised_at.ToDatetime().strftime("%Y-%m-%d %H:%M:%S UTC")
+        seen = f" (acknowledged by {alarm.acknowledged_by})" if alarm.acknowledged_by else ""
+        gone = " (cleared)" if alarm.HasField("cleared_at") else ""
+        click.echo(f"{alarm.id}  {since}  {alarm.camera or 'agent'}: {alarm.text}{gone}{seen}")
+    if not answer.alarms:
+        click.echo("no alarms")
+    return DONE
+
+
+@alarms.command()
+@click.argument("alarm_id", type=int, metavar="ID")
+@connected
+def ack(connection: Connection, alarm_id: int) -> int:
+    """Acknowledge one alarm; a FAULTED camera then tries again."""
+    answer = call(connection, lambda client: client.acknowledge_alarm(alarm_id))
+    click.echo(f"alarm {answer.alarm.id} acknowledged by {answer.alarm.acknowledged_by}")
+    return DONE
