@@ -17,7 +17,7 @@ from agent.domain import subnet as domain
 from agent.errors import ManifestInvalid
 from agent.library.blob import EXTENSIONS, MAX_BLOB_BYTES, BlobFormat
 
-SCHEMA = "ofa-agent.library/1"
+SCHEMA: Literal["ofa-agent.library/1"] = "ofa-agent.library/1"
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 MAX_SUBNETS = 256
 DEFAULT_TOLERANCE = 0.05

@@ -1,0 +1,82 @@
+"""Golden images: what a network must answer on the camera before it counts as loaded (interfaces.md section 5)."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.errors import BuildError
+
+MARGIN = 0.2
+TOLERANCE = 0.05
+PER_SUBNET = 3
+MIN_CLASSES = 2
+
+# The image is injected on a 16-bit scale and comes back through the scaler: leave room above the least margin.
+_WANTED_MARGIN = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One golden image: PNG bytes, their digest, and the answer of the shipped network in f32."""
+
+    png: bytes
+    sha256: str
+    class_id: int
+    confidence: float
+    tolerance: float = TOLERANCE
+
+
+def choose_goldens(
+    subnet_id: str,
+    images: NDArray[np.uint8],
+    probabilities: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    count: int = PER_SUBNET,
+) -> tuple[Reference, ...]:
+    """Pick `count` clear images of different classes, correctly answered where there are such.
+
+    `probabilities` (n, classes) are the artifact's own answers to `images`. Deterministic: clear enough comes
+    first, then the order of the set. Raises BuildError where two classes with the margin cannot be found.
+    """
+    ranked = np.sort(probabilities, axis=1)
+    margin = ranked[:, -1] - ranked[:, -2]
+    answers = probabilities.argmax(1)
+    chosen: dict[int, int] = {}
+    for index in _by_preference(margin, answers == labels):
+        chosen.setdefault(int(answers[index]), int(index))
+        if len(chosen) == count:
+            break
+    if len(chosen) < MIN_CLASSES:
+        raise BuildError(
+            f"sub-net {subnet_id}: golden images of {len(chosen)} classes with a margin of {MARGIN}, "
+            f"need {MIN_CLASSES}; the network is too unsure or too one-sided"
+        )
+    return tuple(_reference(images[i], probabilities[i]) for i in chosen.values())
+
+
+def encode_png(pixels: NDArray[np.uint8]) -> bytes:
+    """8-bit PNG of (h, w) grey or (h, w, 3) RGB pixels."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _by_preference(margin: NDArray[np.float32], correct: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Indices with enough margin: comfortable and correct first, in the order of the set."""
+    usable = np.flatnonzero(margin >= MARGIN)
+    rank = 2 * (margin[usable] < _WANTED_MARGIN) + ~correct[usable]
+    return usable[np.argsort(rank, kind="stable")]
+
+
+def _reference(pixels: NDArray[np.uint8], probabilities: NDArray[np.float32]) -> Reference:
+    png = encode_png(pixels)
+    class_id = int(probabilities.argmax())
+    # Six digits are far below the tolerance and keep the manifest readable.
+    return Reference(png, hashlib.sha256(png).hexdigest(), class_id, round(float(probabilities[class_id]), 6))
