@@ -154,9 +154,11 @@ class SwapTransaction:
         for _ in range(2):  # a glitch on the way back is worth one more try before giving up the line
             if isinstance(error, CameraGone):
                 break
-            again, back_error = await self._run(Plan(steps), record, back, generation, back=True)
+            fresh = old is None or Step.ACTIVATE in steps  # a stream that is only resumed keeps its generation
+            number = generation if old is None or fresh else old.generation
+            again, back_error = await self._run(Plan(steps), record, back, number, back=True)
             if again is None:
-                restored = self._restored(old, steps, generation)
+                restored = replace(old, generation=number, self_tested=self._tested(old, fresh)) if old else None
                 return await self._end(record, SwapOutcome.ROLLED_BACK, restored, started_ns, failed, error)
             if isinstance(back_error, CameraGone):
                 error = back_error
@@ -164,10 +166,8 @@ class SwapTransaction:
             steps = plan_swap().way_back(Step.DELETE, old is not None)
         return await self._end(record, SwapOutcome.FAULTED, None, started_ns, failed, error)
 
-    def _restored(self, old: Installed | None, steps: tuple[Step, ...], generation: int) -> Installed | None:
-        if old is None or Step.ACTIVATE not in steps:
-            return old
-        return replace(old, generation=generation, self_tested=self._self_tested)
+    def _tested(self, old: Installed, fresh: bool) -> bool:
+        return self._self_tested if fresh else old.self_tested
 
     async def _end(
         self,

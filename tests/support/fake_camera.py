@@ -1,0 +1,107 @@
+"""A scripted `Camera` (our own Protocol) for tests of what drives one; the simulated camera serves all others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from agent.domain.device import (
+    CameraEvent,
+    CameraInfo,
+    GoldenCheck,
+    GoldenOutcome,
+    Health,
+    NetworkReport,
+    NetworkSetup,
+    ProgressFn,
+)
+from agent.domain.result import RawInference, StreamCounts
+from agent.errors import CameraRefused
+
+INFO = CameraInfo("20381234", "FFY-U3-16S2M-DL", "1905.4.103", "4.4.0.246", 65536, 24_000_000, 0, None, True)
+
+
+@dataclass
+class FakeCamera:
+    """Keeps the one slot and the rules of the real one; `fail` maps (call, nth) to the error raised there."""
+
+    name: str = "station-1"
+    fail: dict[tuple[str, int], Exception] = field(default_factory=dict)
+    info: CameraInfo = INFO
+    calls: list[str] = field(default_factory=list)
+    blob: bytes | None = None
+    enabled: str | None = None
+    streaming: bool = False
+    generation: int | None = None
+    wrong_golden: set[str] = field(default_factory=set)
+    can_inject: bool = True
+    _counts: dict[str, int] = field(default_factory=dict)
+    _callback: Callable[[CameraEvent], None] | None = None
+
+    def _called(self, call: str) -> None:
+        self._counts[call] = self._counts.get(call, 0) + 1
+        self.calls.append(call)
+        error = self.fail.get((call, self._counts[call]))
+        if error is not None:
+            raise error
+
+    async def connect(self, deadline_s: float) -> CameraInfo:
+        self._called("connect")
+        return self.info
+
+    async def disconnect(self, deadline_s: float) -> None:
+        self._called("disconnect")
+        self.streaming = False
+
+    async def start_stream(self, deadline_s: float, generation: int | None) -> None:
+        self._called("start")
+        self.streaming, self.generation = True, generation
+
+    async def stop_stream(self, deadline_s: float) -> None:
+        self._called("stop")
+        self.streaming = False
+
+    async def disable_inference(self, deadline_s: float) -> None:
+        self._called("disable")
+        self.enabled = None
+
+    async def delete_network(self, deadline_s: float) -> None:
+        if self.streaming or self.enabled:
+            raise CameraRefused("delete while streaming or enabled")
+        self._called("delete")
+        self.blob = None
+
+    async def upload_network(self, blob: bytes, deadline_s: float, progress: ProgressFn) -> None:
+        if self.streaming or self.blob is not None:
+            raise CameraRefused("upload while streaming or into a full slot")
+        self._called("upload")
+        self.blob = blob
+        progress(len(blob), len(blob))
+
+    async def activate_network(self, setup: NetworkSetup, deadline_s: float) -> None:
+        self._called("activate")
+        self.enabled = setup.subnet_id
+
+    async def read_network(self, deadline_s: float) -> NetworkReport:
+        self._called("read")
+        return NetworkReport(len(self.blob or b""), None, None, None, None, None)
+
+    async def self_test(self, goldens: Sequence[GoldenCheck], deadline_s: float) -> tuple[GoldenOutcome, ...]:
+        self._called("self_test")
+        if not self.can_inject:
+            return ()
+        good = self.enabled not in self.wrong_golden
+        return tuple(GoldenOutcome(g.class_id if good else g.class_id + 1, g.confidence, good) for g in goldens)
+
+    async def mark_verified(self, subnet_id: str, deadline_s: float) -> None:
+        self._called("mark")
+
+    async def health(self, deadline_s: float) -> Health:
+        self._called("health")
+        return Health(40.0, StreamCounts(), None, None)
+
+    def take_results(self) -> Sequence[RawInference]:
+        return ()
+
+    def on_event(self, callback: Callable[[CameraEvent], None]) -> None:
+        self._callback = callback

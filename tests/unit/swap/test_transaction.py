@@ -1,0 +1,199 @@
+"""Every step of a swap fails once; the end is always verified, rolled back and verified, or faulted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from agent.clock import VirtualClock, run_virtual
+from agent.domain.device import Camera, GoldenCheck, NetworkReport, NetworkSetup
+from agent.domain.journal import Activation, Journal, SwapOutcome, SwapRecord
+from agent.domain.states import SwapStage
+from agent.domain.subnet import InputSpec
+from agent.errors import CameraGone, CameraRefused, DigestMismatch, UploadFailed, VerificationFailed
+from agent.swap.transaction import Installed, Payload, SwapEnd, SwapTransaction, check_report
+from tests.support.fake_camera import FakeCamera
+from tests.support.memory_journal import MemoryJournal
+
+INPUT = InputSpec(64, 64, 1, "Mono8", (128.0,), (64.0,))
+OLD = Installed("small", "s" * 64, 7, True)
+
+
+def _payload(subnet_id: str) -> Payload:
+    blob = subnet_id.encode() * 10
+    setup = NetworkSetup(subnet_id, "classification", INPUT, len(blob), 8)
+    golden = GoldenCheck(np.zeros((4, 4), np.uint8), 2, 0.9, 0.05)
+    return Payload(setup, subnet_id[0] * 64, blob, (golden, golden))
+
+
+@dataclass
+class _Source:
+    fail: dict[str, Exception] = field(default_factory=dict)
+
+    async def load(self, subnet_id: str) -> Payload:
+        if subnet_id in self.fail:
+            raise self.fail[subnet_id]
+        return _payload(subnet_id)
+
+
+@dataclass
+class _Bench:
+    camera: FakeCamera = field(default_factory=FakeCamera)
+    journal: MemoryJournal = field(default_factory=lambda: MemoryJournal(generation=7))
+    source: _Source = field(default_factory=_Source)
+    stages: list[SwapStage] = field(default_factory=list)
+    announced: list[tuple[int, str]] = field(default_factory=list)
+
+    def with_old(self) -> _Bench:
+        self.camera.blob, self.camera.enabled, self.camera.streaming = _payload("small").blob, "small", True
+        self.journal.activations["station-1"] = Activation("station-1", 7, "small", OLD.sha256)
+        return self
+
+    def transaction(self, clock: VirtualClock) -> SwapTransaction:
+        camera: Camera = self.camera
+        journal: Journal = self.journal
+        return SwapTransaction(
+            camera,
+            journal,
+            self.source,
+            clock,
+            self.stages.append,
+            lambda done, total: None,
+            lambda generation, subnet: self.announced.append((generation, subnet)),
+        )
+
+    def swap(self, old: Installed | None) -> SwapEnd:
+        clock = VirtualClock()
+        record = SwapRecord("id-1", "station-1", old.subnet_id if old else None, "large", "budget", "b-1", 0)
+        return run_virtual(clock, self.transaction(clock).swap(record, old, 60.0))
+
+
+def test_a_good_swap_ends_verified_with_a_new_generation_and_an_activation() -> None:
+    bench = _Bench().with_old()
+    end = bench.swap(OLD)
+    assert end.error is None
+    assert end.record.outcome is SwapOutcome.VERIFIED
+    assert end.installed == Installed("large", "l" * 64, 8, True)
+    assert bench.camera.generation == 8
+    assert bench.announced == [(8, "large")]
+    assert bench.journal.activations["station-1"] == Activation("station-1", 8, "large", "l" * 64)
+    assert bench.stages[0] is SwapStage.PREPARING
+    assert SwapStage.ROLLING_BACK not in bench.stages
+
+
+@pytest.mark.parametrize(
+    "call", ["stop", "disable", "delete", "upload", "activate", "read", "self_test", "mark", "start"]
+)
+def test_a_failure_at_any_step_ends_with_the_old_network_verified(call: str) -> None:
+    bench = _Bench().with_old()
+    bench.camera.fail = {(call, 1): UploadFailed(f"{call} failed", -1010)}
+    end = bench.swap(OLD)
+    assert end.record.outcome is SwapOutcome.ROLLED_BACK
+    assert end.record.error == f"{call} failed"
+    assert end.installed is not None
+    assert end.installed.subnet_id == "small"
+    assert bench.camera.streaming
+    assert bench.camera.enabled == "small"
+    assert bench.camera.blob == _payload("small").blob
+    assert bench.camera.generation == end.installed.generation
+    assert bench.journal.activations["station-1"].subnet_id == "small"
+
+
+@pytest.mark.parametrize(
+    "call", ["stop", "disable", "delete", "upload", "activate", "read", "self_test", "mark", "start"]
+)
+def test_a_failure_on_the_way_back_too_ends_faulted_and_nothing_is_called_active(call: str) -> None:
+    bench = _Bench().with_old()
+    first_way_back = 2 if call in ("stop", "disable", "delete", "upload") else 1
+    bench.camera.fail = {("upload", 1): UploadFailed("first")}
+    bench.camera.fail |= {(call, n): UploadFailed("again") for n in range(first_way_back, 5)}
+    end = bench.swap(OLD)
+    assert end.record.outcome is SwapOutcome.FAULTED
+    assert end.installed is None
+    assert "station-1" not in bench.journal.activations
+
+
+def test_one_glitch_on_the_way_back_is_forgiven() -> None:
+    bench = _Bench().with_old()
+    bench.camera.fail = {("upload", 1): UploadFailed("first"), ("upload", 2): UploadFailed("glitch")}
+    assert bench.swap(OLD).record.outcome is SwapOutcome.ROLLED_BACK
+
+
+def test_a_wrong_golden_answer_is_never_called_active() -> None:
+    bench = _Bench().with_old()
+    bench.camera.wrong_golden = {"large"}
+    end = bench.swap(OLD)
+    assert isinstance(end.error, VerificationFailed)
+    assert end.record.failed_step == "verify"
+    assert end.record.active_subnet == "small"
+
+
+def test_a_bad_blob_is_refused_before_the_camera_is_touched() -> None:
+    bench = _Bench().with_old()
+    bench.source.fail = {"large": DigestMismatch("blobs/x: digest differs")}
+    end = bench.swap(OLD)
+    assert end.record.outcome is SwapOutcome.REFUSED
+    assert bench.camera.calls == []
+    assert end.installed == OLD
+
+
+def test_a_journal_that_cannot_be_written_stops_the_swap_before_the_camera_is_touched() -> None:
+    bench = _Bench().with_old()
+    bench.journal.broken = True
+    end = bench.swap(OLD)
+    assert end.record.outcome is SwapOutcome.REFUSED
+    assert bench.camera.calls == []
+
+
+def test_a_camera_that_vanishes_is_not_rolled_back() -> None:
+    bench = _Bench().with_old()
+    bench.camera.fail = {("upload", 1): CameraGone("unplugged")}
+    end = bench.swap(OLD)
+    assert end.record.outcome is SwapOutcome.FAULTED
+    assert isinstance(end.error, CameraGone)
+    assert bench.camera.calls[-1] == "upload"
+
+
+def test_without_an_old_network_a_failure_leaves_an_empty_slot() -> None:
+    bench = _Bench()
+    bench.camera.fail = {("activate", 1): CameraRefused("no")}
+    end = bench.swap(None)
+    assert end.installed is None
+    assert bench.camera.blob is None
+    assert bench.camera.enabled is None
+
+
+def test_adoption_verifies_without_an_upload() -> None:
+    bench = _Bench().with_old()
+    clock = VirtualClock()
+    record = SwapRecord("adopt", "station-1", None, "small", "recovery", "", 0)
+    end = run_virtual(clock, bench.transaction(clock).adopt(record, 60.0))
+    assert end.installed == Installed("small", "s" * 64, 8, True)
+    assert "upload" not in bench.camera.calls
+    assert "delete" not in bench.camera.calls
+
+
+def test_without_injection_the_properties_decide_and_the_end_says_so() -> None:
+    bench = _Bench().with_old()
+    bench.camera.can_inject = False
+    end = bench.swap(OLD)
+    assert end.installed is not None
+    assert end.installed.self_tested is False
+
+
+@pytest.mark.parametrize(
+    ("report", "what"),
+    [
+        (NetworkReport(1, None, None, None, None, None), "size"),
+        (NetworkReport(None, 32, None, None, None, None), "input width"),
+        (NetworkReport(None, None, 32, None, None, None), "input height"),
+        (NetworkReport(None, None, None, 3, None, None), "input channels"),
+        (NetworkReport(None, None, None, None, 2, None), "classes"),
+    ],
+)
+def test_each_read_only_property_is_compared(report: NetworkReport, what: str) -> None:
+    with pytest.raises(VerificationFailed, match=what):
+        check_report(report, _payload("large").setup)
+    check_report(NetworkReport(None, None, None, None, None, None), _payload("large").setup)
