@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 
+from agent.domain.result import LatencySample
 from agent.policy.window import Window, z_score
 
 MIN_MEASURED = 5  # one or two spikes must not outweigh the prior
@@ -26,15 +27,6 @@ DEFAULT_SPREAD = 0.03
 LEAST_SPREAD = 0.01
 LEAST_TRANSFER_SPREAD = 0.05
 GRID_TOLERANCE = 1e-6  # a service time of exactly n periods takes n, whatever the rounding of floats
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One result: camera's service time, latency to the host, and the frame period then (None = not known)."""
-
-    service_ms: float
-    latency_ms: float
-    frame_period_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +59,7 @@ class LatencyModel:
         """Nothing measured yet; the prior's sigma is of the logarithm of one net's factor on its prediction."""
         return cls(prior_sigma, prior_transfer_ms, {}, Window())
 
-    def observe(self, subnet_id: str, samples: Sequence[Sample]) -> LatencyModel:
+    def observe(self, subnet_id: str, samples: Sequence[LatencySample]) -> LatencyModel:
         """The model after these results of one net, oldest first; values that are no times are left out."""
         services = [s.service_ms for s in samples if _is_time(s.service_ms) and s.service_ms > 0]
         if not services:
@@ -156,10 +148,10 @@ def whole_periods_ms(service_ms: float, frame_period_ms: float | None) -> float:
     return math.ceil(service_ms / frame_period_ms - GRID_TOLERANCE) * frame_period_ms
 
 
-def _transfers(samples: Iterable[Sample]) -> Iterable[float]:
+def _transfers(samples: Iterable[LatencySample]) -> Iterable[float]:
     for sample in samples:
-        if _is_time(sample.latency_ms) and _is_time(sample.service_ms):
-            yield max(0.0, sample.latency_ms - whole_periods_ms(sample.service_ms, sample.frame_period_ms))
+        if _is_time(sample.transfer_ms):
+            yield sample.transfer_ms
 
 
 def _pooled(nets: Iterable[_Net]) -> float:
