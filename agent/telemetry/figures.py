@@ -1,0 +1,62 @@
+"""Rolling latency figures of the active sub-net, and the load it puts on the VPU."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from agent.domain.result import RawInference
+from agent.domain.snapshot import LatencyFigures
+
+WINDOW = 512
+
+
+class RollingFigures:
+    """Figures of the newest generation. Owner: whoever feeds it; not shared between threads."""
+
+    def __init__(self, window: int = WINDOW) -> None:
+        self._service_ms: deque[float] = deque(maxlen=window)
+        self._latency_ms: deque[float] = deque(maxlen=window)
+        self._generation: int | None = None
+        self._count = 0
+
+    def add(self, results: Iterable[RawInference]) -> None:
+        """Count results; the first one of another generation starts the figures anew."""
+        for result in results:
+            if result.generation != self._generation:
+                self.restart(result.generation)
+            self._service_ms.append(result.service_ms)
+            self._latency_ms.append(result.latency_ms)
+            self._count += 1
+
+    def restart(self, generation: int | None) -> None:
+        """Forget everything: another network runs, or none."""
+        self._generation = generation
+        self._service_ms.clear()
+        self._latency_ms.clear()
+        self._count = 0
+
+    def figures(self) -> LatencyFigures | None:
+        """`count` is of the whole generation, quantiles are of its last results; None before the first."""
+        if not self._count:
+            return None
+        service, latency = sorted(self._service_ms), sorted(self._latency_ms)
+        return LatencyFigures(
+            count=self._count,
+            service_p50_ms=nearest_rank(service, 0.5),
+            service_p99_ms=nearest_rank(service, 0.99),
+            latency_p50_ms=nearest_rank(latency, 0.5),
+            latency_p99_ms=nearest_rank(latency, 0.99),
+        )
+
+    def load(self, asked_per_s: float) -> float | None:
+        """Median service time x rate of inferences asked for (interfaces.md section 3); 1.0 is saturation."""
+        if not self._count:
+            return None
+        return nearest_rank(sorted(self._service_ms), 0.5) / 1000.0 * asked_per_s
+
+
+def nearest_rank(ordered: Sequence[float], quantile: float) -> float:
+    """The ceil(n q)-th smallest of sorted values; at least the first."""
+    return ordered[max(1, math.ceil(len(ordered) * quantile)) - 1]

@@ -1,0 +1,210 @@
+"""Domain values to and from rows: run by the journal thread, inside its transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import msgspec
+
+from agent.domain.budget import Claim
+from agent.domain.decision import Decision
+from agent.domain.journal import Activation, Alarm, StoredAnswer, SwapOutcome, SwapRecord
+
+_SWAP_NAMES = tuple(f.name for f in fields(SwapRecord))
+_SWAP = ", ".join(_SWAP_NAMES)
+_ALARM = ", ".join(f.name for f in fields(Alarm))
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """One step of a swap as it was journalled."""
+
+    swap_id: str
+    step: str
+    elapsed_s: float
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRow:
+    """One decision and when it was taken."""
+
+    at_wall_ns: int
+    camera: str
+    decision: Decision
+
+
+def put_swap(db: sqlite3.Connection, swap: SwapRecord) -> None:
+    """Insert or replace by id; a gap that was noted before stays."""
+    values = {name: getattr(swap, name) for name in _SWAP_NAMES} | {"outcome": swap.outcome.value}
+    marks = ", ".join(f":{name}" for name in _SWAP_NAMES)
+    sets = ", ".join(f"{name} = excluded.{name}" for name in _SWAP_NAMES if name not in {"id", "gap_s"})
+    gap = "gap_s = COALESCE(excluded.gap_s, gap_s)"
+    db.execute(f"INSERT INTO swaps ({_SWAP}) VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET {sets}, {gap}", values)
+
+
+def swaps(db: sqlite3.Connection, camera: str | None, limit: int) -> Sequence[SwapRecord]:
+    """Newest first."""
+    found = db.execute(
+        f"SELECT {_SWAP} FROM swaps WHERE :camera IS NULL OR camera = :camera ORDER BY seq DESC LIMIT :limit",
+        {"camera": camera, "limit": limit},
+    )
+    return tuple(_swap(row) for row in found)
+
+
+def last_swap_seq(db: sqlite3.Connection) -> int:
+    """Where the swaps of earlier runs end."""
+    return int(db.execute("SELECT COALESCE(MAX(seq), 0) FROM swaps").fetchone()[0])
+
+
+def interrupt_swaps(db: sqlite3.Connection, camera: str, last_seq: int) -> Sequence[SwapRecord]:
+    """Mark what is still running up to `last_seq` as INTERRUPTED and answer it, oldest first."""
+    key = {"camera": camera, "last": last_seq, "running": SwapOutcome.RUNNING.value}
+    where = "camera = :camera AND outcome = :running AND seq <= :last"
+    ids = [row[0] for row in db.execute(f"SELECT id FROM swaps WHERE {where} ORDER BY seq", key)]
+    db.execute(f"UPDATE swaps SET outcome = '{SwapOutcome.INTERRUPTED.value}' WHERE {where}", key)
+    return tuple(_swap(db.execute(f"SELECT {_SWAP} FROM swaps WHERE id = ?", (swap_id,)).fetchone()) for swap_id in ids)
+
+
+def put_gap(db: sqlite3.Connection, swap_id: str, gap_s: float) -> None:
+    db.execute("UPDATE swaps SET gap_s = ? WHERE id = ?", (gap_s, swap_id))
+
+
+def put_step(db: sqlite3.Connection, step: StepRow) -> None:
+    row = (step.swap_id, step.step, step.elapsed_s, step.error)
+    db.execute("INSERT INTO steps (swap_id, step, elapsed_s, error) VALUES (?, ?, ?, ?)", row)
+
+
+def steps(db: sqlite3.Connection, swap_id: str) -> Sequence[StepRow]:
+    """In the order they were noted."""
+    found = db.execute("SELECT swap_id, step, elapsed_s, error FROM steps WHERE swap_id = ? ORDER BY seq", (swap_id,))
+    return tuple(StepRow(*row) for row in found)
+
+
+def next_generation(db: sqlite3.Connection, camera: str) -> int:
+    """One more than the last one of this camera, which is 1 at first."""
+    row = db.execute(
+        "INSERT INTO generations (camera, last) VALUES (?, 1) "
+        "ON CONFLICT (camera) DO UPDATE SET last = last + 1 RETURNING last",
+        (camera,),
+    ).fetchone()
+    return int(row[0])
+
+
+def put_activation(db: sqlite3.Connection, activation: Activation) -> None:
+    row = (activation.camera, activation.generation, activation.subnet_id, activation.sha256)
+    db.execute("INSERT OR REPLACE INTO activations (camera, generation, subnet_id, sha256) VALUES (?, ?, ?, ?)", row)
+
+
+def drop_activation(db: sqlite3.Connection, camera: str) -> None:
+    db.execute("DELETE FROM activations WHERE camera = ?", (camera,))
+
+
+def activation(db: sqlite3.Connection, camera: str) -> Activation | None:
+    row = db.execute(
+        "SELECT camera, generation, subnet_id, sha256 FROM activations WHERE camera = ?", (camera,)
+    ).fetchone()
+    return Activation(*row) if row else None
+
+
+def put_decision(db: sqlite3.Connection, row: DecisionRow) -> None:
+    taken = row.decision
+    body = msgspec.json.encode(taken).decode()
+    values = (row.at_wall_ns, row.camera, taken.action.value, taken.reason.value, taken.target, body)
+    db.execute(
+        "INSERT INTO decisions (at_wall_ns, camera, action, reason, target, body) VALUES (?, ?, ?, ?, ?, ?)", values
+    )
+
+
+def decisions(db: sqlite3.Connection, camera: str | None, limit: int) -> Sequence[DecisionRow]:
+    """Newest first."""
+    found = db.execute(
+        "SELECT at_wall_ns, camera, body FROM decisions WHERE :camera IS NULL OR camera = :camera "
+        "ORDER BY seq DESC LIMIT :limit",
+        {"camera": camera, "limit": limit},
+    )
+    return tuple(DecisionRow(at, name, msgspec.json.decode(body, type=Decision)) for at, name, body in found)
+
+
+def put_claim(db: sqlite3.Connection, claim: Claim, wall_ns: int) -> None:
+    """Insert, or replace and revive by id."""
+    row = (claim.id, claim.camera, msgspec.json.encode(claim).decode(), wall_ns)
+    db.execute(
+        "INSERT INTO claims (id, camera, body, put_wall_ns) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+        "camera = excluded.camera, body = excluded.body, put_wall_ns = excluded.put_wall_ns, "
+        "dropped_wall_ns = NULL, dropped_why = NULL",
+        row,
+    )
+
+
+def drop_claim(db: sqlite3.Connection, claim_id: str, why: str, wall_ns: int) -> None:
+    db.execute(
+        "UPDATE claims SET dropped_wall_ns = ?, dropped_why = ? WHERE id = ? AND dropped_wall_ns IS NULL",
+        (wall_ns, why, claim_id),
+    )
+
+
+def claims(db: sqlite3.Connection, camera: str) -> Sequence[Claim]:
+    """Those not dropped, oldest first."""
+    found = db.execute("SELECT body FROM claims WHERE camera = ? AND dropped_wall_ns IS NULL ORDER BY seq", (camera,))
+    return tuple(msgspec.json.decode(body, type=Claim) for (body,) in found)
+
+
+def raise_alarm(db: sqlite3.Connection, camera: str, key: str, text: str, wall_ns: int) -> Alarm:
+    """The alarm of this cause: the one that is active already, with the new text, or a new one."""
+    row = db.execute(
+        "INSERT INTO alarms (camera, key, text, raised_wall_ns) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (camera, key) WHERE cleared_wall_ns IS NULL DO UPDATE SET text = excluded.text "
+        f"RETURNING {_ALARM}",
+        (camera, key, text, wall_ns),
+    ).fetchone()
+    return Alarm(*row)
+
+
+def clear_alarm(db: sqlite3.Connection, camera: str, key: str, wall_ns: int) -> None:
+    db.execute(
+        "UPDATE alarms SET cleared_wall_ns = ? WHERE camera = ? AND key = ? AND cleared_wall_ns IS NULL",
+        (wall_ns, camera, key),
+    )
+
+
+def acknowledge_alarm(db: sqlite3.Connection, alarm_id: int, by: str) -> Alarm | None:
+    """The first to acknowledge stays named."""
+    db.execute("UPDATE alarms SET acknowledged_by = COALESCE(acknowledged_by, ?) WHERE id = ?", (by, alarm_id))
+    row = db.execute(f"SELECT {_ALARM} FROM alarms WHERE id = ?", (alarm_id,)).fetchone()
+    return Alarm(*row) if row else None
+
+
+def alarms(db: sqlite3.Connection, active_only: bool) -> Sequence[Alarm]:
+    """Oldest first; active ones are those not cleared."""
+    where = "WHERE cleared_wall_ns IS NULL" if active_only else ""
+    return tuple(Alarm(*row) for row in db.execute(f"SELECT {_ALARM} FROM alarms {where} ORDER BY id"))
+
+
+def put_answer(db: sqlite3.Connection, answer: StoredAnswer, wall_ns: int) -> None:
+    """The first answer to a request id stays."""
+    row = (answer.request_id, answer.method, answer.body_sha256, answer.answer, wall_ns)
+    db.execute(
+        "INSERT OR IGNORE INTO answers (request_id, method, body_sha256, answer, stored_wall_ns) "
+        "VALUES (?, ?, ?, ?, ?)",
+        row,
+    )
+
+
+def answer(db: sqlite3.Connection, request_id: str) -> StoredAnswer | None:
+    row = db.execute(
+        "SELECT request_id, method, body_sha256, answer FROM answers WHERE request_id = ?", (request_id,)
+    ).fetchone()
+    return StoredAnswer(*row) if row else None
+
+
+def put_run(db: sqlite3.Connection, run_id: str, wall_ns: int) -> None:
+    db.execute("INSERT INTO runs (id, opened_wall_ns) VALUES (?, ?)", (run_id, wall_ns))
+
+
+def _swap(row: Sequence[Any]) -> SwapRecord:
+    values = dict(zip(_SWAP_NAMES, row, strict=True))
+    return SwapRecord(**{**values, "outcome": SwapOutcome(values["outcome"])})
