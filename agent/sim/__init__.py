@@ -1,0 +1,1 @@
+"""Simulated camera, production line and parts."""
