@@ -1,0 +1,47 @@
+"""The end of the server, as its handlers see it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import grpc
+
+from agent.api.errors import Rejected
+
+T = TypeVar("T")
+
+
+class Drain:
+    """Set once, when the server is ending; long handlers wait on it beside their own work. For the event loop only."""
+
+    def __init__(self) -> None:
+        self._begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def begun(self) -> bool:
+        return self._begun.done()
+
+    def begin(self) -> None:
+        """End what waits in `race`; idempotent."""
+        if not self._begun.done():
+            self._begun.set_result(None)
+
+    def check(self) -> None:
+        """Raises Rejected (UNAVAILABLE) once the server is ending."""
+        if self.begun:
+            raise Rejected(grpc.StatusCode.UNAVAILABLE, "AGENT_STOPPING", "the agent is ending; connect again")
+
+    async def race(self, work: Coroutine[Any, Any, T]) -> T:
+        """What `work` answers; cancels it and raises Rejected (UNAVAILABLE) as soon as the server is ending."""
+        task = asyncio.ensure_future(work)
+        either: set[asyncio.Future[Any]] = {task, self._begun}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            self.check()
+            return task.result()
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})

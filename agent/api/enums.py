@@ -1,0 +1,54 @@
+"""The domain's choices and the wire's, side by side; a test holds them complete."""
+
+from __future__ import annotations
+
+from agent.domain.budget import ClaimKind, Priority
+from agent.domain.decision import Action
+from agent.domain.journal import SwapOutcome
+from agent.domain.states import CameraState, SwapStage
+from agent.pb.ofa_agent.v1 import types_pb2
+
+CLAIM_KINDS = {
+    ClaimKind.MANUAL: types_pb2.CLAIM_KIND_MANUAL,
+    ClaimKind.LEASE: types_pb2.CLAIM_KIND_LEASE,
+}
+PRIORITIES = {
+    Priority.DEFAULT: types_pb2.BUDGET_PRIORITY_DEFAULT,
+    Priority.SCHEDULE: types_pb2.BUDGET_PRIORITY_SCHEDULE,
+    Priority.LEASE: types_pb2.BUDGET_PRIORITY_LEASE,
+    Priority.MANUAL: types_pb2.BUDGET_PRIORITY_MANUAL,
+    Priority.MAINTENANCE: types_pb2.BUDGET_PRIORITY_MAINTENANCE,
+    Priority.LOCAL_OVERRIDE: types_pb2.BUDGET_PRIORITY_LOCAL_OVERRIDE,
+}
+ACTIONS = {
+    Action.KEEP: types_pb2.DECISION_ACTION_KEEP,
+    Action.SWAP: types_pb2.DECISION_ACTION_SWAP,
+    Action.HOLD: types_pb2.DECISION_ACTION_HOLD,
+    Action.NONE: types_pb2.DECISION_ACTION_NONE,
+}
+STATES = {
+    CameraState.DISCONNECTED: types_pb2.CAMERA_STATE_DISCONNECTED,
+    CameraState.CONNECTING: types_pb2.CAMERA_STATE_CONNECTING,
+    CameraState.IDLE: types_pb2.CAMERA_STATE_IDLE,
+    CameraState.SWAPPING: types_pb2.CAMERA_STATE_SWAPPING,
+    CameraState.ACTIVE: types_pb2.CAMERA_STATE_ACTIVE,
+    CameraState.FAULTED: types_pb2.CAMERA_STATE_FAULTED,
+}
+STAGES = {
+    SwapStage.NONE: types_pb2.SWAP_STAGE_UNSPECIFIED,
+    SwapStage.PREPARING: types_pb2.SWAP_STAGE_PREPARING,
+    SwapStage.WAITING_PERMIT: types_pb2.SWAP_STAGE_WAITING_PERMIT,
+    SwapStage.STOPPING: types_pb2.SWAP_STAGE_STOPPING,
+    SwapStage.UPLOADING: types_pb2.SWAP_STAGE_UPLOADING,
+    SwapStage.ACTIVATING: types_pb2.SWAP_STAGE_ACTIVATING,
+    SwapStage.VERIFYING: types_pb2.SWAP_STAGE_VERIFYING,
+    SwapStage.ROLLING_BACK: types_pb2.SWAP_STAGE_ROLLING_BACK,
+}
+SWAP_OUTCOMES = {
+    SwapOutcome.RUNNING: types_pb2.SWAP_OUTCOME_RUNNING,
+    SwapOutcome.VERIFIED: types_pb2.SWAP_OUTCOME_VERIFIED,
+    SwapOutcome.ROLLED_BACK: types_pb2.SWAP_OUTCOME_ROLLED_BACK,
+    SwapOutcome.FAULTED: types_pb2.SWAP_OUTCOME_FAULTED,
+    SwapOutcome.REFUSED: types_pb2.SWAP_OUTCOME_REFUSED,
+    SwapOutcome.INTERRUPTED: types_pb2.SWAP_OUTCOME_INTERRUPTED,
+}

@@ -1,0 +1,80 @@
+"""grpc.health.v1, read from the cameras' snapshots at the moment of the question, so that it cannot be stale.
+
+`camera/NAME` is SERVING while that camera is ACTIVE, its network is verified and frames flow; the empty name while all
+cameras are and there is at least one; the agent's services while it is up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from google.protobuf.message import Message
+from grpc_health.v1 import health_pb2
+
+from agent.api.drain import Drain
+from agent.api.gate import Write
+from agent.api.services import Services, not_found
+from agent.domain.snapshot import CameraSnapshot
+from agent.domain.states import CameraState
+
+CAMERA = "camera/"
+HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"]
+
+
+class HealthHandlers:
+    """One coroutine per RPC of the service; see Gate for how they are served.
+
+    Frames count as flowing while the last is at most `frame_age_s` old; watchers hear of a change within `poll_s`.
+    """
+
+    def __init__(
+        self, services: Services, drain: Drain, own_services: tuple[str, ...], frame_age_s: float, poll_s: float
+    ) -> None:
+        self._services = services
+        self._drain = drain
+        self._own_services = own_services
+        self._frame_age_s = frame_age_s
+        self._poll_s = poll_s
+
+    async def check(self, request: Any) -> Message:
+        serving = self.serving(request.service)
+        if serving is None:
+            raise not_found("SERVICE_NOT_FOUND", f"{request.service!r} is neither a service nor camera/NAME")
+        return _answer(serving)
+
+    async def list(self, _request: Any) -> Message:
+        names = ["", *self._own_services, *(CAMERA + name for name in sorted(self._services.cameras))]
+        statuses = {name: _answer(self.serving(name)) for name in names}
+        answer: Message = health_pb2.HealthListResponse(statuses=statuses)
+        return answer
+
+    async def watch(self, request: Any, write: Write) -> None:
+        sent = None
+        while True:
+            answer = _answer(self.serving(request.service))
+            if answer != sent:
+                await write(answer)
+                sent = answer
+            await self._drain.race(asyncio.sleep(self._poll_s))
+
+    def serving(self, name: str) -> bool | None:
+        """Whether that service serves; None where there is none of that name."""
+        if name.startswith(CAMERA):
+            camera = self._services.cameras.get(name.removeprefix(CAMERA))
+            return None if camera is None else self._up(camera.snapshot())
+        if name:
+            return True if name in self._own_services else None
+        cameras = self._services.cameras.values()
+        return bool(cameras) and all(self._up(camera.snapshot()) for camera in cameras)
+
+    def _up(self, snapshot: CameraSnapshot) -> bool:
+        age_s = None if snapshot.health is None else snapshot.health.last_frame_age_s
+        inferring = snapshot.state is CameraState.ACTIVE and snapshot.verified
+        return inferring and age_s is not None and age_s <= self._frame_age_s
+
+
+def _answer(serving: bool | None) -> Message:
+    known = "SERVING" if serving else "NOT_SERVING"
+    answer: Message = health_pb2.HealthCheckResponse(status="SERVICE_UNKNOWN" if serving is None else known)
+    return answer

@@ -1,0 +1,145 @@
+"""The gRPC server's life: bind, serve, drain, unbind."""
+
+from __future__ import annotations
+
+import logging
+import os
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import grpc
+
+from agent.api import socket_path
+from agent.api.control import ControlHandlers
+from agent.api.drain import Drain
+from agent.api.gate import Gate
+from agent.api.health import HEALTH, HealthHandlers
+from agent.api.reflection import Reflection
+from agent.api.requests import RequestLog
+from agent.api.services import Services
+from agent.api.status import StatusHandlers
+from agent.errors import BadInput
+from agent.logs import event, logger
+from agent.pb.ofa_agent.v1 import control_pb2, status_pb2
+
+_log = logger("api")
+CONTROL = control_pb2.DESCRIPTOR.services_by_name["ControlService"]
+STATUS = status_pb2.DESCRIPTOR.services_by_name["StatusService"]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiLimits:
+    """Bounds and rhythms of the server.
+
+    `max_streams` open Watch streams and `max_calls` calls at once, of all clients together; `max_streams_each` calls on
+    one connection; a heartbeat after `heartbeat_s` of silence; `drain_s` for calls to end by themselves; health calls
+    frames flowing up to `frame_age_s` and looks every `health_poll_s`.
+    """
+
+    max_streams: int = 64
+    max_calls: int = 256
+    max_streams_each: int = 100
+    max_message_bytes: int = 256 * 1024
+    heartbeat_s: float = 3.0
+    drain_s: float = 5.0
+    frame_age_s: float = 5.0
+    health_poll_s: float = 0.5
+
+    def options(self) -> list[tuple[str, int]]:
+        """gRPC's channel arguments: dead clients are found within 30 s, clients may ping every 10 s."""
+        return [
+            ("grpc.max_receive_message_length", self.max_message_bytes),
+            ("grpc.max_concurrent_streams", self.max_streams_each),
+            ("grpc.max_metadata_size", 16 * 1024),
+            ("grpc.keepalive_time_ms", 20_000),
+            ("grpc.keepalive_timeout_ms", 10_000),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+            ("grpc.so_reuseport", 0),
+        ]
+
+
+class ApiServer:
+    """The agent's API on a unix socket; use as `async with ApiServer(…)`, or start and stop. One event loop only."""
+
+    def __init__(self, services: Services, unix_socket: Path | str, limits: ApiLimits | None = None) -> None:
+        self._services = services
+        self._path = Path(unix_socket)
+        self._limits = limits or ApiLimits()
+        self._server: grpc.aio.Server | None = None
+        self._drain: Drain | None = None
+        self._requests = RequestLog(services.journal)
+        self._gate: Gate | None = None
+        self._bound: tuple[int, int] | None = None
+
+    @property
+    def streams(self) -> int:
+        """Watch streams that are open now."""
+        return 0 if self._gate is None else self._gate.streams
+
+    async def start(self) -> None:
+        """Bind and serve. Raises BadInput for a path that cannot be bound, Refused where another process serves it."""
+        socket_path.claim(self._path)
+        self._drain = Drain()
+        self._gate = Gate(self._drain, self._limits.max_streams)
+        self._server = grpc.aio.server(options=self._limits.options(), maximum_concurrent_rpcs=self._limits.max_calls)
+        self._add_services(self._server, self._drain, self._gate)
+        self._bind(self._server)
+        await self._server.start()
+        event(_log, logging.INFO, "api_serving", socket=self._path)
+
+    async def stop(self, drain_s: float | None = None) -> None:
+        """End: streams hear UNAVAILABLE, mutations come to their end, the rest is cut off after `drain_s` (default: of
+        the limits). Returns within about twice that; idempotent; works half-started."""
+        if self._server is None:
+            return
+        server, self._server = self._server, None
+        grace_s = self._limits.drain_s if drain_s is None else drain_s
+        if self._drain is not None:
+            self._drain.begin()
+        try:
+            await server.stop(grace_s)
+            await self._requests.close(grace_s)
+        finally:
+            self._unbind()
+        event(_log, logging.INFO, "api_stopped", socket=self._path)
+
+    async def __aenter__(self) -> ApiServer:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    def _add_services(self, server: grpc.aio.Server, drain: Drain, gate: Gate) -> None:
+        names = (CONTROL.full_name, STATUS.full_name)
+        limits = self._limits
+        status = StatusHandlers(self._services, drain, limits.heartbeat_s, epoch=uuid.uuid4().hex)
+        health = HealthHandlers(self._services, drain, names, limits.frame_age_s, limits.health_poll_s)
+        server.add_generic_rpc_handlers(
+            (
+                gate.service(CONTROL, ControlHandlers(self._services, self._requests)),
+                gate.service(STATUS, status),
+                gate.service(HEALTH, health),
+                *Reflection([*names, HEALTH.full_name]).handlers(),
+            )
+        )
+
+    def _bind(self, server: grpc.aio.Server) -> None:
+        try:
+            with socket_path.created_with_mode():
+                server.add_insecure_port(f"unix:{self._path.absolute()}")
+        except RuntimeError as exc:
+            raise BadInput("api.unix_socket", f"{self._path} cannot be bound ({exc})") from exc
+        os.chmod(self._path, socket_path.MODE)
+        self._bound = socket_path.identity(self._path)
+
+    def _unbind(self) -> None:
+        """Remove the socket, unless it is another's by now."""
+        if self._bound is not None and socket_path.identity(self._path) == self._bound:
+            self._path.unlink(missing_ok=True)
+        self._bound = None

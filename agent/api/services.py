@@ -1,0 +1,43 @@
+"""What the handlers serve, and the rule by which a request names a camera."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import grpc
+
+from agent.api.errors import Rejected
+from agent.clock import Clock
+from agent.domain.control import CameraControl
+from agent.domain.journal import Journal
+from agent.errors import BadInput
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything behind the transport; `cameras` by their names in the configuration."""
+
+    cameras: Mapping[str, CameraControl]
+    journal: Journal
+    clock: Clock
+
+    def camera(self, name: str) -> CameraControl:
+        """The camera of that name; the only one there is where the name is empty.
+
+        Raises BadInput where an empty name could mean several, Rejected (NOT_FOUND) where there is none of that name.
+        """
+        if not name and len(self.cameras) == 1:
+            return next(iter(self.cameras.values()))
+        if not name and self.cameras:
+            raise BadInput("camera", f"not given; name one of {', '.join(sorted(self.cameras))}")
+        found = self.cameras.get(name)
+        if found is None:
+            known = ", ".join(sorted(self.cameras)) or "none"
+            raise not_found("CAMERA_NOT_FOUND", f"camera {name!r} is not configured; configured: {known}")
+        return found
+
+
+def not_found(reason: str, message: str) -> Rejected:
+    """The answer for something that a request names and that is not there."""
+    return Rejected(grpc.StatusCode.NOT_FOUND, reason, message)

@@ -1,0 +1,127 @@
+"""StatusService: what the cameras do."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import grpc
+
+from agent.api import convert
+from agent.api.drain import Drain
+from agent.api.errors import Rejected
+from agent.api.gate import Write
+from agent.api.parse import budget_of, count_of
+from agent.api.services import Services, not_found
+from agent.domain.control import CameraControl
+from agent.domain.subnet import Subnet
+from agent.pb.ofa_agent.v1 import status_pb2
+
+SWAPS_DEFAULT, SWAPS_MOST = 100, 1000
+BUFFER_DEFAULT, BUFFER_MOST = 1000, 10_000
+
+
+class StatusHandlers:
+    """One coroutine per RPC of the service; see Gate for how they are served. `epoch` names this run of the agent."""
+
+    def __init__(self, services: Services, drain: Drain, heartbeat_s: float, epoch: str) -> None:
+        self._services = services
+        self._drain = drain
+        self._heartbeat_s = heartbeat_s
+        self._epoch = epoch
+
+    async def get_status(self, request: status_pb2.GetStatusRequest) -> status_pb2.GetStatusResponse:
+        boot_ns = self._services.clock.boottime_ns()
+        snapshots = [camera.snapshot() for camera in self._cameras(request.camera)]
+        return status_pb2.GetStatusResponse(cameras=[convert.status(snapshot, boot_ns) for snapshot in snapshots])
+
+    async def watch_status(self, request: status_pb2.WatchStatusRequest, write: Write) -> None:
+        camera = self._services.camera(request.camera)
+        known = self._resume_point(request, camera)
+        revision = known or 0
+        with closing(camera.status_feed()) as feed:
+            while True:
+                snapshot = await self._drain.race(feed.next(self._heartbeat_s))
+                if snapshot is not None and snapshot.revision == known:
+                    continue
+                message = status_pb2.WatchStatusResponse(epoch=self._epoch, dropped=feed.dropped)
+                if snapshot is None:
+                    message.heartbeat = True
+                else:
+                    revision, known = snapshot.revision, None
+                    message.status.CopyFrom(convert.status(snapshot, self._services.clock.boottime_ns()))
+                message.revision = revision
+                await write(message)
+
+    async def list_subnets(self, request: status_pb2.ListSubnetsRequest) -> status_pb2.ListSubnetsResponse:
+        camera = self._services.camera(request.camera)
+        catalogue = camera.catalogue()
+        if catalogue is None:
+            return status_pb2.ListSubnetsResponse()
+        active = _active(camera)
+        return status_pb2.ListSubnetsResponse(
+            library=convert.library(catalogue),
+            subnets=[convert.subnet(subnet, subnet.id == active) for subnet in catalogue.subnets],
+        )
+
+    async def get_subnet(self, request: status_pb2.GetSubnetRequest) -> status_pb2.GetSubnetResponse:
+        camera = self._services.camera(request.camera)
+        subnet = _subnet(camera, request.subnet_id)
+        return status_pb2.GetSubnetResponse(subnet=convert.subnet(subnet, subnet.id == _active(camera)))
+
+    async def explain(self, request: status_pb2.ExplainRequest) -> status_pb2.ExplainResponse:
+        camera = self._services.camera(request.camera)
+        budget = budget_of(request.budget) if request.HasField("budget") else None
+        return status_pb2.ExplainResponse(decision=convert.decision(camera.explain(budget)))
+
+    async def list_swaps(self, request: status_pb2.ListSwapsRequest) -> status_pb2.ListSwapsResponse:
+        limit = count_of("limit", request.limit, SWAPS_DEFAULT, SWAPS_MOST)
+        name = self._services.camera(request.camera).name if request.camera else None
+        swaps = await self._services.journal.swaps(name, limit)
+        return status_pb2.ListSwapsResponse(swaps=[convert.swap(swap) for swap in swaps])
+
+    async def list_alarms(self, request: status_pb2.ListAlarmsRequest) -> status_pb2.ListAlarmsResponse:
+        name = self._services.camera(request.camera).name if request.camera else None
+        alarms = await self._services.journal.alarms(active_only=not request.include_cleared)
+        return status_pb2.ListAlarmsResponse(
+            alarms=[convert.alarm(alarm) for alarm in alarms if name is None or alarm.camera == name]
+        )
+
+    async def watch_results(self, request: status_pb2.WatchResultsRequest, write: Write) -> None:
+        camera = self._services.camera(request.camera)
+        buffer = count_of("buffer", request.buffer, BUFFER_DEFAULT, BUFFER_MOST)
+        with closing(camera.result_feed(buffer)) as feed:
+            while True:
+                result = await self._drain.race(feed.next(self._heartbeat_s))
+                message = status_pb2.WatchResultsResponse(dropped=feed.dropped, heartbeat=result is None)
+                if result is not None:
+                    catalogue = camera.catalogue()
+                    message.result.CopyFrom(convert.result(result, catalogue.labels if catalogue else ()))
+                await write(message)
+
+    def _cameras(self, name: str) -> list[CameraControl]:
+        if name:
+            return [self._services.camera(name)]
+        return [camera for _, camera in sorted(self._services.cameras.items())]
+
+    def _resume_point(self, request: status_pb2.WatchStatusRequest, camera: CameraControl) -> int | None:
+        """The revision that the watcher has; None where it has none. Raises Rejected (OUT_OF_RANGE)."""
+        if not request.resume_epoch:
+            return None
+        if request.resume_epoch != self._epoch or request.resume_revision > camera.snapshot().revision:
+            message = f"revision {request.resume_revision} is of another run of the agent; watch again without it"
+            raise Rejected(grpc.StatusCode.OUT_OF_RANGE, "REVISION_UNKNOWN", message)
+        return request.resume_revision
+
+
+def _active(camera: CameraControl) -> str | None:
+    snapshot = camera.snapshot()
+    return snapshot.active_subnet if snapshot.verified else None
+
+
+def _subnet(camera: CameraControl, subnet_id: str) -> Subnet:
+    catalogue = camera.catalogue()
+    found = catalogue.get(subnet_id) if catalogue else None
+    if found is None:
+        known = ", ".join(subnet.id for subnet in catalogue.subnets) if catalogue else "none: it has no library"
+        raise not_found("SUBNET_NOT_FOUND", f"camera {camera.name} has no sub-net {subnet_id!r}; it has {known}")
+    return found
