@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.domain.device import (
     CameraEvent,
     CameraInfo,
+    EventKind,
     GoldenCheck,
     GoldenOutcome,
     Health,
@@ -26,7 +27,7 @@ class FakeCamera:
     """Keeps the one slot and the rules of the real one; `fail` maps (call, nth) to the error raised there."""
 
     name: str = "station-1"
-    fail: dict[tuple[str, int], Exception] = field(default_factory=dict)
+    fail: Mapping[tuple[str, int], Exception] = field(default_factory=dict)
     info: CameraInfo = INFO
     calls: list[str] = field(default_factory=list)
     blob: bytes | None = None
@@ -35,6 +36,7 @@ class FakeCamera:
     generation: int | None = None
     wrong_golden: set[str] = field(default_factory=set)
     can_inject: bool = True
+    _results: list[RawInference] = field(default_factory=list)
     _counts: dict[str, int] = field(default_factory=dict)
     _callback: Callable[[CameraEvent], None] | None = None
 
@@ -101,7 +103,21 @@ class FakeCamera:
         return Health(40.0, StreamCounts(), None, None)
 
     def take_results(self) -> Sequence[RawInference]:
-        return ()
+        taken, self._results = self._results, []
+        return taken
 
     def on_event(self, callback: Callable[[CameraEvent], None]) -> None:
         self._callback = callback
+
+    def emit(self, kind: EventKind, detail: str = "") -> None:
+        """Something happens on the camera by itself."""
+        assert self._callback is not None
+        self._callback(CameraEvent(kind, detail))
+
+    def deliver(self, captured_ns: int, service_ms: float, latency_ms: float) -> None:
+        """One result of the network that runs."""
+        assert self.generation is not None
+        self._results.append(
+            RawInference(self.generation, 1, captured_ns, captured_ns, 2, 0.9, service_ms, latency_ms, part=1)
+        )
+        self.emit(EventKind.RESULTS)

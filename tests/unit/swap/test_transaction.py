@@ -108,7 +108,7 @@ def test_a_failure_on_the_way_back_too_ends_faulted_and_nothing_is_called_active
     bench = _Bench().with_old()
     first_way_back = 2 if call in ("stop", "disable", "delete", "upload") else 1
     bench.camera.fail = {("upload", 1): UploadFailed("first")}
-    bench.camera.fail |= {(call, n): UploadFailed("again") for n in range(first_way_back, 5)}
+    bench.camera.fail = {**bench.camera.fail} | {(call, n): UploadFailed("again") for n in range(first_way_back, 5)}
     end = bench.swap(OLD)
     assert end.record.outcome is SwapOutcome.FAULTED
     assert end.installed is None

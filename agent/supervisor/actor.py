@@ -1,0 +1,271 @@
+"""What is done to one camera, one action at a time.
+
+Owner of the camera's state machine, of what is verified on it, of the running swap and of the quarantine. Decides
+nothing: the loop tells it what to do and awaits the end.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+from agent.clock import Clock
+from agent.domain.decision import Decision, Reason
+from agent.domain.device import Camera, CameraInfo
+from agent.domain.journal import Journal, SwapOutcome, SwapRecord
+from agent.domain.snapshot import RunningSwap
+from agent.domain.states import CameraState, SwapStage
+from agent.errors import AgentError, CameraGone, LibraryError
+from agent.logs import event, logger
+from agent.supervisor.alarms import AlarmDesk
+from agent.supervisor.results import ResultDesk
+from agent.supervisor.settings import SupervisorSettings
+from agent.supervisor.source import SubnetSource
+from agent.swap.machine import StateMachine
+from agent.swap.transaction import Installed, SwapEnd, SwapTransaction
+
+_log = logger("supervisor")
+FIRST_GAP_ESTIMATE_S = 3.0  # before any swap was measured: 2-4 s are typical (policy.md)
+
+
+class Actor:
+    """See the module docstring."""
+
+    def __init__(
+        self,
+        camera: Camera,
+        journal: Journal,
+        clock: Clock,
+        settings: SupervisorSettings,
+        source: SubnetSource | None,
+        desk: ResultDesk,
+        alarms: AlarmDesk,
+        changed: Callable[[], None],
+    ) -> None:
+        self._camera = camera
+        self._journal = journal
+        self._clock = clock
+        self._settings = settings
+        self._source = source
+        self._desk = desk
+        self._alarms = alarms
+        self._changed = changed
+        self.machine = StateMachine(changed)
+        self.info: CameraInfo | None = None
+        self.installed: Installed | None = None
+        self._running: RunningSwap | None = None
+        self._bytes = (0, 0)
+        self.rolled_back = False
+        self.activated_s = 0.0
+        self.swaps_total = 0
+        self.streaming = False
+        self._quarantine: dict[str, tuple[float, str]] = {}
+        self._failures = 0
+        self._retry_at_s = 0.0
+        self._gap_estimate_s = FIRST_GAP_ESTIMATE_S
+        self._gap_swaps: dict[int, str] = {}
+
+    @property
+    def state(self) -> CameraState:
+        return self.machine.state
+
+    def now_s(self) -> float:
+        return self._clock.now_ns() / 1e9
+
+    @property
+    def running(self) -> RunningSwap | None:
+        """The swap under way with its progress."""
+        if self._running is None:
+            return None
+        done, total = self._bytes
+        return replace(self._running, bytes_done=done, bytes_total=total)
+
+    def quarantined(self) -> dict[str, str]:
+        """Sub-nets that failed lately, with the reason."""
+        now_s = self.now_s()
+        self._quarantine = {key: value for key, value in self._quarantine.items() if value[0] > now_s}
+        return {key: why for key, (_, why) in self._quarantine.items()}
+
+    def may_connect(self) -> bool:
+        return self.state is CameraState.DISCONNECTED and self.now_s() >= self._retry_at_s
+
+    # -- connecting ---------------------------------------------------------------------------------------------------
+
+    async def connect(self) -> None:
+        """One attempt: open the camera, then take over the network that is on it if the journal vouches for it."""
+        self.machine.to(CameraState.CONNECTING)
+        try:
+            self.info = await self._camera.connect(self._settings.connect_deadline_s)
+        except AgentError as error:
+            await self._lost(error)
+            return
+        self._failures = 0
+        await self._alarms.cleared("camera_lost")
+        event(_log, logging.INFO, "camera_connected", camera=self._camera.name, serial=self.info.serial)
+        await self._adopt()
+
+    async def disconnect(self, detail: str) -> None:
+        """Close the camera, whatever it is doing."""
+        self._forget_network()
+        await self._camera.disconnect(self._settings.connect_deadline_s)
+        self.info = None
+        if self.state is not CameraState.DISCONNECTED:
+            self.machine.to(CameraState.DISCONNECTED, detail)
+
+    async def lost(self, detail: str) -> None:
+        """The camera vanished outside of an action."""
+        await self._lost(CameraGone(detail))
+
+    async def _lost(self, error: AgentError) -> None:
+        self._failures += 1
+        backoff_s = min(self._settings.backoff_max_s, self._settings.backoff_s * 2 ** min(self._failures - 1, 10))
+        self._retry_at_s = self.now_s() + backoff_s
+        await self.disconnect(f"{error}; next attempt in {backoff_s:.1f} s")
+        await self._alarms.raised("camera_lost", str(error))
+
+    async def _adopt(self) -> None:
+        for stale in await self._journal.interrupted_swaps(self._camera.name):
+            event(_log, logging.WARNING, "swap_was_interrupted", camera=self._camera.name, swap=stale.id)
+        record = await self._adoptable()
+        if record is None:
+            self.machine.to(CameraState.IDLE, "no network that the journal vouches for")
+            return
+        end = await self._transaction(lambda _: None).adopt(record, self._settings.swap_deadline_s)
+        if end.installed is not None:
+            self._take(end)
+            self.machine.to(CameraState.ACTIVE)
+        elif isinstance(end.error, CameraGone):
+            await self._lost(end.error)
+        else:
+            self.machine.to(CameraState.IDLE, f"the network on the camera was not taken over: {end.error}")
+
+    async def _adoptable(self) -> SwapRecord | None:
+        """The record of an adoption where journal, library and camera agree on what is loaded."""
+        activation = await self._journal.activation(self._camera.name)
+        info = self.info
+        if activation is None or info is None or self._source is None:
+            return None
+        try:
+            sha256, size_bytes = self._source.artifact_digest(activation.subnet_id)
+        except AgentError:
+            return None
+        name_fits = info.network_name in (None, activation.subnet_id)
+        if sha256 != activation.sha256 or size_bytes != info.network_bytes or not name_fits:
+            return None
+        return self._record(f"adopt-{activation.generation}", None, activation.subnet_id, Reason.RECOVERY, "")
+
+    # -- swapping -----------------------------------------------------------------------------------------------------
+
+    async def swap(self, swap_id: str, decision: Decision) -> None:
+        """Carry out a decision to swap; ends in ACTIVE, IDLE, FAULTED or DISCONNECTED."""
+        if decision.target is None:
+            return
+        record = self._record(swap_id, self._active(), decision.target, decision.reason, decision.budget.id)
+        self._begin(record)
+        transaction = self._transaction(self._stage, lambda: self._desk.stamp(record.budget_id))
+        self.streaming = False
+        end = await transaction.swap(record, self.installed, self._settings.swap_deadline_s)
+        self._running = None
+        self.swaps_total += 1
+        await self._settle(record, end)
+
+    async def stream_idle(self) -> None:
+        """Stream images without a network, so that captures and previews work."""
+        try:
+            await self._camera.start_stream(self._settings.connect_deadline_s, None)
+            self.streaming = True
+        except AgentError as error:
+            await self._lost(error)
+
+    def gap_measured(self, generation: int, gap_s: float) -> None:
+        """The first result of `generation` came `gap_s` after the last one before it."""
+        swap_id = self._gap_swaps.pop(generation, None)
+        if swap_id is None:
+            return
+        self._journal.note_gap(swap_id, gap_s)
+        event(_log, logging.INFO, "gap_measured", camera=self._camera.name, swap=swap_id, gap_s=gap_s)
+        self._changed()
+
+    def _begin(self, record: SwapRecord) -> None:
+        self._bytes = (0, 0)
+        self._running = RunningSwap(
+            record.id, record.to_subnet, SwapStage.PREPARING, 0, 0, record.started_wall_ns, self._gap_estimate_s
+        )
+        self.machine.to(CameraState.SWAPPING, f"to {record.to_subnet}: {record.reason}")
+        event(_log, logging.INFO, "swap_started", camera=record.camera, swap=record.id, to=record.to_subnet,
+              reason=record.reason)  # fmt: skip
+
+    async def _settle(self, record: SwapRecord, end: SwapEnd) -> None:
+        outcome = end.record.outcome
+        event(_log, logging.INFO if end.error is None else logging.ERROR, "swap_ended", camera=record.camera,
+              swap=record.id, outcome=outcome.value, active=end.record.active_subnet, error=end.error)  # fmt: skip
+        if isinstance(end.error, CameraGone) and end.installed is None:
+            await self._lost(end.error)
+            return
+        self.rolled_back = outcome is SwapOutcome.ROLLED_BACK
+        if end.error is not None and outcome is not SwapOutcome.VERIFIED:
+            self._bar(record.to_subnet, end.error)
+            await self._alarms.raised("swap_failed", f"swap to {record.to_subnet} {outcome.value}: {end.error}")
+        else:
+            await self._alarms.cleared("swap_failed")
+        if outcome is SwapOutcome.FAULTED:
+            self._forget_network()
+            self.machine.to(CameraState.FAULTED, f"{end.error}; acknowledge to try again")
+            return
+        if end.installed is None:
+            self._forget_network()
+            self.machine.to(CameraState.IDLE, str(end.error))
+            return
+        self._take(end)
+        self.machine.to(CameraState.ACTIVE, "" if end.error is None else str(end.error))
+
+    def _take(self, end: SwapEnd) -> None:
+        if end.installed is None:
+            return
+        fresh = self.installed is None or end.installed.generation != self.installed.generation
+        self.installed = end.installed
+        self.streaming = True
+        if fresh:
+            self.activated_s = self.now_s()
+        if end.record.outcome is SwapOutcome.VERIFIED and end.record.duration_s is not None:
+            self._gap_estimate_s = end.record.duration_s
+
+    def _bar(self, subnet_id: str, error: AgentError) -> None:
+        for_s = float("inf") if isinstance(error, LibraryError) else self._settings.quarantine_s
+        self._quarantine[subnet_id] = (self.now_s() + for_s, str(error))
+
+    def _forget_network(self) -> None:
+        self.installed, self.streaming, self._running = None, False, None
+        self._desk.forget_line()
+
+    def _stage(self, stage: SwapStage) -> None:
+        if self._running is not None:
+            self._running = replace(self._running, stage=stage)
+        self.machine.at(stage)
+
+    def _progress(self, done: int, total: int) -> None:
+        """Called on the camera's thread: one assignment of one tuple, which the next snapshot reads."""
+        self._bytes = (done, total)
+
+    def _transaction(
+        self, on_stage: Callable[[SwapStage], None], on_start: Callable[[], None] = lambda: None
+    ) -> SwapTransaction:
+        if self._source is None:
+            raise AssertionError("a swap without a library")  # the loop decides nothing without one
+
+        def on_generation(generation: int, subnet_id: str) -> None:
+            self._desk.announce(generation, subnet_id)
+            if self._running is not None:
+                self._gap_swaps = {generation: self._running.id}
+            on_start()
+
+        return SwapTransaction(
+            self._camera, self._journal, self._source, self._clock, on_stage, self._progress, on_generation
+        )
+
+    def _active(self) -> str | None:
+        return self.installed.subnet_id if self.installed else None
+
+    def _record(self, swap_id: str, old: str | None, new: str, reason: Reason, budget_id: str) -> SwapRecord:
+        return SwapRecord(swap_id, self._camera.name, old, new, reason.value, budget_id, self._clock.wall_ns())

@@ -1,0 +1,356 @@
+"""Supervisor of one camera: newest desire, policy, at most one action.
+
+    claims ─► effective budget ─┐
+    results ─► latency model  ──┼─► decide (pure) ─► connect | swap | stream ─► Actor
+    camera events ──────────────┘
+
+Owner of the latency model, the newest decision and the tasks of one camera. Everything runs on the event loop; what
+blocks runs on the camera's own thread. RPC handlers change the desire and return; the loop does the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import anyio
+from anyio.abc import TaskGroup
+
+from agent.clock import Clock
+from agent.domain.budget import Budget, Claim, EffectiveBudget
+from agent.domain.control import ClaimOutcome
+from agent.domain.decision import Action, Decision, Reason
+from agent.domain.device import Camera, CameraEvent, EventKind, Health
+from agent.domain.journal import Journal
+from agent.domain.result import InferenceResult
+from agent.domain.snapshot import CameraSnapshot
+from agent.domain.states import CameraState
+from agent.domain.subnet import Catalogue
+from agent.errors import AgentError, CameraError, CameraGone, Infeasible, JournalError
+from agent.logs import event, logger
+from agent.policy.decide import Context, Promise, decide, promise_of
+from agent.policy.latency import LatencyModel
+from agent.supervisor.actor import Actor
+from agent.supervisor.alarms import AlarmDesk
+from agent.supervisor.claims import ClaimBook
+from agent.supervisor.feed import Broadcast, Reader
+from agent.supervisor.results import ResultDesk
+from agent.supervisor.settings import SupervisorSettings
+from agent.supervisor.source import SubnetSource
+from agent.supervisor.status import compose, same_but_revision
+from agent.telemetry.figures import RollingFigures
+
+_log = logger("supervisor")
+HEALTH_DEADLINE_S = 2.0
+_READY = (CameraState.IDLE, CameraState.ACTIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the composition root lends to a supervisor."""
+
+    camera: Camera
+    journal: Journal
+    clock: Clock
+    settings: SupervisorSettings
+    source: SubnetSource | None
+    new_id: Callable[[], str]
+    boot_id: str
+
+
+class Supervisor:
+    """See the module docstring; implements agent.domain.control.CameraControl."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._camera = parts.camera
+        self._journal = parts.journal
+        self._clock = parts.clock
+        self._settings = parts.settings
+        self._source = parts.source
+        self._new_id = parts.new_id
+        name = parts.camera.name
+        self._claims = ClaimBook(name, parts.settings, parts.journal, parts.clock, parts.boot_id, parts.new_id)
+        self._desk = ResultDesk(name, parts.clock)
+        self._alarms = AlarmDesk(name, parts.journal)
+        self._actor = Actor(
+            parts.camera, parts.journal, parts.clock, parts.settings, parts.source, self._desk, self._alarms, self._wake
+        )
+        self._model = LatencyModel.empty()
+        self._figures = RollingFigures()
+        self._decision: Decision | None = None
+        self._promise: Promise | None = None
+        self._noted: tuple[object, ...] = ()
+        self._health: Health | None = None
+        self._health_at_s = float("-inf")
+        self._asking_health = False
+        self._snapshots: Broadcast[CameraSnapshot] = Broadcast()
+        self._revision = 0
+        self._last: CameraSnapshot | None = None
+        self._woken = asyncio.Event()
+        self._busy = False
+        self._loss: str | None = None
+        self._acknowledged = False
+        self._stopping = False
+        self._swap_id = parts.new_id()
+        self._camera.on_event(self._on_camera_event)
+
+    # -- what the transport asks (agent.domain.control) ---------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        return self._camera.name
+
+    def snapshot(self) -> CameraSnapshot:
+        return self._publish()
+
+    def catalogue(self) -> Catalogue | None:
+        return self._source.catalogue if self._source else None
+
+    def explain(self, budget: Budget | None) -> Decision:
+        return self._decide(self._claims.effective if budget is None else self._claims.what_if(budget))
+
+    async def set_budget(
+        self, client: str, budget: Budget, ttl_s: float | None, allow_infeasible: bool
+    ) -> ClaimOutcome:
+        if not allow_infeasible:
+            wanted = self.explain(budget)
+            if not wanted.feasible:
+                raise Infeasible(f"camera {self.name}: {wanted.text}")
+        return self._outcome(await self._claims.put(client, budget, ttl_s))
+
+    async def renew_budget(self, client: str) -> ClaimOutcome:
+        return self._outcome(await self._claims.renew(client))
+
+    async def release_budget(self, client: str) -> ClaimOutcome:
+        await self._claims.release(client)
+        return self._outcome(None)
+
+    async def acknowledge_fault(self, by: str) -> None:
+        event(_log, logging.INFO, "fault_acknowledged", camera=self.name, by=by)
+        self._claims.acknowledge()
+        self._acknowledged = True
+        self._wake()
+
+    def status_feed(self) -> Reader[CameraSnapshot]:
+        return self._snapshots.subscribe(1, self._publish())
+
+    def result_feed(self, capacity: int) -> Reader[InferenceResult]:
+        return self._desk.subscribe(capacity)
+
+    # -- the loop -----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Supervise until `stop` or cancellation; the camera is closed in the vendor's order on every way out."""
+        await self._claims.load()
+        await self._alarms.restore()
+        try:
+            async with anyio.create_task_group() as tasks:
+                while not self._stopping:
+                    await self._tick(tasks)
+                    await self._wait()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._actor.disconnect("the agent stops")
+                self._publish()
+
+    def stop(self) -> None:
+        """End `run` after the action under way, which has its own deadline."""
+        self._stopping = True
+        self._wake()
+
+    async def _wait(self) -> None:
+        expiry_s = self._claims.until_expiry_s()
+        timeout_s = self._settings.tick_s if expiry_s is None else min(self._settings.tick_s, expiry_s + 1e-3)
+        try:
+            await asyncio.wait_for(self._woken.wait(), timeout_s)
+        except asyncio.TimeoutError:
+            return
+
+    async def _tick(self, tasks: TaskGroup) -> None:
+        self._woken.clear()
+        self._learn()
+        await self._expire()
+        self._decision = self._decide_now()
+        await self._note(self._decision)
+        self._act(tasks, self._decision)
+        self._publish()
+
+    def _act(self, tasks: TaskGroup, decision: Decision) -> None:
+        """Start at most one action."""
+        actor = self._actor
+        if self._busy or self._stopping:
+            return
+        if self._loss is not None:
+            detail, self._loss = self._loss, None
+            if actor.state is not CameraState.DISCONNECTED:
+                self._start(tasks, "lost", actor.lost(detail))
+                return
+        if actor.state is CameraState.FAULTED and self._acknowledged:
+            self._start(tasks, "reset", actor.disconnect("acknowledged"))
+        elif actor.may_connect():
+            self._start(tasks, "connect", actor.connect())
+        elif actor.state in _READY and decision.action is Action.SWAP:
+            swap_id, self._swap_id = self._swap_id, self._new_id()
+            self._start(tasks, "swap", actor.swap(swap_id, decision))
+        elif actor.state is CameraState.IDLE and not actor.streaming:
+            self._start(tasks, "stream", actor.stream_idle())
+        else:
+            self._ask_health(tasks)
+        self._acknowledged = False
+
+    def _start(self, tasks: TaskGroup, kind: str, action: Awaitable[None]) -> None:
+        self._busy = True
+        tasks.start_soon(self._guarded, kind, action, name=f"{self.name}-{kind}")
+
+    async def _guarded(self, kind: str, action: Awaitable[None]) -> None:
+        try:
+            await action
+        except AgentError as error:  # the journal, mostly: the camera is as its state says
+            event(_log, logging.ERROR, "action_failed", camera=self.name, action=kind, error=error)
+            await self._alarms.raised("action_failed", f"{kind}: {error}")
+        except Exception as error:  # noqa: BLE001 - a fault of ours: say so, let go of the camera, begin anew
+            _log.critical("action_crashed camera=%s action=%s", self.name, kind, exc_info=error)
+            await self._alarms.raised("internal", f"{kind} crashed: {type(error).__name__}; the log has the trace")
+            await self._actor.lost("internal error")
+        else:
+            await self._alarms.cleared("action_failed")
+        finally:
+            self._busy = False
+            self._wake()
+
+    def _learn(self) -> None:
+        samples_of = self._desk.take_samples()
+        for subnet_id, samples in samples_of.items():
+            self._model = self._model.observe(subnet_id, samples)
+        catalogue = self.catalogue()
+        if samples_of and catalogue is not None:
+            predictions = {subnet.id: subnet.predicted_ms for subnet in catalogue.subnets}
+            self._model = self._model.with_predictions(predictions)
+
+    # -- deciding -----------------------------------------------------------------------------------------------------
+
+    def _decide(self, effective: EffectiveBudget) -> Decision:
+        catalogue, installed = self.catalogue(), self._actor.installed
+        active = installed.subnet_id if installed else None
+        if catalogue is None:
+            text = "no library is configured: the camera only streams"
+            return Decision(Action.NONE, Reason.EMPTY, None, active, effective, False, (), text)
+        context = Context(
+            now_s=self._actor.now_s(),
+            activated_s=self._actor.activated_s if installed else None,
+            min_dwell_s=self._settings.min_dwell_s,
+            quarantined=self._actor.quarantined(),
+            infeasible_mode=self._settings.infeasible,
+            promise=self._promise,
+        )
+        period_ms = self._frame_period_ms(effective.budget)
+        return decide(catalogue, active, self._model, effective, period_ms, self._settings.free_running, context)
+
+    def _decide_now(self) -> Decision:
+        """The decision under the budget in force; it also says for which budget the next parts are inspected."""
+        decision = self._decide(self._claims.effective)
+        if decision.action is not Action.SWAP:
+            self._desk.stamp(decision.budget.id)
+        if self._actor.state is CameraState.ACTIVE:
+            self._promise = promise_of(decision, self._promise)
+        return decision
+
+    def _frame_period_ms(self, budget: Budget) -> float | None:
+        """How often a frame can carry a result: the frame rate, or one frame a part when triggered."""
+        if self._settings.free_running:
+            return 1000.0 / self._settings.frame_rate
+        if budget.parts_per_minute:
+            return 60_000.0 / budget.parts_per_minute
+        return self._health.frame_period_ms if self._health else None
+
+    def _asked_per_s(self) -> float | None:
+        """Inferences asked for: one a part, or one a frame."""
+        period_ms = self._frame_period_ms(self._claims.effective.budget)
+        return 1000.0 / period_ms if period_ms else None
+
+    async def _note(self, decision: Decision) -> None:
+        noted = (decision.action, decision.reason, decision.target, decision.budget.id, decision.feasible)
+        if noted != self._noted:
+            self._noted = noted
+            self._journal.note_decision(self.name, decision)
+        if self._actor.state in _READY and self.catalogue() is not None:
+            if decision.feasible:
+                await self._alarms.cleared("infeasible")
+            else:
+                await self._alarms.raised("infeasible", decision.text)
+
+    async def _expire(self) -> None:
+        for claim in self._claims.expire():
+            event(_log, logging.WARNING, "lease_expired", camera=self.name, client=claim.client)
+            text = f"lease of {claim.client!r} ended without renewal: the fail-safe budget is in force"
+            await self._alarms.raised("lease_expired", text)
+            try:
+                await self._journal.drop_claim(claim.id, "expired")
+            except JournalError as error:  # it has expired all the same; the boot clock will say so again
+                event(_log, logging.ERROR, "journal_unavailable", camera=self.name, error=error)
+        if not self._claims.fail_safe:
+            await self._alarms.cleared("lease_expired")
+
+    def _outcome(self, claim: Claim | None) -> ClaimOutcome:
+        effective = self._claims.effective
+        decision = self._decision = self._decide_now()
+        swapping = decision.action is Action.SWAP
+        starts_now = swapping and not self._busy and self._actor.state in _READY
+        self._wake()
+        return ClaimOutcome(claim, effective, decision, swapping, self._swap_id if starts_now else None)
+
+    # -- results, events, status --------------------------------------------------------------------------------------
+
+    def _on_camera_event(self, happened: CameraEvent) -> None:
+        if happened.kind is EventKind.RESULTS:
+            inferences = self._camera.take_results()
+            self._figures.add(inferences)
+            for gap in self._desk.publish(inferences):
+                self._actor.gap_measured(gap.generation, gap.gap_s)
+            return
+        self._loss = happened.detail or happened.kind.value
+        self._wake()
+
+    def _ask_health(self, tasks: TaskGroup) -> None:
+        now_s = self._actor.now_s()
+        due = now_s - self._health_at_s >= self._settings.health_every_s
+        if due and not self._asking_health and self._actor.state in _READY:
+            self._asking_health, self._health_at_s = True, now_s
+            tasks.start_soon(self._poll_health, name=f"{self.name}-health")
+
+    async def _poll_health(self) -> None:
+        try:
+            self._health = await self._camera.health(HEALTH_DEADLINE_S)
+        except CameraGone as error:
+            self._loss = str(error)
+        except CameraError as error:
+            event(_log, logging.WARNING, "health_unreadable", camera=self.name, error=error)
+        finally:
+            self._asking_health = False
+
+    def _wake(self) -> None:
+        self._woken.set()
+
+    def _publish(self) -> CameraSnapshot:
+        actor = self._actor
+        latency = self._figures.figures() if actor.installed else None
+        asked_per_s = self._asked_per_s()
+        load = self._figures.load(asked_per_s) if actor.installed and asked_per_s else None
+        snapshot = compose(
+            self.name,
+            self._revision + 1,
+            actor,
+            self._claims,
+            self._decision,
+            self.catalogue(),
+            latency,
+            load,
+            self._health,
+        )
+        if self._last is not None and same_but_revision(self._last, snapshot):
+            return self._last
+        self._revision, self._last = snapshot.revision, snapshot
+        self._snapshots.publish(snapshot)
+        return snapshot

@@ -1,0 +1,33 @@
+"""What the composition root tells a supervisor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.domain.budget import Budget
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorSettings:
+    """Config of one camera's supervision; times in seconds.
+
+    `connect_deadline_s` bounds one attempt; attempts are spaced by a back-off from `backoff_s` up to `backoff_max_s`.
+    A sub-net whose swap failed is not tried again for `quarantine_s`. `tick_s` is how often the policy looks without
+    being asked; a claim's expiry wakes it at its own time.
+    """
+
+    default_budget: Budget
+    fail_safe_budget: Budget
+    accepted_formats: tuple[str, ...]
+    free_running: bool = True
+    frame_rate: float = 60.0
+    min_dwell_s: float = 5.0
+    swap_deadline_s: float = 60.0
+    infeasible: Literal["best_effort", "hold"] = "best_effort"
+    connect_deadline_s: float = 20.0
+    backoff_s: float = 0.5
+    backoff_max_s: float = 10.0
+    quarantine_s: float = 60.0
+    tick_s: float = 0.25
+    health_every_s: float = 1.0

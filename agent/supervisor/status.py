@@ -1,0 +1,75 @@
+"""The snapshot of a camera, put together from what the parts of its supervisor own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agent.domain.decision import Action, Decision
+from agent.domain.device import Health
+from agent.domain.snapshot import CameraSnapshot, LatencyFigures
+from agent.domain.states import CameraState, Degraded
+from agent.domain.subnet import Catalogue
+from agent.supervisor.actor import Actor
+from agent.supervisor.claims import ClaimBook
+
+
+def degraded(actor: Actor, decision: Decision | None, catalogue: Catalogue | None) -> tuple[Degraded, ...]:
+    """Why an ACTIVE camera is not as wanted, most serious first; empty in any other state."""
+    installed = actor.installed
+    if actor.state is not CameraState.ACTIVE or installed is None:
+        return ()
+    reasons = []
+    if decision is not None and not decision.feasible:
+        reasons.append(Degraded.INFEASIBLE)
+    elif decision is not None and decision.action is Action.HOLD and not _meets(decision):
+        reasons.append(Degraded.OVER_BUDGET)
+    if actor.rolled_back:
+        reasons.append(Degraded.ROLLED_BACK)
+    if catalogue is None or catalogue.get(installed.subnet_id) is None:
+        reasons.append(Degraded.RETIRED)
+    if not installed.self_tested:
+        reasons.append(Degraded.UNVERIFIED_IMAGE)
+    return tuple(reasons)
+
+
+def _meets(decision: Decision) -> bool:
+    return any(c.feasible for c in decision.candidates if c.subnet_id == decision.active)
+
+
+def compose(
+    camera: str,
+    revision: int,
+    actor: Actor,
+    claims: ClaimBook,
+    decision: Decision | None,
+    catalogue: Catalogue | None,
+    latency: LatencyFigures | None,
+    load: float | None,
+    health: Health | None,
+) -> CameraSnapshot:
+    """One frozen value of everything a reader may want to know."""
+    installed = actor.installed
+    return CameraSnapshot(
+        camera=camera,
+        revision=revision,
+        state=actor.state,
+        degraded=degraded(actor, decision, catalogue),
+        detail=actor.machine.detail,
+        info=actor.info,
+        active_subnet=installed.subnet_id if installed else None,
+        generation=installed.generation if installed else None,
+        verified=installed is not None and actor.state is CameraState.ACTIVE,
+        budget=claims.effective,
+        claims=claims.claims,
+        decision=decision,
+        latency=latency,
+        load=load,
+        swap=actor.running,
+        health=health,
+        swaps_total=actor.swaps_total,
+    )
+
+
+def same_but_revision(a: CameraSnapshot | None, b: CameraSnapshot) -> bool:
+    """Whether nothing a reader would see has changed."""
+    return a is not None and replace(a, revision=b.revision) == b
