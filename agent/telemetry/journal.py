@@ -7,7 +7,6 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,7 +41,9 @@ class SqliteJournal:
     ) -> None:
         self._path = path
         self._clock = clock
-        self._new_body = partial(JournalThread, path, clock, ids, connect, journal_days)
+        self._ids = ids
+        self._connect = connect
+        self._journal_days = journal_days
         self._body: JournalThread | None = None
         self._thread: threading.Thread | None = None
         self._ended: asyncio.Future[Outcome] | None = None
@@ -61,7 +62,7 @@ class SqliteJournal:
             return
         opened, tell_opened = _waiter()
         self._ended, tell_ended = _waiter()
-        body = self._body = self._new_body()
+        body = self._body = JournalThread(self._path, self._clock, self._ids.uuid(), self._connect, self._journal_days)
         self._thread = self._clock.spawn("journal", lambda: body.run(tell_opened, lambda: tell_ended(Outcome())))
         outcome = await opened
         if outcome.error is not None:

@@ -12,7 +12,7 @@ BUSY_TIMEOUT_S = 2.0  # another process may read; none may write
 
 _TABLES = (
     """CREATE TABLE runs (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, opened_wall_ns INTEGER NOT NULL)""",
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, opened_wall_ns INTEGER NOT NULL)""",
     "CREATE TABLE generations (camera TEXT PRIMARY KEY, last INTEGER NOT NULL)",
     """CREATE TABLE activations (
         camera TEXT PRIMARY KEY, generation INTEGER NOT NULL, subnet_id TEXT NOT NULL, sha256 TEXT NOT NULL)""",

@@ -11,7 +11,6 @@ import msgspec
 from agent.clock import Clock
 from agent.errors import JournalError
 from agent.telemetry import rows, schema
-from agent.telemetry.ids import IdSource
 from agent.telemetry.mailbox import Job, Mailbox, Outcome
 
 Connect = Callable[[Path], sqlite3.Connection]
@@ -34,13 +33,13 @@ class JournalThread:
     disk fails, everything of that commit does, and the file is opened anew for the next one.
     """
 
-    def __init__(self, path: Path, clock: Clock, ids: IdSource, connect: Connect, journal_days: float) -> None:
+    def __init__(self, path: Path, clock: Clock, run_id: str, connect: Connect, journal_days: float) -> None:
         self.mailbox = Mailbox(clock)
         self.lost_notes = 0  # written only here, read anywhere
         self.last_swap_seq = 0  # swaps up to here are of earlier runs
         self._path = path
         self._clock = clock
-        self._ids = ids
+        self._run_id = run_id
         self._connect = connect
         self._keep_ns = round(journal_days * _DAY_NS)
         self._connection: sqlite3.Connection | None = None
@@ -62,7 +61,7 @@ class JournalThread:
         try:
             connection = self._connected()
             self.last_swap_seq = rows.last_swap_seq(connection)
-            rows.put_run(connection, self._ids.uuid(), self._clock.wall_ns())
+            rows.put_run(connection, self._run_id, self._clock.wall_ns())
             self._prune(connection)
         except JournalError as exc:
             return Outcome(error=exc)
