@@ -4,7 +4,7 @@ from agent.library.blob import FORMATS, BlobFormat, BlobInfo, InputMismatch
 from agent.library.formats import inspect_blob, sniff
 from agent.library.manifest import Manifest
 from agent.library.publish import Publication, publish, sign_library
-from agent.library.report import LibrarySummary, VerifyReport, show_library, verify_library
+from agent.library.report import FileReport, LibrarySummary, VerifyReport, inspect_file, show_library, verify_library
 from agent.library.signing import generate_key
 from agent.library.store import GoldenImage, Library, open_library
 
@@ -12,6 +12,7 @@ __all__ = [
     "FORMATS",
     "BlobFormat",
     "BlobInfo",
+    "FileReport",
     "GoldenImage",
     "InputMismatch",
     "Library",
@@ -21,6 +22,7 @@ __all__ = [
     "VerifyReport",
     "generate_key",
     "inspect_blob",
+    "inspect_file",
     "open_library",
     "publish",
     "show_library",

@@ -18,7 +18,7 @@ def read_regular(path: Path, limit_bytes: int) -> bytes:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError as exc:
-        raise BlobMissing(f"{path}: missing; copy the whole library folder again") from exc
+        raise BlobMissing(f"{path}: missing; copy the file or the whole library again") from exc
     except OSError as exc:
         raise BlobInvalid(f"{path}: cannot be opened: {exc.strerror}") from exc
     with os.fdopen(handle, "rb") as file:
@@ -38,7 +38,7 @@ def check_stat(path: Path, size_bytes: int | None = None) -> None:
     try:
         found = path.lstat()
     except FileNotFoundError as exc:
-        raise BlobMissing(f"{path}: missing; copy the whole library folder again") from exc
+        raise BlobMissing(f"{path}: missing; copy the file or the whole library again") from exc
     if not stat.S_ISREG(found.st_mode):
         raise BlobInvalid(f"{path}: not a regular file")
     if size_bytes is not None and found.st_size != size_bytes:

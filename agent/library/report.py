@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from agent.errors import LibraryError
-from agent.library.blob import FORMATS
+from agent.library.blob import FORMATS, MAX_BLOB_BYTES, BlobInfo
+from agent.library.files import read_regular
+from agent.library.formats import inspect_blob
 from agent.library.store import Library, open_library
 
 
@@ -61,6 +64,15 @@ class VerifyReport:
         return not self.problems
 
 
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """What `library inspect` tells of one file."""
+
+    path: str
+    sha256: str
+    info: BlobInfo
+
+
 def show_library(path: Path) -> LibrarySummary:
     """Summarise a library. Raises LibraryError leaves."""
     library = open_library(path)
@@ -91,6 +103,12 @@ def verify_library(path: Path, trusted_keys: Sequence[Path] = ()) -> VerifyRepor
             blobs += _works(partial(library.read_artifact, subnet.id, artifact), problems)
         goldens += len(subnet.golden) * _works(partial(library.golden_images, subnet.id), problems)
     return VerifyReport(str(library.path), library.digest, blobs, goldens, tuple(problems))
+
+
+def inspect_file(path: Path) -> FileReport:
+    """What a blob, graph or IR file is. Raises BlobMissing, BlobInvalid."""
+    data = read_regular(path.resolve(), MAX_BLOB_BYTES)
+    return FileReport(str(path), hashlib.sha256(data).hexdigest(), inspect_blob(data, str(path)))
 
 
 def _works(check: Callable[[], object], problems: list[str]) -> int:

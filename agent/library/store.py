@@ -158,7 +158,7 @@ def _check_png_header(data: bytes, channels: int, where: str) -> None:
     if depth != 8 or colour != wanted:
         raise BlobInvalid(f"{where}: PNG depth {depth} colour type {colour}, expected 8 and {wanted}")
     if not 1 <= width <= MAX_GOLDEN_SIDE or not 1 <= height <= MAX_GOLDEN_SIDE:
-        raise BlobInvalid(f"{where}: {width}x{height} pixels, expected 1 .. {MAX_GOLDEN_SIDE} a side")
+        raise BlobInvalid(f"{where}: PNG of {width}x{height} pixels, expected 1 .. {MAX_GOLDEN_SIDE} a side")
 
 
 def _check_signature(root: Path, data: bytes, trusted_keys: Sequence[Path]) -> None:
