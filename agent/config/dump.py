@@ -50,7 +50,7 @@ def _camera(camera: Camera) -> dict[str, Any]:
         "acquisition": {
             "user_set": taken.user_set,
             "pixel_format": taken.pixel_format,
-            "roi": taken.roi,
+            "roi": "full" if taken.roi == "full" else dict(zip(("x", "y", "width", "height"), taken.roi, strict=True)),
             "exposure_us": _or(taken.exposure_us, "auto"),
             "gain_db": _or(taken.gain_db, "auto"),
             "frame_rate": _or(taken.frame_rate, "auto"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal
 
 from agent.config import schema
 from agent.config.document import read_document
@@ -26,6 +27,7 @@ from agent.library.blob import FORMATS
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 MAX_CAMERAS = 16
+SENSOR_WIDTH_PX, SENSOR_HEIGHT_PX = 1440, 1080  # facts/firefly-dl.md S9
 
 
 def load_config(path: Path) -> AgentConfig:
@@ -119,8 +121,8 @@ def _acquisition(section: Section | None) -> Acquisition:
     acquisition = Acquisition(
         user_set=section.choice("user_set", schema.USER_SETS, "Default"),
         pixel_format=section.choice("pixel_format", schema.PIXEL_FORMATS, "Mono8"),
-        roi=section.choice("roi", ("full",), "full"),
-        # Ranges of the Firefly DL: facts/firefly-dl.md section 5.
+        roi=_roi(section),
+        # Ranges of the Firefly DL: facts/firefly-dl.md section 1.5.
         exposure_us=section.number_or("exposure_us", "auto", "microseconds", 29, 30e6),
         gain_db=section.number_or("gain_db", "auto", "decibels", 0, 48),
         frame_rate=section.number_or("frame_rate", "auto", "frames per second", 1, 60),
@@ -128,6 +130,20 @@ def _acquisition(section: Section | None) -> Acquisition:
     )
     section.finish()
     return acquisition
+
+
+def _roi(acquisition: Section) -> Literal["full"] | tuple[int, int, int, int]:
+    if not acquisition.holds_mapping("roi"):
+        return acquisition.choice("roi", ("full",), "full")
+    section = acquisition.section("roi")
+    if section is None:
+        return "full"
+    x = section.whole("x", "pixels", 0, SENSOR_WIDTH_PX - 1, 0)
+    y = section.whole("y", "pixels", 0, SENSOR_HEIGHT_PX - 1, 0)
+    width = section.whole("width", "pixels", 1, SENSOR_WIDTH_PX - x)
+    height = section.whole("height", "pixels", 1, SENSOR_HEIGHT_PX - y)
+    section.finish()
+    return x, y, width, height
 
 
 def _trigger(section: Section | None) -> Trigger:

@@ -39,6 +39,9 @@ class Section:
         self._asked.add(key)
         return key in self._values
 
+    def holds_mapping(self, key: str) -> bool:
+        return self.has(key) and isinstance(self._values[key], Table)
+
     def not_yet(self, *keys: str) -> None:
         """Refuse keys of the contract that this version does not act on."""
         for key, line, _ in self._table.entries:
@@ -123,7 +126,7 @@ class Section:
             self.fail(key, f"{clipped(node.text)!r} is not a number of {unit} and not {word!r}")
         return self.number(key, unit, low, high)
 
-    def whole(self, key: str, unit: str, low: int, high: int, default: int) -> int:
+    def whole(self, key: str, unit: str, low: int, high: int, default: int | None = None) -> int:
         """A whole number of `unit` within low..high."""
         value = self.number(key, unit, low, high, default)
         if value != int(value):

@@ -47,7 +47,7 @@ class Acquisition:
 
     user_set: UserSet = "Default"
     pixel_format: PixelFormat = "Mono8"
-    roi: Literal["full"] = "full"
+    roi: Literal["full"] | tuple[int, int, int, int] = "full"  # x, y, width, height in pixels
     exposure_us: float | None = None
     gain_db: float | None = None
     frame_rate: float | None = None

@@ -71,6 +71,13 @@ def test_what_is_left_out_has_the_documented_default(tmp_path: Path) -> None:
     assert config.telemetry.journal_days == 30
 
 
+def test_a_region_of_the_sensor_can_be_given(tmp_path: Path) -> None:
+    inner = "acquisition: {roi: {x: 8, y: 4, width: 640, height: 480}, frame_rate: 5}"
+    config = load_config(written(tmp_path, f"version: 1\ncameras: [{{name: a, sdk: spinnaker, {inner}}}]\n"))
+    assert config.cameras[0].acquisition.roi == (8, 4, 640, 480)
+    assert load_config(written(tmp_path, effective(config))).cameras == config.cameras
+
+
 def test_the_simulation_takes_a_socket_or_parameters(tmp_path: Path) -> None:
     head = "version: 1\ncameras:\n  - name: a\n    sdk: simulated\n    simulation: "
     remote = load_config(written(tmp_path, head + "{socket: cam.sock}\n")).cameras[0]
@@ -153,6 +160,11 @@ def test_a_wrong_file_is_refused_with_line_key_and_reason(tmp_path: Path, text: 
         ),
         ("    acquisition: {exposure_us: 5}\n", "5: cameras[0].acquisition.exposure_us: 5 microseconds is outside 29"),
         ("    acquisition: {roi: half}\n", "5: cameras[0].acquisition.roi: 'half' is not one of full"),
+        (
+            "    acquisition: {roi: {x: 800, width: 700, height: 9}}\n",
+            "5: cameras[0].acquisition.roi.width: 700 pixels is",
+        ),
+        ("    acquisition: {roi: {width: 9}}\n", "5: cameras[0].acquisition.roi.height: is required"),
         ("    acquisition:\n      gain: 3\n", "6: cameras[0].acquisition.gain: unknown key; did you mean 'gain_db'?"),
         (
             "    inference_sync: every_frame\n    acquisition: {trigger: {source: Line0}}\n",
