@@ -71,7 +71,7 @@ def judge_all(
 def _judge(subnet: Subnet, model: LatencyModel, limits: Limits, quarantine: str) -> Judged:
     quantile = limits.budget.quantile
     service = model.service_bound_ms(subnet.id, subnet.predicted_ms, quantile)
-    latency = whole_periods_ms(service, limits.period_ms) + model.transfer_bound_ms(quantile)
+    latency = model.delivered_ms(service, quantile, limits.period_ms)
     verdicts = (limits.service(service), limits.latency(latency), limits.accuracy(subnet.accuracy.top1))
     reasons = [words for _, words in verdicts if words]
     if quarantine:

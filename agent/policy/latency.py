@@ -6,7 +6,8 @@ promise. One shared slow-down (`drift`) carries what the active net shows over t
 where it makes them slower, gradually where it makes them faster again.
 
 Result latency: with chunk transport a result leaves with a later frame, so it takes the service time rounded up to
-whole frame periods, plus a transfer time that is learned over all nets of the camera.
+whole frame periods, plus a transfer time that is learned over all nets of the camera. Where the period is not known,
+what came on top of the service time takes the place of both.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ GRID_TOLERANCE = 1e-6  # a service time of exactly n periods takes n, whatever t
 
 @dataclass(frozen=True, slots=True)
 class _Net:
-    """What is known of one net; `log_ms` and `drift` as of its last result, which was the `seen`-th of the camera."""
+    """What is known of one net; `drift` as of its last result, which was the `seen`-th of the camera."""
 
     service: Window = field(default_factory=Window)
     offset: float | None = None  # log service time without the shared drift
@@ -47,6 +48,7 @@ class LatencyModel:
     prior_transfer_ms: float
     nets: Mapping[str, _Net]
     transfer: Window
+    overhead: Window  # latency beyond the service time
     drift: float = 0.0
     seen: int = 0
     latest: str | None = None
@@ -57,7 +59,7 @@ class LatencyModel:
     @classmethod
     def empty(cls, prior_sigma: float = 0.15, prior_transfer_ms: float = 12.0) -> LatencyModel:
         """Nothing measured yet; the prior's sigma is of the logarithm of one net's factor on its prediction."""
-        return cls(prior_sigma, prior_transfer_ms, {}, Window())
+        return cls(prior_sigma, prior_transfer_ms, {}, Window(), Window())
 
     def observe(self, subnet_id: str, samples: Sequence[LatencySample]) -> LatencyModel:
         """The model after these results of one net, oldest first; values that are no times are left out."""
@@ -73,7 +75,8 @@ class LatencyModel:
         return replace(
             self,
             nets=nets,
-            transfer=self.transfer.extended(list(_transfers(samples))),
+            transfer=self.transfer.extended([s.transfer_ms for s in samples if _is_time(s.transfer_ms)]),
+            overhead=self.overhead.extended([max(0.0, s.latency_ms - s.service_ms) for s in samples if _is_whole(s)]),
             drift=drift,
             seen=seen,
             latest=subnet_id,
@@ -109,13 +112,15 @@ class LatencyModel:
     ) -> float:
         """Result latency that `quantile` of this net's results stay within."""
         service = self.service_bound_ms(subnet_id, predicted_ms, quantile)
-        return whole_periods_ms(service, frame_period_ms) + self.transfer_bound_ms(quantile)
+        return self.delivered_ms(service, quantile, frame_period_ms)
 
-    def transfer_bound_ms(self, quantile: float) -> float:
-        """From the frame that carries a result to the host, at `quantile`."""
-        if self.transfer.count < MIN_MEASURED:
-            return self.prior_transfer_ms
-        return self.transfer.bound(quantile, max(LEAST_TRANSFER_SPREAD, self.transfer.spread or 0.0))
+    def delivered_ms(self, service_ms: float, quantile: float, frame_period_ms: float | None) -> float:
+        """Result latency of a service time: the wait for the carrying frame and its transfer at `quantile`."""
+        learned = self.transfer if frame_period_ms else self.overhead
+        transfer_ms = self.prior_transfer_ms
+        if learned.count >= MIN_MEASURED:
+            transfer_ms = learned.bound(quantile, max(LEAST_TRANSFER_SPREAD, learned.spread or 0.0))
+        return whole_periods_ms(service_ms, frame_period_ms) + transfer_ms
 
     def _told_apart(self, offset: float | None, service: Window, stint: int) -> tuple[float | None, float]:
         """The net's own offset and the camera's drift, given its window.
@@ -148,16 +153,14 @@ def whole_periods_ms(service_ms: float, frame_period_ms: float | None) -> float:
     return math.ceil(service_ms / frame_period_ms - GRID_TOLERANCE) * frame_period_ms
 
 
-def _transfers(samples: Iterable[LatencySample]) -> Iterable[float]:
-    for sample in samples:
-        if _is_time(sample.transfer_ms):
-            yield sample.transfer_ms
-
-
 def _pooled(nets: Iterable[_Net]) -> float:
     """Spread for a net that has not shown its own yet."""
     spreads = [net.service.spread for net in nets if net.service.spread is not None]
     return max(LEAST_SPREAD, median(spreads)) if spreads else DEFAULT_SPREAD
+
+
+def _is_whole(sample: LatencySample) -> bool:
+    return _is_time(sample.service_ms) and _is_time(sample.latency_ms)
 
 
 def _is_time(value: float) -> bool:

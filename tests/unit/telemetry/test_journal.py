@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import sqlite3
-import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -71,13 +69,6 @@ def a_decision(target: str, bound_ms: float = 20.0, budget_id: str = "budget-1")
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "state" / "journal.db"
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left_open() -> object:
-    before = threading.active_count(), len(os.listdir("/proc/self/fd"))
-    yield
-    assert (threading.active_count(), len(os.listdir("/proc/self/fd"))) == before
 
 
 @pytest.mark.parametrize("run", [play, play_for_real])
