@@ -78,14 +78,18 @@ def _read_text(file: Path) -> str:
 
 
 def _read_bounded(file: Path) -> bytes:
-    # O_NONBLOCK: opening a FIFO by mistake must not hang the daemon.
-    with open(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
+    with open(file, "rb", opener=_without_waiting) as stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             raise problem(file, 1, "file", "is not a regular file")
         data = stream.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise problem(file, 1, "file", f"is larger than the {MAX_BYTES} bytes allowed for a config")
     return data
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Opening a FIFO by mistake must not hang the daemon."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 class _Composer:

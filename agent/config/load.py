@@ -133,10 +133,9 @@ def _acquisition(section: Section | None) -> Acquisition:
 
 
 def _roi(acquisition: Section) -> Literal["full"] | tuple[int, int, int, int]:
-    if not acquisition.holds_mapping("roi"):
-        return acquisition.choice("roi", ("full",), "full")
-    section = acquisition.section("roi")
+    section = acquisition.section("roi") if acquisition.holds_mapping("roi") else None
     if section is None:
+        acquisition.choice("roi", ("full",), "full")
         return "full"
     x = section.whole("x", "pixels", 0, SENSOR_WIDTH_PX - 1, 0)
     y = section.whole("y", "pixels", 0, SENSOR_HEIGHT_PX - 1, 0)
