@@ -1,0 +1,190 @@
+"""The network on the camera: enable, type, pre-processing, waiting until it is loaded, what the camera says of it.
+
+Everything outside InferenceEnable, type, pixel format, mean and scale is missing on firmware 1905.4.83, and some node
+names are known by display name only (facts/firefly-dl.md 1.1): such nodes are lists of candidates.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from agent.camera.guard import Guard
+from agent.camera.nodes import Nodes
+from agent.camera.settings import Timing
+from agent.clock import Clock
+from agent.domain.device import NetworkReport, NetworkSetup
+from agent.domain.subnet import InputSpec
+from agent.errors import CameraRefused
+
+ENABLE = "InferenceEnable"
+TYPE = "InferenceNetworkTypeSelector"
+NAME = "InferenceNetworkName"
+PIXEL_FORMAT = "InferencePreprocessBppSelector"
+CHANNEL = (
+    "InferencePreprocessChannelSelector",
+    "InferencePreprocessInputChannelSelector",
+    "InferenceNetworkInputChannelSelector",
+)
+MEAN = "InferencePreprocessChannelMean"
+SCALE = "InferencePreprocessChannelScalar"
+STATUS = "InferenceNetworkStatus"
+MAX_SIZE = ("InferenceNetworkMaxSize", "InferenceMaxNetworkSize", "MaxNetworkSize")
+SERVICE_TIME = "InferenceTime"
+SCALING_TIME = ("InferenceScalingTime", "ScalingTime")
+
+_SIZE = ("InferenceNetworkSize", "NetworkSize")
+_WIDTH = ("InferenceNetworkInputWidth", "InferenceNetworkInputSizeX")
+_HEIGHT = ("InferenceNetworkInputHeight", "InferenceNetworkInputSizeY")
+_CHANNELS = ("InferenceNetworkInputChannels", "InferenceInputChannels")
+_CLASSES = ("InferenceNetworkOutputClasses", "InferenceOutputClasses", "OutputClasses")
+_LAYERS = ("InferenceNetworkTotalLayers", "InferenceNetworkLayers")
+
+# Entries of the status node are not published (facts section 7 item 2): they are told by what they contain.
+_BAD_WORDS = ("error", "fail", "invalid", "unsupported", "corrupt")
+_WAIT_WORDS = ("loading", "inspect", "busy", "progress", "nonetwork", "empty")
+
+
+class Phase(Enum):
+    """What the status node says."""
+
+    UNKNOWN = "unknown"  # the firmware has no status node
+    LOADING = "loading"
+    READY = "ready"
+    FAILED = "failed"
+
+
+def enabled(nodes: Nodes) -> bool:
+    return nodes.get_bool(ENABLE)
+
+
+def enable(nodes: Nodes) -> None:
+    nodes.set_bool(ENABLE, True)
+    if not enabled(nodes):
+        raise CameraRefused(f"the camera took {ENABLE} = true and shows false; check its network and firmware")
+
+
+def disable(nodes: Nodes) -> None:
+    """Also forgets the inference under way: its result must not reach a later acquisition."""
+    nodes.set_bool(ENABLE, False)
+
+
+def clear_name(nodes: Nodes) -> None:
+    """Before the network goes, so that no name survives it."""
+    set_name(nodes, "")
+
+
+def set_name(nodes: Nodes, name: str) -> None:
+    """Write the network's name, where the firmware has one."""
+    if nodes.writable(NAME):
+        nodes.set_string(NAME, name)
+
+
+def configure(nodes: Nodes, setup: NetworkSetup) -> None:
+    """Type first, then pre-processing; inference is enabled after (facts section 2 step 2)."""
+    nodes.set_enum(TYPE, "Detection" if setup.task == "detection" else "Classification")
+    spec = setup.input
+    if nodes.first(PIXEL_FORMAT) is not None:
+        nodes.set_enum(PIXEL_FORMAT, _entry_like(nodes, PIXEL_FORMAT, spec.pixel_format))
+    channel = nodes.first(CHANNEL)
+    if channel is None:
+        _set_one_for_all(nodes, spec)
+        return
+    entries = nodes.entries(channel)
+    if spec.channels > len(entries):
+        raise CameraRefused(
+            f"{channel} has {len(entries)} channels, the network needs {spec.channels}; use another one"
+        )
+    for number in range(spec.channels):
+        nodes.set_enum(channel, entries[number])
+        nodes.set_float(MEAN, _of_channel(spec.mean, number))
+        nodes.set_float(SCALE, _of_channel(spec.scale, number))
+
+
+def wait_loaded(nodes: Nodes, setup: NetworkSetup, guard: Guard, clock: Clock, timing: Timing) -> None:
+    """Return once the network runs; raises CameraRefused where the camera cannot load it, CameraTimeout from `guard`.
+
+    The status may lag behind Close, so READY counts at once only where the size agrees, else after
+    `status_lag_s`; FAILED counts after it too. Without both nodes `settle_s` has to do.
+    """
+    started_ns = clock.now_ns()
+    while True:
+        phase, size = read_phase(nodes), nodes.try_int(_SIZE)
+        waited_s = (clock.now_ns() - started_ns) / 1e9
+        if phase is Phase.FAILED and waited_s >= timing.status_lag_s:
+            raise CameraRefused(
+                f"network {setup.subnet_id}: {STATUS} is {nodes.get_enum(STATUS)} after {setup.size_bytes} bytes were "
+                "uploaded; the camera cannot run it, take another format or firmware"
+            )
+        if phase in {Phase.READY, Phase.UNKNOWN} and waited_s >= _patience_s(phase, size, setup.size_bytes, timing):
+            return
+        guard.pause(timing.status_poll_s)
+
+
+def read_phase(nodes: Nodes) -> Phase:
+    if not nodes.readable(STATUS):
+        return Phase.UNKNOWN
+    word = nodes.get_enum(STATUS).lower()
+    if any(bad in word for bad in _BAD_WORDS):
+        return Phase.FAILED
+    return Phase.LOADING if any(wait in word for wait in _WAIT_WORDS) else Phase.READY
+
+
+def read_report(nodes: Nodes) -> NetworkReport:
+    """The read-only properties; None for each that the firmware does not tell."""
+    return NetworkReport(
+        size_bytes=nodes.try_int(_SIZE),
+        width=nodes.try_int(_WIDTH),
+        height=nodes.try_int(_HEIGHT),
+        channels=nodes.try_int(_CHANNELS),
+        classes=nodes.try_int(_CLASSES),
+        layers=nodes.try_int(_LAYERS),
+    )
+
+
+def mismatches(report: NetworkReport, setup: NetworkSetup) -> tuple[str, ...]:
+    """Where the camera's report contradicts what was uploaded; what it does not tell contradicts nothing."""
+    pairs = (
+        ("size_bytes", report.size_bytes, setup.size_bytes),
+        ("width", report.width, setup.input.width),
+        ("height", report.height, setup.input.height),
+        ("channels", report.channels, setup.input.channels),
+        ("classes", report.classes, setup.classes),
+    )
+    return tuple(
+        f"{name}: camera has {actual}, wanted {wanted}"
+        for name, actual, wanted in pairs
+        if actual is not None and actual != wanted
+    )
+
+
+def read_service_ms(nodes: Nodes) -> float | None:
+    """InferenceTime (pre-processing included) plus the scaler's time where it is told (interfaces.md section 3)."""
+    time_ms = nodes.try_float(SERVICE_TIME)
+    if time_ms is None or time_ms <= 0.0:
+        return None
+    return time_ms + (nodes.try_float(SCALING_TIME) or 0.0)
+
+
+def _patience_s(phase: Phase, size: int | None, wanted: int, timing: Timing) -> float:
+    if size == wanted:
+        return 0.0
+    return timing.status_lag_s if phase is Phase.READY and size is None else timing.settle_s
+
+
+def _set_one_for_all(nodes: Nodes, spec: InputSpec) -> None:
+    if len(set(spec.mean)) > 1 or len(set(spec.scale)) > 1:
+        raise CameraRefused(
+            "this firmware has one mean and one scale for all channels, the network wants "
+            f"{spec.mean} and {spec.scale}; fold them into the network or update the firmware"
+        )
+    nodes.set_float(MEAN, _of_channel(spec.mean, 0))
+    nodes.set_float(SCALE, _of_channel(spec.scale, 0))
+
+
+def _of_channel(values: tuple[float, ...], number: int) -> float:
+    return values[min(number, len(values) - 1)]
+
+
+def _entry_like(nodes: Nodes, name: str, wanted: str) -> str:
+    """The camera's spelling of an entry: the vendor's pages write Mono8 and mono8."""
+    return next((entry for entry in nodes.entries(name) if entry.lower() == wanted.lower()), wanted)

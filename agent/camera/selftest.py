@@ -1,0 +1,157 @@
+"""Golden images: inject one, infer, compare, and put the sensor back (facts/firefly-dl.md 1.5 and section 8).
+
+The vendor verifies a network the same way: upload the image, TestPattern = InjectedImage, acquire, read the chunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from agent.camera import acquisition, network
+from agent.camera.attribution import Attribution
+from agent.camera.guard import Guard
+from agent.camera.nodes import Nodes
+from agent.camera.session import Session
+from agent.camera.settings import CameraSettings
+from agent.camera.stream import Answer, FrameReader, Tally, Task
+from agent.camera.upload import INJECTED_IMAGE, FileSlot
+from agent.domain.device import GoldenCheck, GoldenOutcome, Image8
+from agent.errors import CameraError, CameraGone
+
+# Image processing that would change the injected pixels (S13).
+ISP_NODES = ("DenoiseEnable", "SharpeningEnable", "GammaEnable", "BlackLevelClampingEnable")
+_ADC_SHIFT = 2  # 8-bit values in a 10-bit ADC container (section 8)
+
+
+def supported(nodes: Nodes) -> bool:
+    """Whether this firmware can inject an image."""
+    return nodes.has_entry("FileSelector", INJECTED_IMAGE) and nodes.readable("InjectedWidth")
+
+
+def payload(image: Image8) -> bytes:
+    """Row by row, 16-bit little endian, value << 2."""
+    return (image.astype("<u2") << _ADC_SHIFT).tobytes()
+
+
+def run(
+    session: Session,
+    settings: CameraSettings,
+    task: Task,
+    goldens: Sequence[GoldenCheck],
+    guard: Guard,
+    restoration: Restoration,
+) -> tuple[GoldenOutcome, ...]:
+    """The outcome of each golden image; () where the firmware cannot inject. Acquisition must be stopped.
+
+    What is to be put back is noted in `restoration`, which the caller runs in any case.
+    """
+    nodes = session.nodes
+    if not supported(nodes):
+        return ()
+    restoration.arm()
+    for name in ISP_NODES:
+        if nodes.writable(name) and nodes.get_bool(name):
+            restoration.isp_on.append(name)
+            nodes.set_bool(name, False)
+    nodes.set_enum("TriggerMode", "Off")
+    last = len(goldens) - 1
+    # The stream's first inference has id 0 and would be taken for a stale one if the last golden's had it too.
+    return tuple(
+        _check(session, settings, task, golden, guard, least_id=int(number == last))
+        for number, golden in enumerate(goldens)
+    )
+
+
+class Restoration:
+    """What a self test changed, until all of it is undone. Owner: the device.
+
+    The network would go on inferring the golden image if one step were left out, so each is tried twice and the rest
+    goes on without it; `run` raises the first error and may be called again.
+    """
+
+    def __init__(self, settings: CameraSettings) -> None:
+        self._settings = settings
+        self.isp_on: list[str] = []
+        self.pending = False
+
+    def arm(self) -> None:
+        self.pending = True
+
+    def run(self, session: Session) -> None:
+        """Undo; harmless when nothing is pending."""
+        if not self.pending:
+            return
+        nodes, settings = session.nodes, self._settings
+        steps: list[Callable[[], None]] = [
+            session.end,
+            lambda: network.disable(nodes),
+            lambda: acquisition.injection_off(nodes),
+            lambda: _restore_sizes(nodes),
+            lambda: acquisition.set_roi(nodes, settings.roi),
+            *(partial(nodes.set_bool, name, True) for name in self.isp_on),
+            lambda: acquisition.apply_trigger(nodes, settings),
+            FileSlot(nodes, INJECTED_IMAGE).delete,
+            # Off (above) and on drops what is still being inferred from a golden image (interfaces.md section 3 (c)).
+            lambda: network.enable(nodes),
+        ]
+        errors = [error for error in map(_attempt, steps) if error is not None]
+        if errors:
+            raise errors[0]
+        self.isp_on.clear()
+        self.pending = False
+
+
+def _attempt(step: Callable[[], None]) -> CameraError | None:
+    """Run a step, once more if it failed; its error, unless it worked. CameraGone is raised at once."""
+    for last in (False, True):
+        try:
+            step()
+        except CameraGone:
+            raise
+        except CameraError as exc:
+            if last:
+                return exc
+        else:
+            break
+    return None
+
+
+def _check(
+    session: Session, settings: CameraSettings, task: Task, golden: GoldenCheck, guard: Guard, least_id: int
+) -> GoldenOutcome:
+    """One image. Inference is off during the upload, so no inference of the image before is in the pipe."""
+    nodes = session.nodes
+    network.disable(nodes)
+    acquisition.injection_off(nodes)
+    FileSlot(nodes, INJECTED_IMAGE).write(payload(golden.image), False, guard, lambda _done, _total: None)
+    height, width = golden.image.shape
+    nodes.set_int("InjectedWidth", width)
+    nodes.set_int("InjectedHeight", height)
+    nodes.set_enum("TestPatternGeneratorSelector", "PipelineStart")
+    nodes.set_enum("TestPattern", "InjectedImage")
+    network.enable(nodes)
+    answer = _first_answer(session, settings, task, guard, least_id)
+    close = abs(answer.confidence - golden.confidence) <= golden.tolerance
+    return GoldenOutcome(answer.class_id, answer.confidence, close and answer.class_id == golden.class_id)
+
+
+def _first_answer(session: Session, settings: CameraSettings, task: Task, guard: Guard, least_id: int) -> Answer:
+    """Acquire until a result counts by the attribution rule; its frames are in no count of the stream."""
+    attribution = Attribution(pipe_clear=True, bound_ns=0)
+    session.begin()
+    try:
+        reader = FrameReader(session.pointer, session.nodes, task, Tally(), attribution)
+        while True:
+            guard.check()
+            frame = reader.read(settings.timing.grab_timeout_ms)
+            if frame is not None and frame.answer is not None and frame.answer.frame_id >= least_id:
+                return frame.answer
+    finally:
+        session.end()
+
+
+def _restore_sizes(nodes: Nodes) -> None:
+    """The vendor's example sets both back to their maxima (section 8)."""
+    for name in ("InjectedWidth", "InjectedHeight"):
+        nodes.set_int(name, nodes.int_range(name)[1])
