@@ -1,0 +1,275 @@
+"""Exposures: when frames are taken, which part they show and which inference result they carry.
+
+Advanced lazily: nothing happens between calls, `advance(now)` replays what happened since the last one in the order
+of time. A frame is complete when its exposure ends; it reaches the host `delivery_s` later.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.sim.chunks import Frame, FrameSettings, ImageKey
+from agent.sim.faults import FaultPlan
+from agent.sim.inference import Vpu
+from agent.sim.line import ProductionLine
+from agent.sim.network import Network
+from agent.sim.scene import Scene
+from agent.sim.spec import SimulationSpec
+from agent.sim.truth import Truth
+from agent.sim.vpu import Preprocessing
+
+Trigger = Literal["free", "line", "software", "inference", "never"]
+BufferMode = Literal["OldestFirst", "OldestFirstOverwrite", "NewestOnly", "NewestFirst"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How frames are taken; made from the registers whenever one of them changes."""
+
+    trigger: Trigger
+    exposure_ns: int
+    period_ns: int
+    delay_ns: int
+    frames: int | None
+    settings: FrameSettings
+    injected: str | None
+    infers: bool
+    preprocessing: Preprocessing
+
+
+@dataclass(frozen=True, slots=True)
+class _Exposure:
+    end_ns: int
+    part: int
+
+
+class Acquisition:
+    """State of the sensor and the stream. Owner: the device, under its lock."""
+
+    def __init__(
+        self,
+        spec: SimulationSpec,
+        line: ProductionLine,
+        scene: Scene,
+        vpu: Vpu,
+        truth: Truth,
+        faults: FaultPlan,
+    ) -> None:
+        self._spec, self._line, self._scene, self._vpu = spec, line, scene, vpu
+        self._truth, self._faults = truth, faults
+        self._delivery_ns = round(spec.transport.delivery_s * 1e9)
+        self._plan: Plan | None = None
+        self._pending: _Exposure | None = None
+        self._ready_ns = 0
+        self._part = 0
+        self._frame_id = 0
+        self._taken = 0
+        self._tokens = 0
+        self._software: deque[int] = deque()
+        self._silent = False
+        self.queue: deque[Frame] = deque()
+        self.buffers = 10
+        self.mode: BufferMode = "OldestFirst"
+        self.unplugged = False
+
+    @property
+    def streaming(self) -> bool:
+        return self._plan is not None
+
+    def start(self, plan: Plan, now_ns: int, silent: bool) -> None:
+        """Frames come from now on; `silent` is a camera that says so and sends nothing."""
+        self._plan, self._pending, self._silent = plan, None, silent
+        self._ready_ns = now_ns
+        self._taken = 0
+        if self._spec.quirks.frame_id_restarts:
+            self._frame_id = 0
+        if not self._spec.quirks.stale_chunks:
+            self._vpu.forget_result()
+        self.queue.clear()
+        self._software.clear()
+
+    def stop(self) -> None:
+        """No frames any more; a running inference goes on (its result may show up in the next acquisition)."""
+        self._plan, self._pending = None, None
+        self.queue.clear()
+
+    def replan(self, plan: Plan) -> None:
+        """Registers changed while streaming."""
+        if self._plan is not None:
+            self._plan = plan
+
+    def software_trigger(self, now_ns: int) -> None:
+        """TriggerSoftware was executed."""
+        self._software.append(now_ns)
+
+    def advance(self, now_ns: int) -> None:
+        """Replay everything up to `now_ns`."""
+        while self._plan is not None and not self._silent:
+            exposure = self._pending or self._next(self._plan, now_ns)
+            self._pending = exposure
+            if exposure is None or exposure.end_ns > now_ns:
+                break
+            self._pending = None
+            self._complete(self._plan, exposure)
+        self._vpu.settle(now_ns)
+        if self._plan is None or self._silent or self._exhausted(self._plan):
+            self._pass_parts(now_ns, "not_acquiring")
+        elif self._plan.trigger != "line":
+            self._pass_parts(now_ns, None)
+
+    def due_ns(self) -> int | None:
+        """When something can happen next without an outside cause: a frame to deliver, an exposure, a part."""
+        if self.queue:
+            return self.queue[0].deliver_ns
+        if self._plan is None or self._silent:
+            return None
+        if self._pending is not None:
+            return self._pending.end_ns
+        return self._expected_ns(self._plan)
+
+    def pop(self, now_ns: int) -> Frame | None:
+        """The next frame for the host, if one has arrived."""
+        if not self.queue or self.queue[0].deliver_ns > now_ns:
+            return None
+        if self.mode == "NewestFirst":
+            arrived = [f for f in self.queue if f.deliver_ns <= now_ns]
+            self.queue.remove(arrived[-1])
+            return arrived[-1]
+        return self.queue.popleft()
+
+    # -- taking frames ---------------------------------------------------------------------------------------------
+
+    def _expected_ns(self, plan: Plan) -> int | None:
+        """End of the next exposure as far as it is known now."""
+        start: int | None = self._ready_ns
+        if self._exhausted(plan):
+            return None
+        if plan.trigger == "line":
+            start = self._line.arrival_ns(self._part)
+        elif plan.trigger in {"software", "never"} or (
+            plan.trigger == "inference" and (not plan.infers or self._vpu.slot.network is None)
+        ):
+            return None
+        elif plan.trigger == "inference":
+            start = self._vpu_free_ns()
+        return None if start is None else start + plan.delay_ns + plan.exposure_ns
+
+    def _vpu_free_ns(self) -> int | None:
+        """When the next inference-synchronous exposure may start; None while the VPU hangs."""
+        finish_ns = self._vpu.current.finish_ns if self._vpu.current else 0
+        if math.isinf(finish_ns):
+            return None
+        return max(self._ready_ns, self._vpu.slot.ready_from_ns, int(finish_ns))
+
+    def _next(self, plan: Plan, now_ns: int) -> _Exposure | None:
+        """The next exposure that starts by `now_ns`."""
+        if self._exhausted(plan):
+            return None
+        if plan.trigger == "line":
+            return self._next_part(plan, now_ns)
+        start = self._start(plan, now_ns)
+        if start is None or start > now_ns:
+            return None
+        self._pass_parts(start, None)
+        return self._expose(plan, start, self._part - 1)
+
+    def _exhausted(self, plan: Plan) -> bool:
+        return plan.frames is not None and self._taken >= plan.frames
+
+    def _start(self, plan: Plan, now_ns: int) -> int | None:
+        if plan.trigger == "free":
+            return self._ready_ns
+        if plan.trigger == "software":
+            while self._software:
+                at_ns = self._software.popleft()
+                if at_ns >= self._ready_ns:
+                    return at_ns
+                self._truth.counters["lost_software_triggers"] += 1
+            return None
+        if plan.trigger == "inference":
+            self._vpu.settle(now_ns)
+            if self._vpu.current is not None or self._network(plan, now_ns) is None:
+                return None
+            latest = self._vpu.latest
+            return max(self._ready_ns, self._vpu.slot.ready_from_ns, int(latest.finish_ns) if latest else 0)
+        return None
+
+    def _next_part(self, plan: Plan, now_ns: int) -> _Exposure | None:
+        """The next part that the sensor is ready for; the parts it is not ready for are lost."""
+        while (at_ns := self._line.arrival_ns(self._part)) is not None and at_ns <= now_ns:
+            part = self._part
+            self._part += 1
+            self._truth.counters["parts"] += 1
+            if at_ns >= self._ready_ns:
+                return self._expose(plan, at_ns + plan.delay_ns, part)
+            self._truth.lost(part, at_ns + self._vpu.camera_offset_ns, "sensor_busy")
+        return None
+
+    def _pass_parts(self, now_ns: int, why: str | None) -> None:
+        """Parts that came by `now_ns` passed; `why` is set where each of them should have made a frame."""
+        while (at_ns := self._line.arrival_ns(self._part)) is not None and at_ns <= now_ns:
+            self._truth.counters["parts"] += 1
+            if why is not None:
+                self._truth.lost(self._part, at_ns + self._vpu.camera_offset_ns, why)
+            self._part += 1
+
+    def _expose(self, plan: Plan, start_ns: int, part: int) -> _Exposure:
+        self._ready_ns = start_ns + plan.period_ns
+        return _Exposure(start_ns + plan.exposure_ns, part)
+
+    # -- finishing frames ------------------------------------------------------------------------------------------
+
+    def _complete(self, plan: Plan, exposure: _Exposure) -> None:
+        """The exposure ended: chunks are filled, the VPU may take the frame, the frame goes to the host."""
+        end_ns = exposure.end_ns
+        vpu = self._vpu
+        vpu.settle(end_ns)
+        timestamp_ns = end_ns + vpu.camera_offset_ns
+        image = self._image(plan, exposure.part)
+        frame = Frame(self._frame_id, timestamp_ns, plan.settings, vpu.result(), image, end_ns + self._delivery_ns)
+        self._frame_id += 1
+        self._taken += 1
+        self._truth.exposed(timestamp_ns, frame.frame_id, exposure.part)
+        network = self._network(plan, end_ns)
+        if network is not None and vpu.current is None:
+            inference = vpu.begin(network, frame.frame_id, timestamp_ns, image, plan.preprocessing, end_ns)
+            if plan.trigger == "inference":
+                if math.isinf(inference.finish_ns):
+                    return
+                frame.result = inference
+                frame.deliver_ns = int(inference.finish_ns) + self._delivery_ns
+        self._send(frame)
+
+    def _network(self, plan: Plan, now_ns: int) -> Network | None:
+        return self._vpu.slot.ready(now_ns) if plan.infers else None
+
+    def _image(self, plan: Plan, part: int) -> ImageKey:
+        geometry = plan.settings.geometry
+        if plan.injected is not None:
+            return ImageKey("injected", 0, geometry, plan.injected)
+        return ImageKey("scene", self._scene.content(part), geometry)
+
+    def _send(self, frame: Frame) -> None:
+        fault = self._faults.strike("stream")
+        if fault is not None:
+            if fault.effect == "frozen":
+                return
+            frame.incomplete = fault.effect == "corrupt"
+            frame.deliver_ns += round(fault.seconds * 1e9)
+            self.unplugged = self.unplugged or fault.effect == "unplug"
+        self._tokens += 1
+        frame.token = self._tokens
+        self._enqueue(frame)
+
+    def _enqueue(self, frame: Frame) -> None:
+        """Buffers are full: OldestFirst loses the new frame, the others an old one (facts/firefly-dl.md 1.5)."""
+        room = 1 if self.mode == "NewestOnly" else self.buffers
+        if len(self.queue) >= room:
+            self._truth.counters["frames_dropped"] += 1
+            if self.mode == "OldestFirst":
+                return
+            self.queue.popleft()
+        self.queue.append(frame)

@@ -1,0 +1,110 @@
+"""What travels with a frame: identity, geometry and the inference result that its chunks name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from agent.errors import CameraError, CameraGone
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """Region of interest and format of the frames of one acquisition."""
+
+    width: int
+    height: int
+    offset_x: int
+    offset_y: int
+    pixel_format: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageKey:
+    """Names the pixels that the VPU sees, so that equal images are inferred once.
+
+    `content` is the part's content index (-1 the empty belt) or 0 for an injected image, which `digest` names.
+    """
+
+    source: Literal["scene", "injected"]
+    content: int
+    geometry: Geometry
+    digest: str = ""
+
+
+class ChunkResult(Protocol):
+    """The inference result in the chunks of a frame."""
+
+    @property
+    def frame_id(self) -> int: ...
+    @property
+    def class_id(self) -> int: ...
+    @property
+    def confidence(self) -> float: ...
+
+
+@dataclass(slots=True)
+class NoResult:
+    """Chunk values before the first inference (facts/firefly-dl.md section 7, item 9)."""
+
+    frame_id: int
+    class_id: int = 0
+    confidence: float = 0.0
+
+
+@dataclass(slots=True)
+class FinishedResult:
+    """A result that came over a socket."""
+
+    frame_id: int
+    class_id: int
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSettings:
+    """What all frames of one acquisition share: geometry, enabled chunks, exposure."""
+
+    geometry: Geometry
+    chunks: frozenset[str]
+    exposure_us: float
+    gain_db: float
+    black_level: float
+
+
+@dataclass(slots=True)
+class Frame:
+    """One delivered frame. `timestamp_ns` is the camera's time at the end of exposure."""
+
+    frame_id: int
+    timestamp_ns: int
+    settings: FrameSettings
+    result: ChunkResult
+    image: ImageKey | None
+    deliver_ns: int = 0
+    incomplete: bool = False
+    token: int = 0
+
+
+class LinkGone(CameraGone):
+    """The camera is not on the bus any more, or the device process died."""
+
+    reason = "SIM_LINK_GONE"
+
+
+class TransferFailed(CameraError):
+    """The camera refused or broke one register transfer."""
+
+    reason = "SIM_TRANSFER_FAILED"
+
+
+class LinkBusy(CameraError):
+    """Another host owns the camera."""
+
+    reason = "SIM_LINK_BUSY"
+
+
+class StreamAborted(CameraError):
+    """The acquisition ended while a frame was waited for."""
+
+    reason = "SIM_STREAM_ABORTED"

@@ -1,0 +1,39 @@
+"""Fault plan: which operation goes wrong, when and how. Counts are per operation and never restart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from agent.sim.spec import FaultSpec
+
+
+class FaultPlan:
+    """Counts operations and says which of them is struck. Owner: the device, under its lock."""
+
+    def __init__(self, faults: Iterable[FaultSpec] = ()) -> None:
+        self._faults: list[tuple[FaultSpec, int]] = []
+        self._seen: Counter[str] = Counter()
+        self.struck: Counter[str] = Counter()
+        for fault in faults:
+            self.add(fault)
+
+    def add(self, fault: FaultSpec) -> None:
+        """Arm `fault`; its `nth` counts from now on."""
+        self._faults.append((fault, self._seen[fault.operation]))
+
+    def clear(self) -> None:
+        """Disarm everything."""
+        self._faults.clear()
+
+    def strike(self, operation: str) -> FaultSpec | None:
+        """Count one `operation`; the fault that strikes it, the first armed one where several would."""
+        self._seen[operation] += 1
+        if not self._faults:
+            return None
+        seen = self._seen[operation]
+        for fault, base in self._faults:
+            if fault.operation == operation and 0 <= seen - base - fault.nth < fault.count:
+                self.struck[operation] += 1
+                return fault
+        return None

@@ -1,0 +1,1 @@
+"""The host half of the simulation: the names and the behaviour of PySpin (facts/pyspin-surface.md)."""

@@ -1,0 +1,130 @@
+"""The only module that touches `genicam`, which has no type stubs: node maps, ports and locked calls into them.
+
+Two threads on one node map whose port is written in Python deadlock: one holds GenApi's mutex, the other the GIL
+(design/architecture.md). So every call takes the camera's Python lock first, and what transfers cost is waited out
+after the lock is free.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
+
+from genicam import genapi  # type: ignore[import-untyped,unused-ignore]
+
+from agent.errors import AgentError
+from agent.sim.chunks import LinkGone
+from agent.sim.host.errors import SPINNAKER_ERR_INVALID_HANDLE, SpinnakerException, from_genicam, from_link
+
+T = TypeVar("T")
+RawNode = Any
+
+NI, NA, WO, RO, RW = 0, 1, 2, 3, 4
+
+
+class PortBackend(Protocol):
+    """Where a port's registers are."""
+
+    def read(self, address: int, length: int) -> bytes: ...
+    def write(self, address: int, data: bytes) -> None: ...
+
+
+class _Port(genapi.AbstractPort):  # type: ignore[misc]
+    """GenApi's view of a backend. SWIG calls these names; errors pass through GenApi unchanged."""
+
+    def __init__(self, backend: PortBackend) -> None:
+        super().__init__()
+        self._backend = backend
+
+    def is_open(self) -> bool:
+        return True
+
+    def get_access_mode(self) -> int:
+        return RW
+
+    def read(self, address: int, length: int) -> bytes:
+        try:
+            return self._backend.read(address, length)
+        except AgentError as exc:
+            raise from_link(exc, f"read Port at address: {address:08X} with length: {length:08X}") from exc
+
+    def write(self, address: int, value: bytes) -> None:
+        try:
+            self._backend.write(address, bytes(value))
+        except AgentError as exc:
+            raise from_link(exc, f"write Port at address: {address:08X} with length: {len(value):08X}") from exc
+
+
+class NodeSource:
+    """One node map. Owner: the camera core; nodes keep it alive, `close` makes them useless."""
+
+    def __init__(
+        self, xml: str, ports: Mapping[str, PortBackend], lock: threading.RLock, settle: Callable[[], None]
+    ) -> None:
+        self.lock = lock
+        self._settle = settle
+        self._closed = False
+        self._map = genapi.NodeMap()
+        self._map.load_xml_from_string(xml)
+        self._ports = [(name, _Port(backend)) for name, backend in ports.items()]
+        for name, port in self._ports:
+            self._map.connect(port, name)
+
+    def close(self) -> None:
+        """Nodes of this map raise from now on."""
+        self._closed = True
+
+    def call(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call into GenApi under the camera's lock; every failure is a SpinnakerException.
+
+        Not to be nested: what the call cost is waited out at its end, when the lock must be free.
+        """
+        try:
+            with self.lock:
+                if self._closed:
+                    raise SpinnakerException("Node map is no longer valid.", SPINNAKER_ERR_INVALID_HANDLE)
+                return function(*arguments)
+        except genapi.GenericException as exc:
+            raise from_genicam(exc) from exc
+        finally:
+            self._pay()
+
+    def find(self, name: str) -> RawNode | None:
+        """The node `name`, None where the map has none."""
+        return self.call(lambda: self._map.get_node(name) if self._map.has_node(name) else None)
+
+    def execute(self, command: str) -> None:
+        """Execute a command node."""
+        self.call(lambda: self._map.get_node(command).execute())
+
+    def put(self, name: str, value: int) -> None:
+        """Set an integer node."""
+        self.call(lambda: self._map.get_node(name).set_value(value))
+
+    def text(self, name: str) -> str:
+        """Value of a node as text."""
+        return str(self.call(lambda: self._map.get_node(name).to_string()))
+
+    def nodes(self) -> list[RawNode]:
+        """All nodes of the map."""
+        return self.call(lambda: list(self._map.nodes))
+
+    def invalidate(self) -> None:
+        """Forget cached register values."""
+        self.call(self._map._invalidate_nodes)
+
+    def _pay(self) -> None:
+        with contextlib.suppress(LinkGone):  # the next transfer says so
+            self._settle()
+
+
+def kind_of(raw: RawNode) -> str:
+    """GenApi's interface of a node: IInteger, IEnumeration, ..."""
+    return type(raw).__name__
+
+
+def access_mode(raw: RawNode) -> int:
+    """NI, NA, WO, RO or RW at this moment."""
+    return int(raw.node.get_access_mode())

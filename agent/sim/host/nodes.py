@@ -1,0 +1,403 @@
+"""Nodes and pointers under the vendor's names (facts/pyspin-surface.md 2.3).
+
+A pointer is made of a node, another pointer or None. Of the wrong kind it is null: not an error until it is used.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.sim.host.errors import SPINNAKER_ERR_GENICAM_ACCESS, SpinnakerException
+from agent.sim.host.genapi import NA, NI, RO, RW, WO, NodeSource, RawNode, access_mode, kind_of
+
+N = TypeVar("N", bound="INode")
+
+intfIValue, intfIBase, intfIInteger, intfIBoolean, intfICommand = range(5)
+intfIFloat, intfIString, intfIRegister, intfICategory = 5, 6, 7, 8
+intfIEnumeration, intfIEnumEntry, intfIPort = 9, 10, 11
+
+
+class INode:
+    """A node of a node map, or nothing."""
+
+    _kinds: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, source: INode | None = None) -> None:
+        raw = source._raw if isinstance(source, INode) else None
+        fits = raw is not None and (not self._kinds or kind_of(raw) in self._kinds)
+        self._raw: RawNode | None = raw if fits else None
+        self._source: NodeSource | None = source._source if isinstance(source, INode) and fits else None
+
+    @classmethod
+    def _make(cls: type[N], raw: RawNode | None, source: NodeSource) -> N:
+        node = cls.__new__(cls)
+        node._raw, node._source = raw, source if raw is not None else None
+        return node
+
+    def __bool__(self) -> bool:
+        return self._raw is not None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, INode):
+            return other is None and self._raw is None
+        if self._raw is None or other._raw is None:
+            return self._raw is other._raw
+        return self._source is other._source and self.GetName() == other.GetName()
+
+    def __hash__(self) -> int:
+        return hash((id(self._source), self.GetName() if self._raw is not None else ""))
+
+    def _live(self) -> tuple[RawNode, NodeSource]:
+        if self._raw is None or self._source is None:
+            raise SpinnakerException(
+                "GenICam::AccessException= NULL pointer dereferenced", SPINNAKER_ERR_GENICAM_ACCESS
+            )
+        return self._raw, self._source
+
+    def _get(self, attribute: str) -> Any:
+        raw, source = self._live()
+        return source.call(getattr, raw, attribute)
+
+    def _node(self, attribute: str) -> Any:
+        raw, source = self._live()
+        return source.call(lambda: getattr(raw.node, attribute))
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        raw, source = self._live()
+        return source.call(lambda: getattr(raw, method)(*arguments))
+
+    def IsValid(self) -> bool:
+        return self._raw is not None
+
+    def GetNode(self) -> INode:
+        return INode(self)
+
+    def GetName(self) -> str:
+        return str(self._node("name"))
+
+    def GetDisplayName(self) -> str:
+        return str(self._node("display_name") or self._node("name"))
+
+    def GetToolTip(self) -> str:
+        return str(self._node("tooltip"))
+
+    def GetDescription(self) -> str:
+        return str(self._node("description"))
+
+    def GetVisibility(self) -> int:
+        return int(self._node("visibility"))
+
+    def GetPrincipalInterfaceType(self) -> int:
+        return int(self._node("principal_interface_type"))
+
+    def GetAccessMode(self) -> int:
+        raw, source = self._live()
+        return source.call(access_mode, raw)
+
+    def ImposeAccessMode(self, mode: int) -> None:
+        raise NotImplementedError("INode.ImposeAccessMode")
+
+
+class IValue(INode):
+    """A node with a value that has a text form."""
+
+    def ToString(self, Verify: bool = False, IgnoreCache: bool = False) -> str:
+        return str(self._call("to_string", Verify, IgnoreCache))
+
+    def FromString(self, ValueStr: str, Verify: bool = True) -> None:
+        self._call("from_string", _typed(ValueStr, str), Verify)
+
+
+class IInteger(IValue):
+    _kinds = ("IInteger",)
+
+    def __call__(self) -> int:
+        return self.GetValue()
+
+    def GetValue(self, Verify: bool = False, IgnoreCache: bool = False) -> int:
+        return int(self._read(Verify, IgnoreCache))
+
+    def SetValue(self, Value: int, Verify: bool = True) -> None:
+        self._call("set_value", _typed(Value, int), Verify)
+
+    def GetMin(self) -> int:
+        return int(self._get("min"))
+
+    def GetMax(self) -> int:
+        return int(self._get("max"))
+
+    def GetInc(self) -> int:
+        return int(self._get("inc"))
+
+    def GetUnit(self) -> str:
+        return str(self._get("unit"))
+
+    def GetRepresentation(self) -> int:
+        return int(self._get("representation"))
+
+    def _read(self, verify: bool, ignore_cache: bool) -> Any:
+        return self._call("get_value", verify, ignore_cache) if verify or ignore_cache else self._get("value")
+
+
+class IFloat(IValue):
+    _kinds = ("IFloat",)
+
+    def __call__(self) -> float:
+        return self.GetValue()
+
+    def GetValue(self, Verify: bool = False, IgnoreCache: bool = False) -> float:
+        if Verify or IgnoreCache:
+            return float(self._call("get_value", Verify, IgnoreCache))
+        return float(self._get("value"))
+
+    def SetValue(self, Value: float, Verify: bool = True) -> None:
+        self._call("set_value", float(_typed(Value, int, float)), Verify)
+
+    def GetMin(self) -> float:
+        return float(self._get("min"))
+
+    def GetMax(self) -> float:
+        return float(self._get("max"))
+
+    def HasInc(self) -> bool:
+        return bool(self._call("has_inc"))
+
+    def GetInc(self) -> float:
+        return float(self._get("inc"))
+
+    def GetUnit(self) -> str:
+        return str(self._get("unit"))
+
+
+class IBoolean(IValue):
+    _kinds = ("IBoolean",)
+
+    def __call__(self) -> bool:
+        return self.GetValue()
+
+    def GetValue(self, Verify: bool = False, IgnoreCache: bool = False) -> bool:
+        if Verify or IgnoreCache:
+            return bool(self._call("get_value", Verify, IgnoreCache))
+        return bool(self._get("value"))
+
+    def SetValue(self, Value: bool, Verify: bool = True) -> None:
+        self._call("set_value", bool(_typed(Value, bool, int)), Verify)
+
+
+class IString(IValue):
+    _kinds = ("IString",)
+
+    def __call__(self) -> str:
+        return self.GetValue()
+
+    def GetValue(self, Verify: bool = False, IgnoreCache: bool = False) -> str:
+        if Verify or IgnoreCache:
+            return str(self._call("get_value", Verify, IgnoreCache))
+        return str(self._get("value"))
+
+    def SetValue(self, Value: str, Verify: bool = True) -> None:
+        self._call("set_value", _typed(Value, str), Verify)
+
+    def GetMaxLength(self) -> int:
+        return int(self._get("max_length"))
+
+
+class ICommand(IValue):
+    _kinds = ("ICommand",)
+
+    def __call__(self) -> None:
+        self.Execute()
+
+    def Execute(self, Verify: bool = True) -> None:
+        self._call("execute", Verify)
+
+    def IsDone(self, Verify: bool = True) -> bool:
+        return bool(self._call("is_done", Verify))
+
+
+class IRegister(IValue):
+    _kinds = ("IRegister",)
+
+    def GetLength(self) -> int:
+        return int(self._get("length"))
+
+    def GetAddress(self) -> int:
+        return int(self._get("address"))
+
+    def Set(self, pBuffer: NDArray[np.uint8], Verify: bool = True) -> None:
+        self._call("set", _typed(pBuffer, np.ndarray).astype(np.uint8, casting="no", copy=False).tobytes(), Verify)
+
+    def Get(self, Length: int, Verify: bool = False, IgnoreCache: bool = False) -> NDArray[np.uint8]:
+        data: bytes = self._call("get", _typed(Length, int), Verify, IgnoreCache)
+        return np.array(bytearray(data), np.uint8)
+
+
+class IEnumEntry(IValue):
+    _kinds = ("IEnumEntry",)
+
+    def GetValue(self) -> int:
+        return int(self._get("value"))
+
+    def GetNumericValue(self) -> float:
+        return float(self._get("numeric_value"))
+
+    def GetSymbolic(self) -> str:
+        return str(self._get("symbolic"))
+
+    def IsSelfClearing(self) -> bool:
+        return bool(self._call("is_self_clearing"))
+
+
+class IEnumeration(IValue):
+    """No GetValue and SetValue here: generic programs tell enumerations by that (pyspin-surface.md 2.3)."""
+
+    _kinds = ("IEnumeration",)
+
+    def GetEntries(self) -> list[IEnumEntry]:
+        raw, source = self._live()
+        return [IEnumEntry._make(e, source) for e in source.call(lambda: list(raw.entries))]
+
+    def GetSymbolics(self) -> list[str]:
+        return [str(s) for s in self._get("symbolics")]
+
+    def GetEntryByName(self, Symbolic: str) -> IEnumEntry | None:
+        entry = self._call("get_entry_by_name", _typed(Symbolic, str))
+        return None if entry is None else IEnumEntry._make(entry, self._live()[1])
+
+    def GetEntry(self, IntValue: int) -> IEnumEntry | None:
+        entry = self._call("get_entry", _typed(IntValue, int))
+        return None if entry is None else IEnumEntry._make(entry, self._live()[1])
+
+    def GetCurrentEntry(self, Verify: bool = False, IgnoreCache: bool = False) -> IEnumEntry:
+        return IEnumEntry._make(self._call("get_current_entry", Verify, IgnoreCache), self._live()[1])
+
+    def GetIntValue(self, Verify: bool = False, IgnoreCache: bool = False) -> int:
+        return int(self._call("get_int_value", Verify, IgnoreCache))
+
+    def SetIntValue(self, Value: int, Verify: bool = True) -> None:
+        self._call("set_int_value", int(_typed(Value, int, float)), Verify)
+
+
+class ICategory(IValue):
+    _kinds = ("ICategory",)
+
+    def GetFeatures(self) -> list[IValue]:
+        raw, source = self._live()
+        return [typed_node(f, source) for f in source.call(lambda: list(raw.features))]
+
+
+class CNodePtr(INode):
+    pass
+
+
+class CValuePtr(IValue):
+    pass
+
+
+class CIntegerPtr(IInteger):
+    pass
+
+
+class CFloatPtr(IFloat):
+    pass
+
+
+class CBooleanPtr(IBoolean):
+    pass
+
+
+class CStringPtr(IString):
+    pass
+
+
+class CCommandPtr(ICommand):
+    pass
+
+
+class CRegisterPtr(IRegister):
+    pass
+
+
+class CEnumerationPtr(IEnumeration):
+    pass
+
+
+class CEnumEntryPtr(IEnumEntry):
+    pass
+
+
+class CCategoryPtr(ICategory):
+    pass
+
+
+_BY_KIND: dict[str, type[IValue]] = {
+    c._kinds[0]: c
+    for c in (IInteger, IFloat, IBoolean, IString, ICommand, IRegister, IEnumeration, IEnumEntry, ICategory)
+}
+
+
+def typed_node(raw: RawNode, source: NodeSource) -> IValue:
+    """`raw` under the class of its kind."""
+    return _BY_KIND.get(kind_of(raw), IValue)._make(raw, source)
+
+
+def IsImplemented(node: INode | int | None) -> bool:
+    return _mode(node) != NI
+
+
+def IsAvailable(node: INode | int | None) -> bool:
+    return _mode(node) not in {NI, NA}
+
+
+def IsReadable(node: INode | int | None) -> bool:
+    return _mode(node) in {RO, RW}
+
+
+def IsWritable(node: INode | int | None) -> bool:
+    return _mode(node) in {WO, RW}
+
+
+def _mode(node: INode | int | None) -> int:
+    """Access mode of anything; never raises, None and null pointers are not implemented."""
+    if isinstance(node, int):
+        return node
+    if node is None or not node.IsValid():
+        return NI
+    try:
+        return node.GetAccessMode()
+    except SpinnakerException:
+        return NA
+
+
+def _typed(value: Any, *wanted: type) -> Any:
+    """Wrong argument types are a TypeError in the SDK; numpy integers count as int."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bool) and bool not in wanted and int not in wanted:
+        raise TypeError(f"argument is bool, wanted {wanted[0].__name__}")
+    if not isinstance(value, wanted):
+        raise TypeError(f"argument is {type(value).__name__}, wanted {wanted[0].__name__}")
+    return value
+
+
+class INodeMap:
+    """A node map under the vendor's names."""
+
+    def __init__(self, source: NodeSource) -> None:
+        self._source = source
+
+    def GetNode(self, Name: str) -> INode | None:
+        raw = self._source.find(_typed(Name, str))
+        return None if raw is None else INode._make(raw, self._source)
+
+    def GetNodes(self) -> list[INode]:
+        return [INode._make(raw, self._source) for raw in self._source.nodes()]
+
+    def GetNumNodes(self) -> int:
+        return len(self._source.nodes())
+
+    def InvalidateNodes(self) -> None:
+        self._source.invalidate()

@@ -1,0 +1,197 @@
+"""Networks as the simulated camera takes them: a stored zip of `model.xml` and `model.bin` (OpenVINO IR v10 or v11).
+
+This is the simulation's own reader, on purpose independent of the library's: it checks what was uploaded as the
+firmware would, and counts the work that the latency law of facts/myriad-blobs.md section 6 needs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree
+
+from agent.errors import AgentError
+
+XML_LIMIT_BYTES = 16 << 20
+_MEMBERS = frozenset({"model.xml", "model.bin"})
+# Ops through which a constant stays a constant (fp16 weights are converted, biases reshaped).
+_TRANSPARENT = frozenset({"Convert", "Reshape", "Unsqueeze", "Squeeze", "Transpose", "FakeQuantize", "Broadcast"})
+_POOLS = frozenset({"AvgPool", "MaxPool", "ReduceMean", "AdaptiveAvgPool"})
+_ACTIVATIONS = frozenset({"HSwish", "Swish"})
+
+Dims = tuple[int, ...]
+
+
+class NetworkInvalid(AgentError, ValueError):
+    """Bytes that the camera cannot run; the status node shows Error."""
+
+    reason = "SIM_NETWORK_INVALID"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the latency law counts: multiply-accumulates and layers (conv, dw, FC, residual add, h-swish, SE, pool)."""
+
+    macs_dense: int
+    macs_depthwise: int
+    layers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A checked network. `digest` is the sha256 of the uploaded bytes, also where an IR twin runs in their place."""
+
+    digest: str
+    size_bytes: int
+    channels: int
+    height: int
+    width: int
+    classes: int
+    total_layers: int
+    work: Work
+    xml: bytes = field(repr=False)
+    weights: bytes = field(repr=False)
+
+
+def load_network(data: bytes, twins: Mapping[str, str]) -> Network:
+    """Check `data` and read what it holds; `twins` names the IR to run for a blob, by the sha256 of the blob."""
+    digest = hashlib.sha256(data).hexdigest()
+    twin = twins.get(digest)
+    xml, weights = _unzip(data) if twin is None else _read_twin(Path(twin))
+    return _inspect(digest, len(data), xml, weights)
+
+
+def _read_twin(path: Path) -> tuple[bytes, bytes]:
+    if path.suffix == ".xml":
+        return path.read_bytes(), path.with_suffix(".bin").read_bytes()
+    return _unzip(path.read_bytes())
+
+
+def _unzip(data: bytes) -> tuple[bytes, bytes]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            _check_members(archive.infolist(), len(data))
+            return archive.read("model.xml"), archive.read("model.bin")
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as exc:
+        if isinstance(exc, NetworkInvalid):
+            raise
+        raise NetworkInvalid(f"network is no single-file IR: {exc}") from exc
+
+
+def _check_members(members: list[zipfile.ZipInfo], size_bytes: int) -> None:
+    names = [m.filename for m in members]
+    if len(names) != len(_MEMBERS) or set(names) != _MEMBERS:
+        raise NetworkInvalid(f"network zip holds {sorted(names)}, allowed are {sorted(_MEMBERS)}")
+    for member in members:
+        if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
+            raise NetworkInvalid(f"{member.filename} is compressed or encrypted, it must be stored")
+        if member.file_size > size_bytes or (member.filename == "model.xml" and member.file_size > XML_LIMIT_BYTES):
+            raise NetworkInvalid(f"{member.filename} claims {member.file_size} bytes of a file of {size_bytes}")
+
+
+def _inspect(digest: str, size_bytes: int, xml: bytes, weights: bytes) -> Network:
+    # Entity expansion is the one attack that expat allows; IR never has a document type.
+    if b"<!DOCTYPE" in xml or b"<!ENTITY" in xml:
+        raise NetworkInvalid("model.xml declares a document type, IR has none")
+    try:
+        graph = _Graph(ElementTree.fromstring(xml), len(weights))
+        (_, channels, height, width), (_, classes) = graph.ends()
+        work = graph.work()
+    except (ElementTree.ParseError, KeyError, ValueError, IndexError, TypeError) as exc:
+        raise NetworkInvalid(f"model.xml is no usable IR: {exc!r}") from exc
+    return Network(digest, size_bytes, channels, height, width, classes, graph.size(), work, xml, weights)
+
+
+class _Graph:
+    """Layers and edges of one `model.xml`."""
+
+    def __init__(self, root: ElementTree.Element, weights_bytes: int) -> None:
+        if root.tag != "net" or root.get("version") not in {"10", "11"}:
+            raise NetworkInvalid(f"IR version is {root.get('version')!r}, allowed are 10 and 11")
+        self._layers = {e.get("id", ""): e for e in root.iterfind("layers/layer")}
+        self._sources: dict[str, list[str]] = {key: [] for key in self._layers}
+        for edge in root.iterfind("edges/edge"):
+            self._sources[edge.get("to-layer", "")].append(edge.get("from-layer", ""))
+        self._constant = self._find_constants()
+        self._check_constants(weights_bytes)
+
+    def size(self) -> int:
+        """Layers that compute: everything but constants, parameters and results."""
+        idle = {"Parameter", "Result"}
+        return sum(e.get("type") not in idle and k not in self._constant for k, e in self._layers.items())
+
+    def ends(self) -> tuple[Dims, Dims]:
+        """Shapes of the one input (1, C, H, W) and the one output (1, classes)."""
+        (source,) = (e for e in self._layers.values() if e.get("type") == "Parameter")
+        (result,) = (e for e in self._layers.values() if e.get("type") == "Result")
+        shape, output = _dims(source, "output"), _dims(result, "input")
+        while len(output) > 2 and output[-1] == 1:  # a (1, classes, 1, 1) head
+            output = output[:-1]
+        if len(shape) != 4 or len(output) != 2 or shape[0] != 1 or output[0] != 1 or min(*shape, *output) < 1:
+            raise NetworkInvalid(f"network maps {shape} to {output}, wanted (1, C, H, W) to (1, classes)")
+        return shape, output
+
+    def work(self) -> Work:
+        dense = depthwise = layers = 0
+        for key, layer in self._layers.items():
+            if key in self._constant:
+                continue
+            macs, is_depthwise = _macs(layer)
+            depthwise += macs if is_depthwise else 0
+            dense += 0 if is_depthwise else macs
+            layers += macs > 0 or self._counts(key, layer)
+        return Work(dense, depthwise, layers)
+
+    def _counts(self, key: str, layer: ElementTree.Element) -> bool:
+        """Whether the law counts a layer without weights. A product of two signals is an h-swish or an SE gate."""
+        kind = layer.get("type", "")
+        if kind in {"Add", "Multiply"}:
+            return not any(s in self._constant for s in self._sources[key])
+        return kind in _ACTIVATIONS or (kind in _POOLS)
+
+    def _find_constants(self) -> set[str]:
+        constant = {k for k, e in self._layers.items() if e.get("type") in {"Const", "Constant"}}
+        grown = True
+        while grown:
+            more = {
+                k
+                for k, e in self._layers.items()
+                if k not in constant
+                and e.get("type") in _TRANSPARENT
+                and self._sources[k]
+                and all(s in constant for s in self._sources[k])
+            }
+            constant |= more
+            grown = bool(more)
+        return constant
+
+    def _check_constants(self, weights_bytes: int) -> None:
+        for layer in self._layers.values():
+            data = layer.find("data")
+            if layer.get("type") == "Const" and data is not None:
+                end = int(data.get("offset", "0")) + int(data.get("size", "0"))
+                if end > weights_bytes:
+                    raise NetworkInvalid(f"constant {layer.get('name')!r} ends at {end} of {weights_bytes} bytes")
+
+
+def _dims(layer: ElementTree.Element, side: str, number: int = 0) -> Dims:
+    ports = layer.findall(f"{side}/port")
+    return tuple(int(d.text or "-1") for d in ports[number].iterfind("dim"))
+
+
+def _macs(layer: ElementTree.Element) -> tuple[int, bool]:
+    """Multiply-accumulates of one layer and whether it is depthwise."""
+    kind = layer.get("type")
+    if kind == "Convolution":
+        return math.prod(_dims(layer, "input", 1)) * math.prod(_dims(layer, "output")[2:]), False
+    if kind == "GroupConvolution":
+        weights = _dims(layer, "input", 1)
+        return math.prod(weights) * math.prod(_dims(layer, "output")[2:]), weights[2] == 1
+    if kind == "MatMul":
+        return math.prod(_dims(layer, "input", 1)), False
+    return 0, False

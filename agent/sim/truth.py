@@ -1,0 +1,132 @@
+"""Ground truth of a run, for tests and the demo; it leaves the device only over the plant channel."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass
+from typing import Protocol, TypedDict
+
+RING = 200_000
+
+
+class ExposureRow(TypedDict):
+    """`timestamp_ns` is the camera's time at the end of exposure; `class` is -1 for the empty belt."""
+
+    timestamp_ns: int
+    frame_id: int
+    part: int
+    true_class: int
+
+
+class InferenceRow(TypedDict):
+    """A finished inference; `timestamp_ns` names the exposure that it saw."""
+
+    timestamp_ns: int
+    finished_ns: int
+    sha256: str
+    class_id: int
+    confidence: float
+    service_ms: float
+
+
+class LostRow(TypedDict):
+    """A part that made no frame: nobody acquired, or the sensor was not ready."""
+
+    at_ns: int
+    part: int
+    why: str
+
+
+class TruthReport(TypedDict):
+    """Answer of `Truth.since`; plain data for JSON."""
+
+    exposures: list[ExposureRow]
+    inferences: list[InferenceRow]
+    lost: list[LostRow]
+    counters: dict[str, int]
+
+
+class TrueInference(Protocol):
+    """What the log keeps of an inference; class and confidence may be computed when asked for."""
+
+    @property
+    def timestamp_ns(self) -> int: ...
+    @property
+    def finish_camera_ns(self) -> int: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def class_id(self) -> int: ...
+    @property
+    def confidence(self) -> float: ...
+    @property
+    def service_ms(self) -> float: ...
+
+
+class ClassOf(Protocol):
+    """True class of a part."""
+
+    def __call__(self, part: int, /) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Exposure:
+    timestamp_ns: int
+    frame_id: int
+    part: int
+
+
+class Truth:
+    """Bounded rings of what happened. Owner: the device, under its lock; the oldest rows are dropped."""
+
+    def __init__(self, true_class: ClassOf, ring: int = RING) -> None:
+        self._true_class = true_class
+        self._exposures: deque[_Exposure] = deque(maxlen=ring)
+        self._inferences: deque[TrueInference] = deque(maxlen=ring)
+        self._lost: deque[LostRow] = deque(maxlen=ring)
+        self.counters: Counter[str] = Counter()
+
+    def exposed(self, timestamp_ns: int, frame_id: int, part: int) -> None:
+        """A frame was exposed with `part` in view, -1 for none."""
+        self.counters["exposures"] += 1
+        self._exposures.append(_Exposure(timestamp_ns, frame_id, part))
+
+    def inferred(self, inference: TrueInference) -> None:
+        """An inference finished."""
+        self.counters["inferences"] += 1
+        self._inferences.append(inference)
+
+    def lost(self, part: int, at_ns: int, why: str) -> None:
+        """`part` passed without a frame."""
+        self.counters[f"lost_{why}"] += 1
+        self._lost.append({"at_ns": at_ns, "part": part, "why": why})
+
+    def since(self, timestamp_ns: int) -> TruthReport:
+        """Rows whose time is at or after `timestamp_ns`; computes results that nobody read yet."""
+        exposures = [e for e in self._exposures if e.timestamp_ns >= timestamp_ns]
+        inferences = [i for i in self._inferences if i.timestamp_ns >= timestamp_ns]
+        return {
+            "exposures": [self._exposure_row(e) for e in exposures],
+            "inferences": [_inference_row(i) for i in inferences],
+            "lost": [row for row in self._lost if row["at_ns"] >= timestamp_ns],
+            "counters": dict(self.counters),
+        }
+
+    def _exposure_row(self, exposure: _Exposure) -> ExposureRow:
+        return {
+            "timestamp_ns": exposure.timestamp_ns,
+            "frame_id": exposure.frame_id,
+            "part": exposure.part,
+            "true_class": self._true_class(exposure.part),
+        }
+
+
+def _inference_row(inference: TrueInference) -> InferenceRow:
+    return {
+        "timestamp_ns": inference.timestamp_ns,
+        "finished_ns": inference.finish_camera_ns,
+        "sha256": inference.digest,
+        "class_id": inference.class_id,
+        "confidence": inference.confidence,
+        "service_ms": inference.service_ms,
+    }

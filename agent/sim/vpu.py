@@ -1,0 +1,103 @@
+"""Runs the uploaded networks on the CPU (OpenVINO, f32, one thread) and remembers what it ran.
+
+The time it takes is never the simulated time: that comes from the law in `latency.py`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.sim.chunks import ImageKey
+from agent.sim.network import Network, NetworkInvalid
+
+_MODELS_KEPT = 4
+_RESULTS_KEPT = 200_000
+_CONFIG = {
+    "INFERENCE_NUM_THREADS": 1,
+    "NUM_STREAMS": 1,
+    "PERFORMANCE_HINT": "LATENCY",
+    # bf16 is the default on some CPUs and moves logits visibly (facts/myriad-blobs.md section 4).
+    "INFERENCE_PRECISION_HINT": "f32",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """(x - mean) / scale of each of the first three input channels."""
+
+    mean: tuple[float, float, float]
+    scale: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Class with the largest output, and that output."""
+
+    class_id: int
+    confidence: float
+
+
+PixelSource = Callable[[ImageKey, int, int], NDArray[np.float32]]
+
+
+class Executor:
+    """Compiled networks and finished inferences. Thread-safe: one inference at a time."""
+
+    def __init__(self, pixels: PixelSource) -> None:
+        self._pixels = pixels
+        self._lock = threading.Lock()
+        self._models: OrderedDict[str, Any] = OrderedDict()
+        self._results: OrderedDict[tuple[str, Preprocessing, ImageKey], Outcome] = OrderedDict()
+
+    def compile(self, network: Network) -> None:
+        """Make `network` ready; raises NetworkInvalid where OpenVINO refuses it."""
+        with self._lock:
+            self._model(network)
+
+    def run(self, network: Network, preprocessing: Preprocessing, image: ImageKey) -> Outcome:
+        """Class and confidence of `image`; each (network, preprocessing, image) is computed once."""
+        key = (network.digest, preprocessing, image)
+        with self._lock:
+            outcome = self._results.get(key)
+            if outcome is None:
+                outcome = self._results[key] = self._infer(network, preprocessing, image)
+                if len(self._results) > _RESULTS_KEPT:
+                    self._results.popitem(last=False)
+            return outcome
+
+    def _infer(self, network: Network, preprocessing: Preprocessing, image: ImageKey) -> Outcome:
+        scaled = self._pixels(image, network.height, network.width)
+        channels = range(network.channels)
+        planes = [
+            (scaled - np.float32(preprocessing.mean[c % 3])) / np.float32(preprocessing.scale[c % 3]) for c in channels
+        ]
+        output = self._model(network)(np.stack(planes)[None])[0].reshape(-1)
+        best = int(np.argmax(output))
+        return Outcome(best, float(output[best]))
+
+    def _model(self, network: Network) -> Any:
+        model = self._models.get(network.digest)
+        if model is None:
+            model = self._models[network.digest] = _compile(network)
+            if len(self._models) > _MODELS_KEPT:
+                self._models.popitem(last=False)
+        return model
+
+
+def _compile(network: Network) -> Any:
+    import openvino  # type: ignore[import-untyped,unused-ignore]
+
+    core = openvino.Core()
+    try:
+        weights = openvino.Tensor(np.frombuffer(network.weights, np.uint8)) if network.weights else openvino.Tensor()
+        return core.compile_model(core.read_model(network.xml, weights), "CPU", _CONFIG)
+    except RuntimeError as exc:
+        first_line = str(exc).strip().splitlines()[0] if str(exc).strip() else "no reason given"
+        raise NetworkInvalid(f"network {network.digest[:12]} does not compile: {first_line}") from exc
