@@ -171,6 +171,7 @@ def result(value: InferenceResult, labels: Sequence[str]) -> types_pb2.Inference
         generation=inference.generation,
         frame_id=inference.frame_id,
         captured_ns=inference.captured_ns,
+        carried_ns=inference.carried_ns,
         class_id=inference.class_id,
         label=labels[inference.class_id] if inference.class_id < len(labels) else "",
         confidence=inference.confidence,

@@ -468,7 +468,7 @@ class Box(_message.Message):
     def __init__(self, class_id: _Optional[int] = ..., confidence: _Optional[float] = ..., left: _Optional[int] = ..., top: _Optional[int] = ..., right: _Optional[int] = ..., bottom: _Optional[int] = ...) -> None: ...
 
 class InferenceResult(_message.Message):
-    __slots__ = ("camera", "sequence", "part", "subnet_id", "generation", "frame_id", "captured_ns", "class_id", "label", "confidence", "boxes", "latency_ms", "service_ms", "budget_id")
+    __slots__ = ("camera", "sequence", "part", "subnet_id", "generation", "frame_id", "captured_ns", "class_id", "label", "confidence", "boxes", "latency_ms", "service_ms", "budget_id", "carried_ns")
     CAMERA_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     PART_FIELD_NUMBER: _ClassVar[int]
@@ -483,6 +483,7 @@ class InferenceResult(_message.Message):
     LATENCY_MS_FIELD_NUMBER: _ClassVar[int]
     SERVICE_MS_FIELD_NUMBER: _ClassVar[int]
     BUDGET_ID_FIELD_NUMBER: _ClassVar[int]
+    CARRIED_NS_FIELD_NUMBER: _ClassVar[int]
     camera: str
     sequence: int
     part: int
@@ -497,4 +498,5 @@ class InferenceResult(_message.Message):
     latency_ms: float
     service_ms: float
     budget_id: str
-    def __init__(self, camera: _Optional[str] = ..., sequence: _Optional[int] = ..., part: _Optional[int] = ..., subnet_id: _Optional[str] = ..., generation: _Optional[int] = ..., frame_id: _Optional[int] = ..., captured_ns: _Optional[int] = ..., class_id: _Optional[int] = ..., label: _Optional[str] = ..., confidence: _Optional[float] = ..., boxes: _Optional[_Iterable[_Union[Box, _Mapping]]] = ..., latency_ms: _Optional[float] = ..., service_ms: _Optional[float] = ..., budget_id: _Optional[str] = ...) -> None: ...
+    carried_ns: int
+    def __init__(self, camera: _Optional[str] = ..., sequence: _Optional[int] = ..., part: _Optional[int] = ..., subnet_id: _Optional[str] = ..., generation: _Optional[int] = ..., frame_id: _Optional[int] = ..., captured_ns: _Optional[int] = ..., class_id: _Optional[int] = ..., label: _Optional[str] = ..., confidence: _Optional[float] = ..., boxes: _Optional[_Iterable[_Union[Box, _Mapping]]] = ..., latency_ms: _Optional[float] = ..., service_ms: _Optional[float] = ..., budget_id: _Optional[str] = ..., carried_ns: _Optional[int] = ...) -> None: ...

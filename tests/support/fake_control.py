@@ -1,0 +1,187 @@
+"""Scripted CameraControl and Journal: what the transport talks to, without cameras behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from agent.domain.budget import Budget, Claim, ClaimKind, EffectiveBudget, Priority
+from agent.domain.control import ClaimOutcome
+from agent.domain.decision import Action, Candidate, Decision, Reason
+from agent.domain.device import CameraInfo, Health
+from agent.domain.journal import Alarm, SwapRecord
+from agent.domain.result import Box, InferenceResult, RawInference, StreamCounts
+from agent.domain.snapshot import CameraSnapshot, LatencyFigures, RunningSwap
+from agent.domain.states import CameraState, Degraded, SwapStage
+from agent.domain.subnet import Accuracy, Arch, Artifact, Catalogue, Golden, InputSpec, Subnet
+from agent.errors import BadInput
+from agent.supervisor.feed import Broadcast, Reader
+from tests.support.memory_journal import MemoryJournal
+
+DEFAULT = EffectiveBudget("budget-1", Budget(max_latency_ms=80.0), Priority.DEFAULT, ())
+DECISION = Decision(
+    action=Action.KEEP,
+    reason=Reason.BEST_ALREADY,
+    target="w1-big",
+    active="w1-big",
+    budget=DEFAULT,
+    feasible=True,
+    candidates=(
+        Candidate("w1-big", 0.93, 31.5, 42.5, 120, True),
+        Candidate("w1-huge", 0.95, 96.0, 107.0, 0, False, "latency bound 107 ms above 80 ms"),
+    ),
+    text="w1-big is the most accurate of 1 that meet 80 ms",
+)
+INPUT = InputSpec(96, 96, 1, "mono8", (127.5,), (127.5,))
+
+
+def a_subnet(subnet_id: str, top1: float) -> Subnet:
+    return Subnet(
+        id=subnet_id,
+        arch=Arch((3, 5), (3.0, 4.5), (2, 3), 96),
+        params=10_000,
+        macs_dense=2_000_000,
+        macs_depthwise=300_000,
+        layers=20,
+        accuracy=Accuracy(top1, 500, top1 - 0.02, top1 + 0.02, "held-out"),
+        predicted_ms=30.0,
+        latency_source="law",
+        input=INPUT,
+        artifacts=(Artifact("openvino-ir-10", "sim", 0, "blobs/ab.ovir", "ab" * 32, 123_456),),
+        goldens=(Golden("golden/cd.png", 1, 0.97, 0.05),),
+    )
+
+
+CATALOGUE = Catalogue(
+    "line", 7, "ef" * 32, "classification", ("good", "bad"), (a_subnet("w1-big", 0.93), a_subnet("w1-huge", 0.95))
+)
+HEALTH = Health(41.5, StreamCounts(100, 1, 90, 5, 3, 2), 16.6, 0.02)
+SNAPSHOT = CameraSnapshot(
+    camera="station-1",
+    revision=1,
+    state=CameraState.ACTIVE,
+    degraded=(Degraded.THROTTLED,),
+    detail="hot",
+    info=CameraInfo("20381234", "Firefly DL", "1.2", "4.0", 1 << 20, 8 << 20, 123_456, "w1-big", True, ("old",)),
+    active_subnet="w1-big",
+    generation=3,
+    verified=True,
+    budget=DEFAULT,
+    claims=(),
+    decision=DECISION,
+    latency=LatencyFigures(120, 30.0, 31.0, 40.0, 42.0),
+    load=0.5,
+    swap=RunningSwap("swap-9", "w1-huge", SwapStage.UPLOADING, 10, 20, 1_700_000_000_500_000_000, 1.5),
+    health=HEALTH,
+    swaps_total=4,
+)
+
+
+def a_result(sequence: int, camera: str = "station-1") -> InferenceResult:
+    raw = RawInference(
+        generation=3,
+        frame_id=sequence + 10,
+        captured_ns=sequence * 1_000_000,
+        carried_ns=sequence * 1_000_000 + 500,
+        class_id=1,
+        confidence=0.9,
+        service_ms=30.0,
+        latency_ms=40.0,
+        part=sequence,
+        boxes=(Box(0, 0.8, 1, 2, 3, 4),),
+    )
+    return InferenceResult(sequence, camera, "w1-big", "budget-1", raw)
+
+
+@dataclass
+class FakeControl:
+    """Says what it is told to; `error` is raised by every change, `gate` holds changes until it is set."""
+
+    name: str = "station-1"
+    known: Catalogue | None = CATALOGUE
+    error: Exception | None = None
+    gate: asyncio.Event | None = None
+    swap_expected: bool = True
+    calls: list[tuple[object, ...]] = field(default_factory=list)
+    entered: asyncio.Event = field(default_factory=asyncio.Event)
+    now: CameraSnapshot = SNAPSHOT
+    snapshots: Broadcast[CameraSnapshot] = field(default_factory=Broadcast)
+    results: Broadcast[InferenceResult] = field(default_factory=Broadcast)
+    claims: dict[str, Claim] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.now = replace(self.now, camera=self.name)
+
+    def snapshot(self) -> CameraSnapshot:
+        return self.now
+
+    def change(self, **fields: object) -> None:
+        """The next revision of the snapshot, published."""
+        self.now = replace(self.now, revision=self.now.revision + 1, **fields)  # type: ignore[arg-type]
+        self.snapshots.publish(self.now)
+
+    def catalogue(self) -> Catalogue | None:
+        return self.known
+
+    def explain(self, budget: Budget | None) -> Decision:
+        self.calls.append(("explain", budget))
+        if self.error is not None:
+            raise self.error
+        return DECISION if budget is None else replace(DECISION, budget=replace(DEFAULT, id="tried", budget=budget))
+
+    async def set_budget(
+        self, client: str, budget: Budget, ttl_s: float | None, allow_infeasible: bool
+    ) -> ClaimOutcome:
+        await self._change("set_budget", client, budget, ttl_s, allow_infeasible)
+        kind = ClaimKind.MANUAL if ttl_s is None else ClaimKind.LEASE
+        expires = None if ttl_s is None else round(ttl_s * 1e9)
+        claim = Claim(f"claim-{len(self.calls)}", client, self.name, kind, budget, ttl_s, expires)
+        self.claims[client] = claim
+        return self._outcome(claim)
+
+    async def renew_budget(self, client: str) -> ClaimOutcome:
+        await self._change("renew_budget", client)
+        if client not in self.claims:
+            raise BadInput("client", f"{client} holds no lease on {self.name}; set a budget with a ttl first")
+        return self._outcome(self.claims[client])
+
+    async def release_budget(self, client: str) -> ClaimOutcome:
+        await self._change("release_budget", client)
+        self.claims.pop(client, None)
+        return self._outcome(None)
+
+    async def acknowledge_fault(self, by: str) -> None:
+        await self._change("acknowledge_fault", by)
+
+    def status_feed(self) -> Reader[CameraSnapshot]:
+        return self.snapshots.subscribe(1, self.now)
+
+    def result_feed(self, capacity: int) -> Reader[InferenceResult]:
+        return self.results.subscribe(capacity)
+
+    async def _change(self, *call: object) -> None:
+        self.calls.append(call)
+        self.entered.set()
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.error is not None:
+            raise self.error
+
+    def _outcome(self, claim: Claim | None) -> ClaimOutcome:
+        claims = () if claim is None else (claim.id,)
+        effective = EffectiveBudget("budget-2", Budget(max_latency_ms=50.0), Priority.LEASE, claims)
+        return ClaimOutcome(claim, effective, DECISION, self.swap_expected, "swap-1")
+
+
+class FakeJournal(MemoryJournal):
+    """The journal as the transport sees it: filters by camera and notes who acknowledged."""
+
+    async def swaps(self, camera: str | None, limit: int) -> Sequence[SwapRecord]:
+        rows = [row for row in self.rows.values() if camera in (None, row.camera)]
+        return rows[::-1][:limit]
+
+    async def acknowledge_alarm(self, alarm_id: int, by: str) -> Alarm | None:
+        self._write()
+        self.known_alarms = [replace(a, acknowledged_by=by) if a.id == alarm_id else a for a in self.known_alarms]
+        return await super().acknowledge_alarm(alarm_id, by)
