@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from agent.library import LibrarySummary
 
 LADDER_HEADINGS = ("sub-net", "accuracy", "95 % interval", "predicted", "side", "MMACs", "size")
+_FILE = click.Path(path_type=Path)
 _FOLDER = click.argument("path", type=click.Path(path_type=Path))
 
 
@@ -88,6 +90,86 @@ def inspect(file: Path, as_json: bool) -> int:
     for key, value in facts.items():
         if value not in (None, ()):
             click.echo(f"{key:13} {'x'.join(map(str, value)) if key.endswith('shape') else _words(value)}")
+    return DONE
+
+
+@library.command()
+@click.option("--supernet", required=True, type=_FILE, help="Weights: .pth, .safetensors or .npz.")
+@click.option("--images", required=True, type=_FILE, help="Calibration images: npz, or a folder with one per class.")
+@click.option("--held-out", required=True, type=_FILE, help="Images for the accuracy; none of the above.")
+@click.option("--out", required=True, type=_FILE, help="Folder of the library.")
+@click.option("--name", default="ofa-library", show_default=True)
+@click.option("--version", type=click.IntRange(1), help="By default one more than what is there.")
+@click.option("--arch", "archs", multiple=True, type=_FILE, help="A chosen architecture (JSON); may be repeated.")
+@click.option("--max-subnets", type=click.IntRange(1, 256), default=9, show_default=True, help="Rungs of the ladder.")
+@click.option("--max-latency-ms", type=click.FloatRange(0, min_open=True), help="Slowest rung, as predicted.")
+@click.option("--time-scale", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the search.")
+@click.option("--sign-key", type=_FILE, help="Private key (PEM) to sign the manifest with.")
+@click.option("--force", is_flag=True, help="Also replace a higher version or a broken library.")
+@JSON
+def build(
+    supernet: Path,
+    images: Path,
+    held_out: Path,
+    out: Path,
+    name: str,
+    version: int | None,
+    archs: tuple[Path, ...],
+    max_subnets: int,
+    max_latency_ms: float | None,
+    time_scale: float,
+    seed: int,
+    sign_key: Path | None,
+    force: bool,
+    as_json: bool,
+) -> int:
+    """Build a library from a supernet: search a ladder of sub-nets, or take chosen ones."""
+    from agent.builder.build import BuildRequest, build_library
+    from agent.builder.ladder import LadderOptions
+    from agent.builder.predict import LatencyLaw
+    from agent.library import show_library
+
+    ladder = LadderOptions(max_subnets=max_subnets, max_latency_ms=max_latency_ms, seed=seed)
+    law = LatencyLaw(time_scale=time_scale)
+    request = BuildRequest(supernet, images, held_out, out, name, version, archs, ladder, law, sign_key, force)
+    report = build_library(request, lambda line: click.echo(line, err=True))
+    if as_json:
+        print_json(dataclasses.asdict(report))
+        return DONE
+    click.echo(f"{report.path} version {report.version}{'' if report.changed else ' (unchanged)'}")
+    print_ladder(show_library(report.path))
+    return DONE
+
+
+@library.command()
+@click.option("--supernet", required=True, type=_FILE, help="Weights: .pth, .safetensors or .npz.")
+@click.option("--arch", required=True, help="Architecture: JSON text, or a file that holds it.")
+@click.option("--out", required=True, type=_FILE, help="The IR to write, FILE.ovir.")
+@click.option("--bn", type=_FILE, help="Ready batch-norm statistics (npz).")
+@click.option("--calibrate", type=_FILE, help="Images to re-estimate them from (npz).")
+@click.option("--softmax", is_flag=True, help="End in SoftMax instead of logits.")
+@click.option("--fold-input", is_flag=True, help="Fold mean and scale into the network.")
+@JSON
+def extract(
+    supernet: Path,
+    arch: str,
+    out: Path,
+    bn: Path | None,
+    calibrate: Path | None,
+    softmax: bool,
+    fold_input: bool,
+    as_json: bool,
+) -> int:
+    """Cut one sub-net out of a supernet and write it as a single-file IR."""
+    from agent.builder.extract import ExtractRequest, extract_subnet
+
+    report = extract_subnet(ExtractRequest(supernet, arch, out, bn, calibrate, softmax, fold_input))
+    if as_json:
+        print_json({**dataclasses.asdict(report), "arch": json.loads(report.arch.to_json())})
+    else:
+        click.echo(f"{report.path}: {report.arch.subnet_id()}, {size(report.size_bytes)}, sha256 {report.sha256}")
+        click.echo(f"batch-norm statistics: {report.statistics}")
     return DONE
 
 

@@ -1,0 +1,137 @@
+"""A line controller's gateway in miniature: asks the agent for a budget that fits each speed of the line.
+
+It needs grpcio, protobuf and the stubs made from proto/ofa_agent/v1, nothing else of the agent. For each speed it
+holds a lease on the camera: `parts_per_minute` for the service time, and as `max_latency_ms` the time that a part
+takes to the reject gate, `--gate-pitches` parts further on. Before the line speeds up it asks first and waits until the
+camera is ready; when the line slows down it asks afterwards. What it does is told on stdout, one JSON object a line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+import uuid
+from typing import Any
+
+import grpc
+from google.protobuf.duration_pb2 import Duration
+
+from agent.pb.ofa_agent.v1 import control_pb2, control_pb2_grpc, status_pb2, status_pb2_grpc, types_pb2
+
+CALL_TIMEOUT_S = 10.0
+READY_TIMEOUT_S = 20.0
+LEASE_S = 9
+
+
+class Gateway:
+    """One client of one camera. Owner of its lease."""
+
+    def __init__(self, channel: grpc.Channel, camera: str, gate_pitches: float) -> None:
+        self._control = control_pb2_grpc.ControlServiceStub(channel)
+        self._status = status_pb2_grpc.StatusServiceStub(channel)
+        self._camera = camera
+        self._gate_pitches = gate_pitches
+
+    def run(self, speeds: list[float], seconds: float) -> None:
+        """Go through `speeds` (parts a minute), `seconds` each."""
+        before = speeds[0]
+        for phase, speed in enumerate(speeds):
+            begun = time.monotonic()
+            if speed <= before:
+                say("line", phase=phase, parts_per_minute=speed)
+            self._ask(phase, speed)
+            if speed > before:
+                say("line", phase=phase, parts_per_minute=speed)
+            before = speed
+            self._hold(begun + seconds)
+            status = self._now()
+            say("end", phase=phase, feasible=status.decision.feasible, subnet=status.active_subnet_id)
+        self._control.ReleaseBudget(
+            control_pb2.ReleaseBudgetRequest(client="gateway", camera=self._camera), timeout=CALL_TIMEOUT_S
+        )
+
+    def _ask(self, phase: int, speed: float) -> None:
+        """Set the budget for `speed` and wait until the sub-net that it calls for is active."""
+        budget = types_pb2.Budget(parts_per_minute=speed, max_latency_ms=self._gate_pitches * 60_000 / speed)
+        request = control_pb2.SetBudgetRequest(
+            request_id=str(uuid.uuid4()),
+            client="gateway",
+            camera=self._camera,
+            budget=budget,
+            ttl=Duration(seconds=LEASE_S),
+        )
+        answer = self._control.SetBudget(request, timeout=CALL_TIMEOUT_S)
+        say(
+            "budget",
+            phase=phase,
+            parts_per_minute=speed,
+            max_latency_ms=budget.max_latency_ms,
+            budget_id=answer.effective.id,
+            feasible=answer.decision.feasible,
+            subnet=answer.decision.target_subnet_id,
+            swap_id=answer.swap_id,
+        )
+        self._wait_ready(answer.effective.id)
+
+    def _wait_ready(self, budget_id: str) -> None:
+        """Block until the camera runs what the budget calls for; gives up (with a word) after READY_TIMEOUT_S."""
+        stream = self._status.WatchStatus(status_pb2.WatchStatusRequest(camera=self._camera), timeout=READY_TIMEOUT_S)
+        try:
+            for message in stream:
+                if message.HasField("status") and _is_ready(message.status, budget_id):
+                    return
+        except grpc.RpcError as error:
+            if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
+                raise
+            say("not_ready", budget_id=budget_id)
+        finally:
+            stream.cancel()
+
+    def _hold(self, until: float) -> None:
+        """Keep the lease alive until then."""
+        while (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, LEASE_S / 3))
+            request = control_pb2.RenewBudgetRequest(client="gateway", camera=self._camera)
+            self._control.RenewBudget(request, timeout=CALL_TIMEOUT_S)
+
+    def _now(self) -> types_pb2.CameraStatus:
+        request = status_pb2.GetStatusRequest(camera=self._camera)
+        return self._status.GetStatus(request, timeout=CALL_TIMEOUT_S).cameras[0]
+
+
+def say(event: str, **values: Any) -> None:
+    """One JSON object on a line of stdout."""
+    sys.stdout.write(json.dumps({"event": event, **values}) + "\n")
+    sys.stdout.flush()
+
+
+def _is_ready(status: types_pb2.CameraStatus, budget_id: str) -> bool:
+    settled = status.state == types_pb2.CAMERA_STATE_ACTIVE and not status.HasField("swap")
+    wanted = status.decision.target_subnet_id or status.active_subnet_id
+    return settled and status.decision.budget.id == budget_id and wanted == status.active_subnet_id
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Ask the agent for a budget that fits each speed of the line.")
+    parser.add_argument(
+        "--target", required=True, help="gRPC target of the agent, for example unix:/run/ofa-agent/api.sock"
+    )
+    parser.add_argument("--camera", default="", help="camera; may be left out where there is one")
+    parser.add_argument("--speeds", required=True, help="parts a minute, one speed after the other, with commas")
+    parser.add_argument("--seconds", type=float, default=8.0, help="time at each speed")
+    parser.add_argument("--gate-pitches", type=float, default=3.0, help="distance to the reject gate in parts")
+    options = parser.parse_args()
+    with grpc.insecure_channel(options.target) as channel:
+        try:
+            speeds = [float(speed) for speed in options.speeds.split(",")]
+            Gateway(channel, options.camera, options.gate_pitches).run(speeds, options.seconds)
+        except grpc.RpcError as error:
+            sys.stderr.write(f"gateway: {error.code().name}: {error.details()}\n")
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
