@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from agent.builder.errors import SupernetInvalid
 from agent.builder.graph import GraphOps
 from agent.builder.plan import STATISTICS, ConvUnit, Net, walk
-from agent.builder.runtime import compile_model
+from agent.builder.runtime import compile_model, load_openvino
 from agent.errors import BuildError
 
 if TYPE_CHECKING:
@@ -65,9 +65,8 @@ def _check_finite(statistics: Statistics) -> None:
 
 
 def _statistics_model(net: Net, batch: int) -> Model:
-    import openvino
-    from openvino import opset1
-
+    openvino = load_openvino()
+    opset1 = openvino.opset1
     shape = [batch, net.channels, net.side_px, net.side_px]
     image = opset1.parameter(shape, np.float32, name="image")
     ops = _StatisticsOps(net, batch)

@@ -1,11 +1,17 @@
-"""Parameters, multiply-accumulates and layers of a sub-net, counted on its plan without running it."""
+"""Parameters, multiply-accumulates and layers of a sub-net, counted on its plan without running it.
+
+Counting follows every tensor through the net, so it also finds weights whose shapes do not fit together.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from agent.builder.errors import WrongShape
-from agent.builder.plan import ConvUnit, Net, walk
+from agent.builder.plan import STATISTICS, ConvUnit, Net, walk
 
 # Names of the batch-norm vectors that are parameters; running statistics are not.
 _NOT_PARAMETERS = (".running_mean", ".running_var")
@@ -51,7 +57,9 @@ class _CountOps:
         self.layers = 0
 
     def conv(self, x: _Shape, unit: ConvUnit) -> _Shape:
-        weight = self._weights[f"{unit.name}.conv.weight"]
+        weight = self._weight(unit.name, ".conv.weight", (1 if unit.depthwise else x.channels, *(unit.kernel,) * 2))
+        if unit.norm:
+            self._check_norm(unit, weight.shape[0])
         # kernel // 2 padding: the size is that of a 1x1 convolution (facts/ofa.md 1.1)
         y = _Shape(weight.shape[0], (x.side - 1) // unit.stride + 1)
         macs = int(weight.size) * y.side**2
@@ -63,7 +71,9 @@ class _CountOps:
         return y
 
     def gate(self, x: _Shape, name: str) -> _Shape:
-        self.macs_dense += sum(int(self._weights[f"{name}.{part}.weight"].size) for part in ("reduce", "expand"))
+        reduce = self._weight(f"{name}.reduce", ".weight", (x.channels, 1, 1))
+        expand = self._weight(f"{name}.expand", ".weight", (reduce.shape[0], 1, 1))
+        self.macs_dense += int(reduce.size + expand.size)
         self.layers += 4  # pool, two convolutions, product
         return x
 
@@ -89,7 +99,20 @@ class _CountOps:
         return _Shape(x.channels, 1)
 
     def linear(self, x: _Shape, name: str) -> _Shape:
-        weight = self._weights[f"{name}.weight"]
+        weight = self._weight(name, ".weight", (x.channels,))
         self.macs_dense += x.channels * weight.shape[0]
         self.layers += 1
         return _Shape(weight.shape[0], 1)
+
+    def _weight(self, name: str, suffix: str, inner: tuple[int, ...]) -> NDArray[np.float32]:
+        """A weight whose axes after the first are `inner`. Raises WrongShape."""
+        weight = self._weights[f"{name}{suffix}"]
+        if weight.shape[1:] != inner:
+            raise WrongShape(f"sub-net: {name}{suffix} has shape {list(weight.shape)}, need n x {list(inner)}")
+        return weight
+
+    def _check_norm(self, unit: ConvUnit, width: int) -> None:
+        for part in ("weight", "bias", *STATISTICS):
+            shape = self._weights[f"{unit.name}.bn.{part}"].shape
+            if shape != (width,):
+                raise WrongShape(f"sub-net: {unit.name}.bn.{part} has shape {list(shape)}, need [{width}]")

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agent.builder.plan import ConvUnit, Net, walk
+from agent.builder.runtime import load_openvino
 
 if TYPE_CHECKING:
     from openvino import Model, Output
@@ -33,9 +34,8 @@ def build_model(net: Net, *, batch: int = 1, softmax: bool = False, fold: InputF
 
     The output is logits, or probabilities with `softmax`; no batch norm is left.
     """
-    import openvino
-    from openvino import opset1
-
+    openvino = load_openvino()
+    opset1 = openvino.opset1
     image = opset1.parameter([batch, net.channels, net.side_px, net.side_px], np.float32, name="image")
     image.output(0).set_names({"image"})
     ops = GraphOps(net, batch, fold)
@@ -57,11 +57,9 @@ class GraphOps:
     """`Ops` over OpenVINO outputs. Single use: one object, one model."""
 
     def __init__(self, net: Net, batch: int, fold: InputFold | None = None) -> None:
-        from openvino import opset1
-
         self.net = net
         self.batch = batch
-        self._op: Any = opset1
+        self._op: Any = load_openvino().opset1
         self._input_scale: NDArray[np.float64] | None = None
         self._fold = fold
 

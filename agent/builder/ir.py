@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from agent.builder.graph import InputFold, build_model
 from agent.builder.plan import Net
-from agent.builder.runtime import load_ir
+from agent.builder.runtime import load_ir, load_openvino
 from agent.library.ir import pack_ir, unpack_ir
 
 if TYPE_CHECKING:
@@ -22,11 +22,9 @@ def net_to_ir(net: Net, *, softmax: bool, fold: InputFold | None = None) -> byte
 
 def model_to_ir(model: Model) -> bytes:
     """Serialise as IR version 10, which tool-kits from 2020 on read."""
-    import openvino
-
     with tempfile.TemporaryDirectory() as folder:
         xml, weights = Path(folder, "model.xml"), Path(folder, "model.bin")
-        openvino.serialize(model, str(xml), str(weights), "IR_V10")
+        load_openvino().serialize(model, str(xml), str(weights), "IR_V10")
         return pack_ir(xml.read_bytes(), weights.read_bytes())
 
 

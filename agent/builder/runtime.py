@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,12 +21,22 @@ _CONFIG: dict[str, Any] = {
 }
 
 
+def load_openvino() -> Any:
+    """The openvino module, imported late because it is large, and with its usage statistics off.
+
+    On import it would start a thread that reports to its maker; without the reporting package it has a stub.
+    """
+    if "openvino" not in sys.modules:
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino
+
+
 @functools.cache
 def core() -> Core:
     """The process's one OpenVINO core."""
-    import openvino
-
-    return openvino.Core()
+    return load_openvino().Core()
 
 
 def compile_model(model: Model) -> CompiledModel:
@@ -35,10 +46,8 @@ def compile_model(model: Model) -> CompiledModel:
 
 def load_ir(xml: bytes, weights: bytes) -> CompiledModel:
     """Compile an IR from its two parts."""
-    import openvino
-
     array = np.frombuffer(weights, np.uint8).copy()
-    return compile_model(core().read_model(xml, openvino.Tensor(array)))
+    return compile_model(core().read_model(xml, load_openvino().Tensor(array)))
 
 
 class Runner:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.builder.arch import Arch, Space
+from agent.builder.counts import count
 from agent.builder.errors import NonFinite, SupernetInvalid
 from agent.builder.families import Family, Source, family_for
 from agent.builder.plan import Net, Weights
@@ -129,9 +130,11 @@ def _check_values(weights: Weights, path: Path) -> None:
 
 def _check_complete(supernet: Supernet) -> None:
     """Cut the extremes once: between them they use every weight, matrix and shape rule."""
-    space = supernet.space
-    for arch in (space.largest(max(space.r)), space.smallest(min(space.r))):
+    space, side_px = supernet.space, max(supernet.space.r)
+    all_blocks = space.uniform(min(space.ks, default=0), min(space.e), max(space.d), side_px)
+    for arch in (space.largest(side_px), all_blocks, space.smallest(side_px)):
         net = supernet.cut(arch)
+        count(net)  # follows every shape through the net
         if supernet.labels and net.classes != len(supernet.labels):
             raise SupernetInvalid(
                 f"{supernet.path}: classifier has {net.classes} outputs, labels are {len(supernet.labels)}"
