@@ -61,15 +61,21 @@ def judge_all(
     catalogue: Catalogue, active_id: str | None, model: LatencyModel, limits: Limits, quarantined: Mapping[str, str]
 ) -> tuple[Judged, ...]:
     """One verdict per sub-net, in catalogue order. The active net needs no upload, so no quarantine stops it."""
-    known = model.with_predictions({subnet.id: subnet.predicted_ms for subnet in catalogue.subnets})
     return tuple(
-        _judge(subnet, known, limits, "" if subnet.id == active_id else quarantined.get(subnet.id, ""))
+        _judge(subnet, model, limits, "" if subnet.id == active_id else quarantined.get(subnet.id, ""))
         for subnet in catalogue.subnets
     )
 
 
-def _judge(subnet: Subnet, model: LatencyModel, limits: Limits, quarantine: str) -> Judged:
-    quantile = limits.budget.quantile
+def likely_fits(subnet: Subnet, model: LatencyModel, limits: Limits) -> bool:
+    """Whether every second result would meet the budget: what is fair to ask of a net with hardly any results."""
+    return _judge(subnet, model, limits, "", quantile=0.5).candidate.feasible
+
+
+def _judge(
+    subnet: Subnet, model: LatencyModel, limits: Limits, quarantine: str, quantile: float | None = None
+) -> Judged:
+    quantile = limits.budget.quantile if quantile is None else quantile
     service = model.service_bound_ms(subnet.id, subnet.predicted_ms, quantile)
     latency = model.delivered_ms(service, quantile, limits.period_ms)
     verdicts = (limits.service(service), limits.latency(latency), limits.accuracy(subnet.accuracy.top1))

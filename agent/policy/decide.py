@@ -7,14 +7,15 @@ nothing to choose from, the active net is retired, nothing fits, no net runs, it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from agent.domain.budget import Budget, EffectiveBudget
 from agent.domain.decision import Action, Candidate, Decision, Reason
 from agent.domain.subnet import Catalogue
-from agent.policy.candidates import Judged, Limits, judge_all
+from agent.policy.candidates import Judged, Limits, judge_all, likely_fits
 from agent.policy.latency import LatencyModel
+from agent.policy.window import SPREAD_FROM
 
 InfeasibleMode = Literal["best_effort", "hold"]
 
@@ -32,8 +33,9 @@ class Context:
     """What a decision depends on beside measurements; times in seconds of one monotonic clock.
 
     `quarantined` maps nets that must not be uploaded to the reason. `promise` tells a changed budget from a changed
-    measurement. `min_gain` is the least accuracy worth a swap (policy.md: h about .2 %), `min_relief` the least
-    share by which another net must be nearer to an infeasible budget.
+    measurement; without one the active net was taken over from an earlier run. `min_gain` is the least accuracy worth
+    a swap (policy.md: h about .2 %), `min_relief` the least share by which another net must be nearer to an infeasible
+    budget.
     """
 
     now_s: float
@@ -60,6 +62,7 @@ class _Case:
     active_id: str | None
     judged: tuple[Judged, ...]
     context: Context
+    unproven: bool  # the active net runs by no decision of this run and has too few results to be judged by
 
     def settle(self, action: Action, reason: Reason, target: str | None, text: str) -> Decision:
         candidates = tuple(verdict.candidate for verdict in self.judged)
@@ -85,14 +88,15 @@ def decide(
 ) -> Decision:
     """The decision under the budget in force; `frame_period_ms` None where no frames flow yet."""
     limits = Limits(effective.budget, frame_period_ms, free_running)
-    judged = judge_all(catalogue, active_id, model, limits, context.quarantined)
-    case = _Case(effective, active_id, judged, context)
+    known = model.with_predictions({subnet.id: subnet.predicted_ms for subnet in catalogue.subnets})
+    judged = judge_all(catalogue, active_id, known, limits, context.quarantined)
+    case = _Case(effective, active_id, judged, context, _unproven(catalogue, active_id, known, limits, context))
     fitting = [verdict.candidate for verdict in judged if verdict.candidate.feasible]
     active = next((verdict for verdict in judged if verdict.candidate.subnet_id == active_id), None)
     if not any(verdict.usable for verdict in judged):
         return _nothing(case)
     if active_id is not None and active is None:
-        return _retired(case, active_id, model, limits, fitting)
+        return _retired(case, active_id, known, limits, fitting)
     if not fitting:
         return _infeasible(case, active)
     best = min(fitting, key=_preference)
@@ -105,8 +109,18 @@ def promise_of(decision: Decision, before: Promise | None = None) -> Promise | N
     """What the active net promises once `decision` is carried out; `before` stays while nothing new is promised."""
     if decision.action not in (Action.KEEP, Action.SWAP) or not decision.feasible:
         return before
-    chosen = next(c for c in decision.candidates if c.subnet_id == decision.target)
-    return Promise(decision.budget.id, chosen.service_bound_ms)
+    chosen = next((c for c in decision.candidates if c.subnet_id == decision.target), None)
+    return Promise(decision.budget.id, chosen.service_bound_ms) if chosen else before
+
+
+def _unproven(
+    catalogue: Catalogue, active_id: str | None, model: LatencyModel, limits: Limits, context: Context
+) -> bool:
+    """A net that was taken over at the start is worth a second of measuring before it is given up for its prior."""
+    if active_id is None or context.promise is not None or model.measured(active_id) >= SPREAD_FROM:
+        return False
+    subnet = catalogue.get(active_id)
+    return subnet is not None and likely_fits(subnet, model, limits)
 
 
 def _nothing(case: _Case) -> Decision:
@@ -118,18 +132,19 @@ def _nothing(case: _Case) -> Decision:
 def _retired(
     case: _Case, active_id: str, model: LatencyModel, limits: Limits, fitting: Sequence[Candidate]
 ) -> Decision:
-    """An active net that vanished from the library stays while its measured times fit."""
-    quantile = limits.budget.quantile
-    if model.measured(active_id) and fitting:
-        over = (
-            limits.service(model.service_bound_ms(active_id, 0.0, quantile))[1]
-            or limits.latency(model.latency_bound_ms(active_id, 0.0, quantile, limits.period_ms))[1]
-        )
-        if over:
-            best = min(fitting, key=_preference)
-            text = f"swap {active_id} (no longer in the library) for {_named(best)}: {over}"
-            return case.settle(Action.SWAP, case.cause(Reason.RETIRED), best.subnet_id, text)
-    return case.settle(Action.KEEP, Reason.RETIRED, active_id, f"keep {active_id}, which is no longer in the library")
+    """An active net that vanished from the library stays, unless its measured times break the budget."""
+    over = ""
+    if model.measured(active_id):
+        service_ms = model.service_bound_ms(active_id, 0.0, limits.budget.quantile)
+        latency_ms = model.delivered_ms(service_ms, limits.budget.quantile, limits.period_ms)
+        over = limits.service(service_ms)[1] or limits.latency(latency_ms)[1]
+    if over and fitting:
+        best = min(fitting, key=_preference)
+        text = f"swap {active_id} (no longer in the library) for {_named(best)}: {over}"
+        return case.settle(Action.SWAP, case.cause(Reason.RETIRED), best.subnet_id, text)
+    text = f"keep {active_id}, which is no longer in the library{': ' if over else ''}{over}"
+    kept = case.settle(Action.KEEP, Reason.RETIRED, active_id, text)
+    return replace(kept, feasible=not over)
 
 
 def _infeasible(case: _Case, active: Judged | None) -> Decision:
@@ -140,7 +155,7 @@ def _infeasible(case: _Case, active: Judged | None) -> Decision:
         return case.settle(Action.KEEP, Reason.INFEASIBLE, active.candidate.subnet_id, text)
     nearest = min((verdict for verdict in case.judged if verdict.usable), key=_nearness)
     why = f"no usable sub-net meets {asked}; nearest is {_named(nearest.candidate)}: {nearest.candidate.why_not}"
-    if active is not None and active.excess - nearest.excess < case.context.min_relief:
+    if active is not None and (1.0 + active.excess) / (1.0 + nearest.excess) - 1.0 < case.context.min_relief:
         text = f"keep {active.candidate.subnet_id}: {why}"
         return case.settle(Action.KEEP, Reason.INFEASIBLE, active.candidate.subnet_id, text)
     reason = Reason.FAIL_SAFE if case.effective.fail_safe else Reason.INFEASIBLE
@@ -150,6 +165,9 @@ def _infeasible(case: _Case, active: Judged | None) -> Decision:
 def _compare(case: _Case, active: Candidate, best: Candidate) -> Decision:
     """A net runs, and `best` is the most accurate that fits."""
     if not active.feasible:
+        if case.unproven and not case.effective.fail_safe:
+            text = f"measure {_named(active)} before it is swapped for {_named(best)}: {active.why_not}"
+            return case.settle(Action.HOLD, Reason.MEASURED, best.subnet_id, text)
         return _leave(case, active, best)
     if active.subnet_id == best.subnet_id:
         text = f"keep {_named(best)}: the most accurate that fits {_asked(case.effective.budget)}"

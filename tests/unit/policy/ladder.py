@@ -5,12 +5,17 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+from hypothesis import HealthCheck, settings
+
 from agent.domain.budget import Budget, EffectiveBudget, Priority
 from agent.domain.decision import Candidate, Decision
 from agent.domain.result import LatencySample
 from agent.domain.subnet import Accuracy, Catalogue, InputSpec, Subnet
 from agent.policy.latency import LatencyModel
 
+PROPERTY = settings(
+    deadline=None, max_examples=80, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
 INPUT = InputSpec(64, 64, 1, "Mono8", (0.0,), (1.0,))
 TRANSFER_MS = 4.0
 

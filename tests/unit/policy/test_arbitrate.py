@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from agent.domain.budget import Budget, Claim, ClaimKind, Priority
 from agent.policy.arbitrate import Arbitrated, arbitrate, next_expiry
+from tests.unit.policy.ladder import PROPERTY
 
 DEFAULT = Budget(max_latency_ms=80.0)
 FAIL_SAFE = Budget(max_latency_ms=40.0)
@@ -64,6 +65,7 @@ budgets = st.builds(
 )
 
 
+@PROPERTY
 @given(st.lists(st.tuples(budgets, st.sampled_from(ClaimKind), st.integers(0, 100)), max_size=6), st.randoms())
 def test_the_order_of_claims_does_not_matter_and_the_winner_is_the_highest_present(
     drawn: list[tuple[Budget, ClaimKind, int]], shuffler: object

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from agent.domain.result import LatencySample
 from agent.policy.latency import MIN_MEASURED, RELIEF_RESULTS, LatencyModel, whole_periods_ms
 from agent.policy.window import CAPACITY, RANKED_FROM, Window
-from tests.unit.policy.ladder import TRANSFER_MS, measured, samples
+from tests.unit.policy.ladder import PROPERTY, TRANSFER_MS, measured, samples
 
 quantiles = st.floats(0.5, 0.9999)
 times_ms = st.floats(0.01, 10_000.0)
@@ -120,6 +120,7 @@ def test_the_window_is_bounded_and_the_same_for_any_split_into_batches() -> None
     assert parts.arrived[-CAPACITY // 2 :] == whole.arrived[-CAPACITY // 2 :]
 
 
+@PROPERTY
 @given(st.lists(times_ms, min_size=MIN_MEASURED, max_size=600), quantiles, quantiles)
 def test_a_bound_is_finite_never_below_the_median_and_grows_with_the_quantile(
     values: list[float], one: float, other: float
@@ -132,6 +133,7 @@ def test_a_bound_is_finite_never_below_the_median_and_grows_with_the_quantile(
     assert bounds[0] < delivered[0] <= delivered[1] < math.inf
 
 
+@PROPERTY
 @given(st.lists(st.tuples(st.sampled_from("abc"), times_ms, st.integers(1, 60)), max_size=12), quantiles, times_ms)
 def test_bounds_stay_finite_and_ordered_whatever_was_seen(
     batches: list[tuple[str, float, int]], quantile: float, predicted_ms: float
