@@ -173,6 +173,11 @@ class Firefly:
             self._advance()
             return self._parts.acquisition.due_ns()
 
+    def streaming(self) -> bool:
+        """Whether frames are being taken."""
+        with self._lock:
+            return self._parts.acquisition.streaming
+
     def pixels(self, frame: Frame) -> NDArray[np.uint8] | NDArray[np.uint16]:
         """Render a frame, (height, width); needs no lock, pixels are a pure function of the frame's image."""
         if frame.image is None:
@@ -214,7 +219,9 @@ class Firefly:
 
     def truth(self, since_ns: int = 0) -> TruthReport:
         """Ground truth from camera time `since_ns` on."""
-        return self._locked(lambda _: self._parts.truth.since(since_ns))
+        # Results that nobody read are computed here, without the lock: frames must not wait for that.
+        rows = self._locked(lambda _: self._parts.truth.select(since_ns))
+        return self._parts.truth.report(rows)
 
     def counters(self) -> dict[str, int]:
         """Event counts of the ground truth and of faults that struck."""

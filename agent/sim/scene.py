@@ -30,6 +30,7 @@ class Scene:
         self._spec = spec
         self._belt = _belt(spec.seed)
         self._part = lru_cache(maxsize=256)(self._render_part)
+        self._class = lru_cache(maxsize=4096)(lambda content: parts.part_class(spec.seed, content))
 
     def content(self, part: int) -> int:
         """Content index of a part: equal contents look equal. EMPTY_BELT stays."""
@@ -39,18 +40,24 @@ class Scene:
 
     def true_class(self, part: int) -> int:
         """Class of a part, -1 for the empty belt."""
-        return -1 if part < 0 else parts.part_class(self._spec.seed, self.content(part))
+        return -1 if part < 0 else self._class(self.content(part))
 
     def region(self, content: int, rows: Indices, columns: Indices) -> Pixels:
-        """Frame pixels at `rows` x `columns` (sensor coordinates), uint8 (len(rows), len(columns))."""
-        pixels = self._belt[np.ix_(rows, columns)]
-        on_part = (columns >= _MARGIN_PX) & (columns < _MARGIN_PX + HEIGHT_PX)
-        if content == EMPTY_BELT or not on_part.any():
+        """Frame pixels at `rows` x `columns` (sensor coordinates), uint8 (len(rows), len(columns)).
+
+        Both must ascend.
+        """
+        pixels = self._belt[rows][:, columns]
+        # Columns ascend, so those on the part are a slice.
+        first, last = np.searchsorted(columns, (_MARGIN_PX, _MARGIN_PX + HEIGHT_PX))
+        if content == EMPTY_BELT or first == last:
             return pixels
         weights = _enlargement()
-        enlarged = weights[rows] @ self._part(content) @ weights[columns[on_part] - _MARGIN_PX].T
-        half, full = _WEIGHT * _WEIGHT / 2, _WEIGHT * _WEIGHT
-        pixels[:, on_part] = ((enlarged + np.float32(half)) / np.float32(full)).astype(np.uint8)
+        enlarged = weights[rows] @ self._part(content) @ weights[columns[first:last] - _MARGIN_PX].T
+        # Round to 8 bits; both steps are exact, the divisor is a power of two.
+        enlarged += np.float32(_WEIGHT * _WEIGHT / 2)
+        enlarged *= np.float32(1 / (_WEIGHT * _WEIGHT))
+        pixels[:, first:last] = enlarged
         return pixels
 
     def _render_part(self, content: int) -> NDArray[np.float32]:

@@ -169,6 +169,11 @@ class SimulationSpec:
         return plain
 
 
+def fault_from_mapping(mapping: Mapping[str, Any]) -> FaultSpec:
+    """One fault from plain data; raises BadInput naming the key."""
+    return _build(FaultSpec, mapping, "fault")
+
+
 def _build(kind: type[T], mapping: object, path: str) -> T:
     if not isinstance(mapping, Mapping):
         raise BadInput(path or "simulation", f"is {type(mapping).__name__}, wanted a mapping")

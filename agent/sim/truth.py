@@ -76,6 +76,16 @@ class _Exposure:
     part: int
 
 
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A part of the log, taken under the lock and reported outside it."""
+
+    exposures: list[_Exposure]
+    inferences: list[TrueInference]
+    lost: list[LostRow]
+    counters: dict[str, int]
+
+
 class Truth:
     """Bounded rings of what happened. Owner: the device, under its lock; the oldest rows are dropped."""
 
@@ -101,15 +111,22 @@ class Truth:
         self.counters[f"lost_{why}"] += 1
         self._lost.append({"at_ns": at_ns, "part": part, "why": why})
 
-    def since(self, timestamp_ns: int) -> TruthReport:
-        """Rows whose time is at or after `timestamp_ns`; computes results that nobody read yet."""
-        exposures = [e for e in self._exposures if e.timestamp_ns >= timestamp_ns]
-        inferences = [i for i in self._inferences if i.timestamp_ns >= timestamp_ns]
+    def select(self, since_ns: int) -> Selection:
+        """What happened at or after `since_ns`."""
+        return Selection(
+            [e for e in self._exposures if e.timestamp_ns >= since_ns],
+            [i for i in self._inferences if i.timestamp_ns >= since_ns],
+            [row for row in self._lost if row["at_ns"] >= since_ns],
+            dict(self.counters),
+        )
+
+    def report(self, rows: Selection) -> TruthReport:
+        """Plain data; computes results that nobody read yet. Thread-safe."""
         return {
-            "exposures": [self._exposure_row(e) for e in exposures],
-            "inferences": [_inference_row(i) for i in inferences],
-            "lost": [row for row in self._lost if row["at_ns"] >= timestamp_ns],
-            "counters": dict(self.counters),
+            "exposures": [self._exposure_row(e) for e in rows.exposures],
+            "inferences": [_inference_row(i) for i in rows.inferences],
+            "lost": rows.lost,
+            "counters": rows.counters,
         }
 
     def _exposure_row(self, exposure: _Exposure) -> ExposureRow:

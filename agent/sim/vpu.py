@@ -91,6 +91,13 @@ class Executor:
         return model
 
 
+def warm_up() -> None:
+    """Load OpenVINO before the first network needs it."""
+    import openvino  # type: ignore[import-untyped,unused-ignore]
+
+    openvino.Core()
+
+
 def _compile(network: Network) -> Any:
     import openvino  # type: ignore[import-untyped,unused-ignore]
 
