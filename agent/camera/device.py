@@ -307,7 +307,7 @@ def _read_info(session: Session) -> CameraInfo:
         buffer_bytes=buffer_bytes(nodes),
         max_network_bytes=nodes.try_int(network.MAX_SIZE),
         network_bytes=FileSlot(nodes, NETWORK).size(),
-        network_name=nodes.try_string(network.NAME),
+        network_name=nodes.try_string(network.NAME) or None,
         supports_injection=selftest.supported(nodes),
         warnings=_firmware_warnings(firmware),
     )

@@ -116,7 +116,10 @@ class Nodes:
 
     def execute(self, name: str) -> None:
         pointer = self._pointer(name, "command", self._sdk.CCommandPtr)
-        self._write(name, "execute", pointer.Execute, lambda: "a command")
+        try:
+            pointer.Execute()
+        except self._sdk.SpinnakerException as exc:
+            raise self.wrap(name, exc, "execute") from exc
 
     def command_done(self, name: str) -> bool:
         return self._read(name, self._pointer(name, "command", self._sdk.CCommandPtr).IsDone)

@@ -144,7 +144,7 @@ class Session:
         except CameraGone:
             raise
         except CameraError:
-            self._end()
+            self._end_again()
         self.streaming = False
 
     def alive(self) -> bool:
@@ -179,6 +179,13 @@ class Session:
             camera.EndAcquisition()
         except self.nodes.vendor_exception as exc:
             raise translate(exc, "stop acquisition") from exc
+
+    def _end_again(self) -> None:
+        """The SDK may think that it ended while the camera was not told."""
+        if self.pointer.IsStreaming():
+            self._end()
+        else:
+            self.nodes.execute("AcquisitionStop")
 
     @property
     def pointer(self) -> CameraPtr:
