@@ -9,13 +9,13 @@ from typing import Any
 
 import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import status_pb2
 
 from agent.api.drain import Drain
 from agent.api.errors import Rejected, internal_status, to_status
-from agent.errors import AgentError
+from agent.errors import AgentError, BadInput
 from agent.logs import logger
 
 DETAILS_KEY = "grpc-status-details-bin"
@@ -51,27 +51,30 @@ class Gate:
         return grpc.method_handlers_generic_handler(descriptor.full_name, handlers)
 
     def _handler(self, method: MethodDescriptor, run: Callable[..., Awaitable[Any]]) -> Any:
-        parse: Callable[[bytes], Message] = GetMessageClass(method.input_type).FromString
+        kind = GetMessageClass(method.input_type)
 
-        async def unary(request: Message, context: Context) -> Message:
+        async def unary(body: bytes, context: Context) -> Message:
+            request = kind()
             async with self._statuses(method.full_name, request, context):
+                _read(request, body, context.peer())
                 answer: Message = await run(request)
                 return answer
 
-        async def stream(request: Message, context: Context) -> None:
+        async def stream(body: bytes, context: Context) -> None:
+            request = kind()
             async with self._statuses(method.full_name, request, context):
+                _read(request, body, context.peer())
                 with self._one_stream():
                     await run(request, context.write)
 
         if method.server_streaming:
-            return grpc.unary_stream_rpc_method_handler(stream, parse, _serialize)
-        return grpc.unary_unary_rpc_method_handler(unary, parse, _serialize)
+            return grpc.unary_stream_rpc_method_handler(stream, None, _serialize)
+        return grpc.unary_unary_rpc_method_handler(unary, None, _serialize)
 
     @asynccontextmanager
     async def _statuses(self, method: str, request: Message, context: Context) -> AsyncIterator[None]:
         try:
             self._drain.check()
-            _name_client(request, context.peer())
             yield
         except (AgentError, Rejected) as error:
             await _abort(context, to_status(error, _about(request)))
@@ -104,7 +107,12 @@ def client_of(peer: str) -> str:
     return kind if kind == "unix" else f"{kind}:{address.rpartition(':')[0]}"
 
 
-def _name_client(request: Message, peer: str) -> None:
+def _read(request: Message, body: bytes, peer: str) -> None:
+    """Fill `request` from its bytes, and its client from the connection where it names none."""
+    try:
+        request.ParseFromString(body)
+    except DecodeError as error:
+        raise BadInput("request", f"these {len(body)} bytes are no {request.DESCRIPTOR.full_name}") from error
     if "client" in request.DESCRIPTOR.fields_by_name and not request.client:  # type: ignore[attr-defined]
         request.client = client_of(peer)  # type: ignore[attr-defined]
 
