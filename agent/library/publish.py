@@ -91,7 +91,7 @@ def sign_library(path: Path, key: Path) -> None:
 
 def _is_published(out: Path, manifest: Manifest, digest: str, force: bool) -> bool:
     """True where `out` holds this very manifest. Raises LibraryError where it must not be replaced."""
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+    if not out.exists() or (out.is_dir() and not os.listdir(out)):
         return False
     if not (out / MANIFEST_NAME).is_file():
         raise LibraryError(f"{out}: exists and is not a library; choose another folder")

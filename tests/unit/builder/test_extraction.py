@@ -42,7 +42,7 @@ class Case:
         return float(np.abs(answers - self.data[reference]).max())
 
 
-@pytest.fixture(params=CASES)
+@pytest.fixture(scope="module", params=CASES)
 def case(request: pytest.FixtureRequest, shared_data: Path) -> Case:
     return Case(shared_data / "ofa-oracle", request.param)
 
@@ -68,7 +68,11 @@ def test_logits_agree_with_and_without_new_statistics(case: Case) -> None:
     assert case.logits_error(case.net.with_statistics(statistics), "logits_rc") <= LOGIT_TOLERANCE
 
 
-def test_the_extract_command_takes_ready_statistics_and_calibration_images(case: Case, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["mbv3_00", "proxyless_02", "resnet_00"])
+def test_the_extract_command_takes_ready_statistics_and_calibration_images(
+    name: str, shared_data: Path, tmp_path: Path
+) -> None:
+    case = Case(shared_data / "ofa-oracle", name)
     arch = tmp_path / "arch.json"
     arch.write_text(str(case.data["arch"]))
     x = case.data["x"].astype(np.float32)

@@ -10,7 +10,7 @@ import pytest
 from agent.errors import BlobInvalid
 from agent.library.formats import inspect_blob, sniff
 from agent.library.report import inspect_file
-from tests.support.libraries import tiny_ir
+from tests.support.tiny_libraries import tiny_ir
 
 
 def _ncsdk2(size: int = 4096, declared: int | None = None) -> bytes:

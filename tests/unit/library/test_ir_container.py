@@ -11,7 +11,7 @@ import pytest
 from agent.errors import BlobInvalid
 from agent.library.formats import inspect_blob
 from agent.library.ir import pack_ir, unpack_ir
-from tests.support.libraries import tiny_ir, tiny_xml
+from tests.support.tiny_libraries import tiny_ir, tiny_xml
 
 
 def _zip(*members: tuple[str, bytes], method: int = zipfile.ZIP_STORED, comment: bytes = b"") -> bytes:

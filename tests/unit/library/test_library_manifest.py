@@ -9,7 +9,7 @@ import pytest
 
 from agent.errors import ManifestInvalid
 from agent.library.manifest import MAX_MANIFEST_BYTES, decode_manifest, encode_manifest
-from tests.support.libraries import decoded, tiny_manifest
+from tests.support.tiny_libraries import decoded, tiny_manifest
 
 
 def _refusal(values: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ import pytest
 from agent.errors import DigestMismatch, LibraryError, ManifestInvalid, SignatureInvalid
 from agent.library import generate_key, open_library, publish, sign_library, verify_library
 from agent.library.publish import creation_time, next_version
-from tests.support.libraries import decoded, publish_tiny, tiny_manifest
+from tests.support.tiny_libraries import decoded, publish_tiny, tiny_manifest
 
 
 def test_publishing_leaves_nothing_but_the_library(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from agent.errors import (
     ManifestInvalid,
 )
 from agent.library import InputMismatch, open_library, show_library, verify_library
-from tests.support.libraries import edit_manifest, png, publish_tiny, sha256, tiny_ir
+from tests.support.tiny_libraries import edit_manifest, png, publish_tiny, sha256, tiny_ir
 
 
 @pytest.fixture
