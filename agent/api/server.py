@@ -86,8 +86,12 @@ class ApiServer:
         self._gate = Gate(self._drain, self._limits.max_streams)
         self._server = grpc.aio.server(options=self._limits.options(), maximum_concurrent_rpcs=self._limits.max_calls)
         self._add_services(self._server, self._drain, self._gate)
-        self._bind(self._server)
-        await self._server.start()
+        try:
+            self._bind(self._server)
+            await self._server.start()
+        except BaseException:
+            await self.stop(0)
+            raise
         event(_log, logging.INFO, "api_serving", socket=self._path)
 
     async def stop(self, drain_s: float | None = None) -> None:

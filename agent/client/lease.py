@@ -10,9 +10,10 @@ from types import TracebackType
 
 from agent.client.errors import RpcFailed
 from agent.errors import DaemonUnreachable
+from agent.logs import event, logger
 from agent.pb.ofa_agent.v1 import control_pb2
 
-log = logging.getLogger(__name__)
+_log = logger("client")
 
 
 class LeaseKeeper:
@@ -60,11 +61,11 @@ class LeaseKeeper:
                 await self._extend()
             except (RpcFailed, DaemonUnreachable) as error:
                 if not self._failing:
-                    log.warning("lease-not-renewed error=%s", error)
+                    event(_log, logging.WARNING, "lease_not_renewed", error=error)
                 self._failing = True
                 continue
             if self._failing:
-                log.warning("lease-renewed-again lost=%d", self.lost)
+                event(_log, logging.WARNING, "lease_renewed_again", lost=self.lost)
             self._failing = False
 
     async def _extend(self) -> None:
