@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.leaks import Descriptors, open_descriptors
+from tests.support.libraries import build_ladder
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -93,3 +94,11 @@ def no_leaked_task(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(asyncio.runners, "_cancel_all_tasks", watch)
     yield
     assert not leaked, f"tasks left behind: {leaked}"
+
+
+@pytest.fixture(scope="session")
+def ladder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library of five real sub-nets, built once a session; read it, never write to it."""
+    folder = tmp_path_factory.mktemp("ladder")
+    build_ladder(folder)
+    return folder / "library"

@@ -93,6 +93,7 @@ class Supervisor:
         self._loss: str | None = None
         self._acknowledged = False
         self._stopping = False
+        self.stopped = asyncio.Event()  # `run` has ended and the camera is closed
         self._swap_id = parts.new_id()
         self._camera.on_event(self._on_camera_event)
 
@@ -154,6 +155,7 @@ class Supervisor:
             with anyio.CancelScope(shield=True):
                 await self._actor.disconnect("the agent stops")
                 self._publish()
+                self.stopped.set()
 
     def stop(self) -> None:
         """End `run` after the action under way, which has its own deadline."""
@@ -253,8 +255,8 @@ class Supervisor:
         decision = self._decide(self._claims.effective)
         if decision.action is not Action.SWAP:
             self._desk.stamp(decision.budget.id)
-        if self._actor.state is CameraState.ACTIVE:
-            self._promise = promise_of(decision, self._promise)
+        if self._actor.state is CameraState.ACTIVE and decision.action is Action.KEEP:
+            self._promise = promise_of(decision, self._promise)  # a swap promises nothing until it has ended
         return decision
 
     def _frame_period_ms(self, budget: Budget) -> float | None:

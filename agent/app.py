@@ -1,0 +1,237 @@
+"""The composition root: from a config to a running agent, and back to nothing.
+
+    config ─► journal ─► library ─► SDK ─► cameras ─► supervisors ─► API
+
+`Agent` owns all of it and every task; things are closed in the reverse order on every way out. `run_daemon` adds what
+only a process has: signals, a lock on the state directory, an exit code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import anyio
+from anyio.abc import TaskGroup
+
+from agent.api.server import ApiServer
+from agent.api.services import Services
+from agent.camera.sdk import Sdk, load_spinnaker
+from agent.camera.session import SystemOwner
+from agent.camera.settings import CameraSettings, Roi, Trigger
+from agent.camera.worker import WorkerCamera
+from agent.clock import Clock, SystemClock
+from agent.config import AgentConfig
+from agent.config import schema as cfg
+from agent.errors import Refused
+from agent.library import open_library
+from agent.logs import configure, event, logger
+from agent.supervisor import Parts, Supervisor, SupervisorSettings
+from agent.supervisor.source import LibrarySource
+from agent.telemetry.boot import boot_id_reader
+from agent.telemetry.ids import IdSource, RandomIds
+from agent.telemetry.journal import SqliteJournal
+
+if TYPE_CHECKING:  # the simulation is loaded only where a config names it
+    from agent.sim.spec import SimulationSpec
+
+_log = logger("app")
+JOURNAL_NAME = "journal.sqlite3"
+LOCK_NAME = "agent.lock"
+DRAIN_S = 10.0
+
+
+class Agent:
+    """Everything of one daemon except its process; use `async with agent.running():`."""
+
+    def __init__(self, config: AgentConfig, clock: Clock, ids: IdSource) -> None:
+        self.config = config
+        self.clock = clock
+        self._ids = ids
+        self._boot_id = boot_id_reader(ids)()
+        self.journal = SqliteJournal(
+            config.state_dir / JOURNAL_NAME, clock, ids, journal_days=config.telemetry.journal_days
+        )
+        self._owners: dict[int, SystemOwner] = {}
+        self.supervisors: dict[str, Supervisor] = {}
+
+    def services(self) -> Services:
+        return Services(self.supervisors, self.journal, self.clock)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Open the journal, supervise the cameras; on the way out finish what runs, then close everything."""
+        async with AsyncExitStack() as stack:
+            await self.journal.open()
+            stack.push_async_callback(self.journal.close)
+            for camera in self.config.cameras:
+                sdk, serial = stack.enter_context(sdk_for(camera, self.clock))
+                worker = WorkerCamera(camera_settings(camera, serial), self._owner(sdk), self.clock)
+                stack.push_async_callback(worker.close)
+                self.supervisors[camera.name] = self._supervisor(camera, worker)
+            async with anyio.create_task_group() as tasks:
+                for name, supervisor in self.supervisors.items():
+                    tasks.start_soon(supervisor.run, name=f"supervise-{name}")
+                try:
+                    yield
+                finally:
+                    await self._stop(tasks)
+
+    async def _stop(self, tasks: TaskGroup) -> None:
+        """Let running swaps end; what does not within DRAIN_S is cancelled and recovered at the next start."""
+        for supervisor in self.supervisors.values():
+            supervisor.stop()
+        with anyio.CancelScope(shield=True):
+            with anyio.move_on_after(DRAIN_S):
+                await self._all_stopped()
+        tasks.cancel_scope.cancel()
+
+    async def _all_stopped(self) -> None:
+        for supervisor in self.supervisors.values():
+            await supervisor.stopped.wait()
+
+    def _supervisor(self, camera: cfg.Camera, worker: WorkerCamera) -> Supervisor:
+        source = None
+        if self.config.library is not None:
+            library = open_library(self.config.library.path, camera.accepted_formats, self.config.library.trusted_keys)
+            source = LibrarySource(library, self.clock)
+        settings = supervisor_settings(self.config.policy, camera)
+        return Supervisor(Parts(worker, self.journal, self.clock, settings, source, self._ids.uuid, self._boot_id))
+
+    def _owner(self, sdk: Sdk) -> SystemOwner:
+        """One System for all cameras of an SDK: the vendor's is a singleton (facts/firefly-dl.md section 6)."""
+        return self._owners.setdefault(id(sdk), SystemOwner(sdk, self.clock))
+
+
+@contextmanager
+def sdk_for(camera: cfg.Camera, clock: Clock) -> Iterator[tuple[Sdk, str]]:
+    """The SDK that the config names, and the camera's serial. Never one in place of the other."""
+    if camera.sdk == "spinnaker":
+        yield load_spinnaker(), camera.serial or ""
+        return
+    from agent.sim import bus, pyspin
+    from agent.sim.remote import RemoteBusDevice
+    from agent.sim.spec import SimulationSpec
+
+    simulation = camera.simulation or cfg.Simulation()
+    if simulation.socket is not None:
+        place = RemoteBusDevice(simulation.socket)
+        bus.attach(place)
+        try:
+            yield cast("Sdk", pyspin), camera.serial or SimulationSpec().serial
+        finally:
+            bus.detach(place)
+        return
+    with bus.local_camera(simulation_spec(camera, simulation), clock) as device:
+        yield cast("Sdk", pyspin), device.spec.serial
+
+
+def simulation_spec(camera: cfg.Camera, simulation: cfg.Simulation) -> SimulationSpec:
+    """The `simulation:` section to the simulated camera's own terms; raises BadInput naming the key."""
+    from agent.sim.spec import SimulationSpec
+
+    def section(name: str, **defaults: object) -> dict[str, object]:
+        given = simulation.spec.get(name, {})
+        return {**defaults, **given} if isinstance(given, dict) else defaults
+
+    line = {} if simulation.parts_per_minute is None else {"parts_per_minute": simulation.parts_per_minute}
+    merged: dict[str, object] = {
+        **simulation.spec,
+        "seed": simulation.seed,
+        "vpu": section("vpu", time_scale=simulation.time_scale),
+        "scene": section("scene", **line),
+    }
+    if camera.serial:
+        merged["serial"] = camera.serial
+    return SimulationSpec.from_mapping(merged)
+
+
+def supervisor_settings(policy: cfg.Policy, camera: cfg.Camera) -> SupervisorSettings:
+    """Policy section and camera to what its supervisor needs."""
+    acquisition = camera.acquisition
+    return SupervisorSettings(
+        default_budget=policy.default_budget,
+        fail_safe_budget=policy.fail_safe_budget,
+        accepted_formats=camera.accepted_formats,
+        free_running=acquisition.trigger.source == "free",
+        frame_rate=acquisition.frame_rate or 60.0,
+        min_dwell_s=policy.swap.min_dwell_s,
+        swap_deadline_s=policy.swap.deadline_s,
+        infeasible=policy.infeasible,
+    )
+
+
+def camera_settings(camera: cfg.Camera, serial: str) -> CameraSettings:
+    """Camera section to what the adapter needs."""
+    acquisition = camera.acquisition
+    roi = None if acquisition.roi == "full" else Roi(*acquisition.roi)
+    return CameraSettings(
+        name=camera.name,
+        serial=serial,
+        user_set=acquisition.user_set,
+        pixel_format=acquisition.pixel_format,
+        roi=roi,
+        exposure_us=acquisition.exposure_us,
+        gain_db=acquisition.gain_db,
+        frame_rate=acquisition.frame_rate,
+        trigger=Trigger(acquisition.trigger.source, acquisition.trigger.activation),
+        inference_sync=camera.inference_sync,
+        network_storage=camera.network_storage,
+    )
+
+
+@contextmanager
+def state_lock(state_dir: Path) -> Iterator[None]:
+    """Two daemons must not share a journal. Raises Refused where another one holds the directory."""
+    state_dir.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(state_dir / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise Refused(f"state directory {state_dir}: another ofa-agent uses it; stop that one first") from error
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def run_daemon(config: AgentConfig) -> int:
+    """The daemon in the foreground until SIGTERM or SIGINT; returns its exit code. Raises AgentError at start."""
+    configure()
+    with state_lock(config.state_dir):
+        asyncio.run(_serve(config))
+    return 0
+
+
+async def _serve(config: AgentConfig) -> None:
+    agent = Agent(config, SystemClock(), RandomIds())
+    stop = asyncio.Event()
+    with _signals(stop):
+        async with agent.running(), ApiServer(agent.services(), config.api.unix_socket):
+            event(_log, logging.INFO, "ready", socket=config.api.unix_socket, cameras=len(config.cameras))
+            await stop.wait()
+            event(_log, logging.INFO, "stopping")
+
+
+@contextlib.contextmanager
+def _signals(stop: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    for number in numbers:
+        loop.add_signal_handler(number, stop.set)
+    # A reload by SIGHUP comes with a later version; until then it must not end the daemon by default.
+    loop.add_signal_handler(signal.SIGHUP, event, _log, logging.WARNING, "reload_not_supported")
+    try:
+        yield
+    finally:
+        for number in (*numbers, signal.SIGHUP):
+            loop.remove_signal_handler(number)
