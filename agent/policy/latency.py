@@ -23,6 +23,7 @@ from agent.policy.window import Window, z_score
 MIN_MEASURED = 5  # one or two spikes must not outweigh the prior
 SETTLED = 30  # results after which a change of level is a slow-down, not this net getting known
 RELIEF_RESULTS = 600  # results on other nets until a slow-down seen on this one is taken as over
+RELIEF_DEADBAND = 0.03  # the noise of levels must not talk a net that just missed its budget back into it
 SCALE_SIGMA = 0.3  # how far a whole camera may be from its predictions (policy.md, Model: 5-18 % median is usual)
 DEFAULT_SPREAD = 0.03
 LEAST_SPREAD = 0.01
@@ -67,7 +68,8 @@ class LatencyModel:
         if not services:
             return self
         before = self.nets.get(subnet_id, _Net())
-        service = before.service.extended(services)
+        known = before.service if subnet_id == self.latest else before.service.scaled(self._carried(before))
+        service = known.extended(services)
         stint = (self.stint if subnet_id == self.latest else 0) + len(services)
         seen = self.seen + len(services)
         offset, drift = self._told_apart(before.offset, service, stint)
@@ -138,7 +140,7 @@ class LatencyModel:
         """Factor on what was measured last, for the drift that the camera has shown since."""
         change = self.drift - net.drift
         if change < 0:
-            change *= min(1.0, (self.seen - net.seen) / RELIEF_RESULTS)
+            change = min(0.0, change + RELIEF_DEADBAND) * min(1.0, (self.seen - net.seen) / RELIEF_RESULTS)
         return math.exp(change)
 
     def _level_ms(self, subnet_id: str) -> float:

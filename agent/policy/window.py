@@ -54,6 +54,13 @@ class Window:
         spread = _spread(ordered) if len(ordered) >= SPREAD_FROM else self.spread
         return Window(tuple(arrived[-CAPACITY:]), tuple(ordered), spread)
 
+    def scaled(self, factor: float) -> Window:
+        """The same values at another level."""
+        if factor == 1.0:
+            return self
+        arrived, ordered = (tuple(value * factor for value in values) for values in (self.arrived, self.ordered))
+        return Window(arrived, ordered, self.spread)
+
     def bound(self, quantile: float, spread: float) -> float:
         """Upper bound at `quantile`, never below the median and growing with `quantile`.
 

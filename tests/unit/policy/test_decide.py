@@ -71,6 +71,22 @@ def test_a_net_that_breaks_its_promise_goes_and_stays_away_though_another_runs()
     assert outcome(after) == (Action.KEEP, Reason.BEST_ALREADY, "small", True)
 
 
+def test_a_passing_slow_down_costs_two_swaps_and_no_more() -> None:
+    model, active, swaps, promise = MEASURED, "middle", [], PROMISE
+    for tick in range(120):
+        factor = 1.5 if 20 <= tick < 60 else 1.0
+        service_ms = {"small": 10.0, "middle": 20.0}[active] * factor
+        model = model.observe(active, samples(service_ms, 30, seed=tick))
+        found = decided(rate(23.0), active, Context(now_s=float(tick), activated_s=0.0, promise=promise), model)
+        promise = promise_of(found, promise) or promise
+        if found.action is Action.SWAP:
+            active = str(found.target)
+            swaps.append((tick, active, found.reason))
+    assert [(to, reason) for _, to, reason in swaps] == [("small", Reason.MEASURED), ("middle", Reason.MORE_ACCURATE)]
+    assert swaps[0][0] in (20, 21)
+    assert 60 <= swaps[1][0] <= 90
+
+
 def test_a_more_accurate_net_waits_for_dwell_and_the_text_says_how_long() -> None:
     waiting = Context(now_s=102.0, activated_s=100.0, min_dwell_s=5.0, promise=PROMISE)
     found = decided(rate(100.0), "middle", waiting)

@@ -88,6 +88,15 @@ def test_a_slow_down_of_the_active_net_counts_for_the_others_at_once_and_its_end
     assert relieved.service_bound_ms("large", 1.0, 0.5) < remembered * 0.85
 
 
+def test_a_net_that_runs_again_after_a_slow_down_is_not_judged_by_its_slow_results() -> None:
+    model = measured({"small": 10.0, "large": 40.0}).observe("large", samples(52.0, 20))
+    model = model.observe("small", samples(13.0, 60)).observe("small", samples(10.0, RELIEF_RESULTS))
+    again = model.observe("large", samples(40.0, 5, seed=7))
+    assert again.service_bound_ms("large", 1.0, 0.99) < 40.0 * 1.12
+    slow = model.observe("large", samples(52.0, 20, seed=7))
+    assert slow.service_bound_ms("large", 1.0, 0.5) == pytest.approx(52.0, rel=0.03)
+
+
 def test_transfer_is_learned_over_all_nets_of_the_camera() -> None:
     model = measured({"a": 20.0})
     expected = 32.0 + TRANSFER_MS

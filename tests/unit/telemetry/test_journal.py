@@ -356,6 +356,41 @@ def test_a_journal_that_is_not_open_refuses_writes_and_counts_notes(path: Path) 
     play(story, path)
 
 
+def test_closing_is_bounded_and_can_be_tried_again_when_the_disk_is_stuck(path: Path) -> None:
+    clock = VirtualClock()
+
+    async def story(journal: SqliteJournal) -> None:
+        stuck = asyncio.ensure_future(journal._ask(lambda db: clock.sleep(8.0)))
+        await asyncio.sleep(0)
+        with pytest.raises(JournalError, match="still writing after 5 s"):
+            await journal.close()
+        assert clock.now_ns() == 5_000_000_000
+        await journal.close()
+        await stuck
+
+    play(story, path, clock)
+
+
+def test_a_failure_to_clear_up_does_not_end_the_thread(path: Path) -> None:
+    connections = 0
+
+    def connect(file: Path) -> sqlite3.Connection:
+        nonlocal connections
+        connections += 1
+        return schema.connect(file)
+
+    async def story(journal: SqliteJournal) -> None:
+        await journal._ask(
+            lambda db: db.execute("CREATE TRIGGER t BEFORE DELETE ON runs BEGIN SELECT RAISE(FAIL, 'no'); END")
+        )
+        await asyncio.sleep(40 * DAY_S)
+        assert await journal.next_generation("cam") == 1
+        assert await journal.next_generation("cam") == 2
+        assert connections == 2
+
+    play(story, path, connect=connect)
+
+
 def test_notes_queued_before_close_are_flushed(path: Path) -> None:
     async def story(journal: SqliteJournal) -> None:
         for index in range(100):
