@@ -22,7 +22,7 @@ from agent.errors import BuildError
 if TYPE_CHECKING:
     from openvino import Model, Output
 
-DEFAULT_BATCH = 128
+DEFAULT_BATCH = 64
 
 Statistics = dict[str, NDArray[np.float32]]
 

@@ -18,7 +18,7 @@ from agent.builder.supernet import Normalisation
 
 # Two-sided 95 % point of the normal distribution.
 _Z = 1.959963984540054
-_BATCH = 64
+_BATCH = 32
 
 
 @dataclass(frozen=True, slots=True)

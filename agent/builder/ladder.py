@@ -75,8 +75,8 @@ def choose_ladder(
         bench.held_out.head(options.probe_images),
         supernet.normalisation,
     )
-    steps = _steps(_within(draw_pool(supernet, law, options), options.max_latency_ms))
-    order = _in_rounds(steps, options.candidates)
+    steps = latency_steps(_within(draw_pool(supernet, law, options), options.max_latency_ms))
+    order = in_rounds(steps, options.candidates)
     tried: list[Rung] = []
     for number, candidate in enumerate(order[: 2 * options.candidates]):
         if number >= options.candidates and len(pareto(tried)) >= min(options.min_subnets, options.max_subnets):
@@ -158,7 +158,7 @@ def _random(space: Space, random: np.random.Generator) -> Arch:
     return complete(values, space)
 
 
-def _steps(pool: list[Candidate], count: int = 12) -> list[list[Candidate]]:
+def latency_steps(pool: list[Candidate], count: int = 12) -> list[list[Candidate]]:
     """The pool cut into `count` equal steps of log latency; within a step the most MACs first."""
     low, high = (math.log(pool[i].predicted_ms) for i in (0, -1))
     width = max(high - low, 1e-9) / count
@@ -169,7 +169,7 @@ def _steps(pool: list[Candidate], count: int = 12) -> list[list[Candidate]]:
     return [sorted(step, key=lambda c: -c.macs) for step in steps if step]
 
 
-def _in_rounds(steps: list[list[Candidate]], candidates: int) -> list[Candidate]:
+def in_rounds(steps: list[list[Candidate]], candidates: int) -> list[Candidate]:
     """The fastest of all, then the best of each step in turn, enough for two goes."""
     fastest = min((candidate for step in steps for candidate in step), key=lambda c: c.predicted_ms)
     order = [fastest]

@@ -133,6 +133,6 @@ def test_statistics_that_do_not_fit_are_refused(shared_data: Path, tmp_path: Pat
     assert not (tmp_path / "x.ovir").exists()
 
 
-@pytest.mark.parametrize(("count", "batches"), [(10, (10,)), (128, (128,)), (300, (128, 128))])
+@pytest.mark.parametrize(("count", "batches"), [(10, (10,)), (64, (64,)), (150, (64, 64))])
 def test_a_small_rest_of_the_calibration_images_is_left_out(count: int, batches: tuple[int, ...]) -> None:
     assert split_batches(count) == batches

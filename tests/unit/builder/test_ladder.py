@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from agent.builder.arch import Arch
 from agent.builder.counts import Counts
-from agent.builder.ladder import Candidate, LadderOptions, Rung, draw_pool, pareto, thin
+from agent.builder.ladder import (
+    Candidate,
+    LadderOptions,
+    Rung,
+    draw_pool,
+    in_rounds,
+    latency_steps,
+    pareto,
+    thin,
+)
 from agent.builder.predict import LatencyLaw
 from agent.builder.supernet import Supernet, load_supernet
 from tests.support.supernets import write_supernet
@@ -43,9 +53,29 @@ def test_steps_below_the_jitter_are_dropped_only_while_enough_remain() -> None:
     assert len(thin(front, 9, least=5)) == 5
 
 
+def test_candidates_start_with_the_fastest_and_lead_with_the_most_macs() -> None:
+    arch, counts = Arch((), (), (), 32), Counts(0, 0, 0, 0)
+    pool = [Candidate(arch, replace(counts, macs_dense=i), 10.0 + i) for i in range(20)]
+    order = in_rounds(latency_steps(pool, 4), 6)
+    assert order[0] == pool[0]
+    assert [candidate.macs for candidate in order[1:5]] == sorted(candidate.macs for candidate in order[1:5])
+    assert order[4] == pool[-1]
+    assert len(order) == len(set(order)) == 12
+    assert in_rounds(latency_steps(pool[:1], 4), 6) == pool[:1]
+
+
 @pytest.fixture
 def supernet(tmp_path: Path) -> Supernet:
     return load_supernet(write_supernet(tmp_path / "s.safetensors"))
+
+
+@pytest.mark.parametrize("family", ["mbv3", "proxyless", "resnet"])
+def test_published_spaces_give_a_pool_too(shared_data: Path, family: str) -> None:
+    supernet = load_supernet(shared_data / "ofa-oracle" / f"{family}_supernet.npz")
+    pool = draw_pool(supernet, LatencyLaw(), LadderOptions(pool=130))
+    assert len(pool) > 100
+    assert pool[-1].predicted_ms > 2 * pool[0].predicted_ms
+    assert {candidate.arch.r for candidate in pool} <= set(supernet.space.r)
 
 
 def test_the_pool_is_reproducible_canonical_and_holds_the_extremes(supernet: Supernet) -> None:

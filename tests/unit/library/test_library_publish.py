@@ -59,6 +59,16 @@ def test_a_folder_that_is_no_library_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "precious.txt").exists()
 
 
+def test_a_damaged_library_is_replaced_by_force_only(tmp_path: Path) -> None:
+    out = publish_tiny(tmp_path / "library")
+    next((out / "blobs").iterdir()).unlink()
+    values, files = tiny_manifest()
+    with pytest.raises(LibraryError, match="missing"):
+        publish(decoded(values), files, out)
+    assert publish(decoded(values), files, out, force=True).changed
+    assert verify_library(out).ok
+
+
 def test_an_incomplete_set_of_files_is_not_published(tmp_path: Path) -> None:
     values, files = tiny_manifest()
     files.popitem()
