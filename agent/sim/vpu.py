@@ -5,11 +5,14 @@ The time it takes is never the simulated time: that comes from the law in `laten
 
 from __future__ import annotations
 
+import importlib
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,14 +96,21 @@ class Executor:
 
 def warm_up() -> None:
     """Load OpenVINO before the first network needs it."""
-    import openvino  # type: ignore[import-untyped,unused-ignore]
+    _load_openvino().Core()
 
-    openvino.Core()
+
+def _load_openvino() -> Any:
+    """Import OpenVINO without its telemetry.
+
+    The import alone would start a thread and send an event to a web service (`openvino.tools.ovc`); None in
+    sys.modules makes it take its own stub for a missing `openvino_telemetry`.
+    """
+    sys.modules.setdefault("openvino_telemetry", cast(ModuleType, None))
+    return importlib.import_module("openvino")
 
 
 def _compile(network: Network) -> Any:
-    import openvino  # type: ignore[import-untyped,unused-ignore]
-
+    openvino = _load_openvino()
     core = openvino.Core()
     try:
         weights = openvino.Tensor(np.frombuffer(network.weights, np.uint8)) if network.weights else openvino.Tensor()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -149,4 +150,6 @@ def bench(spec: SimulationSpec | None = None) -> Iterator[Bench]:
                 held.camera.EndAcquisition()
             held.camera.DeInit()
             del held.camera
+            # Caught exceptions hold the frames, and so the references, of the calls that raised them.
+            gc.collect()
             system.ReleaseInstance()
