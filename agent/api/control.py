@@ -65,7 +65,7 @@ class ControlHandlers:
         if alarm is None:
             raise not_found("ALARM_NOT_FOUND", f"alarm {request.alarm_id} is not in the journal")
         camera = self._services.cameras.get(alarm.camera)
-        if camera is not None:
+        if camera is not None and alarm.cleared_wall_ns is None:
             await camera.acknowledge_fault(by)
         return control_pb2.AcknowledgeAlarmResponse(alarm=convert.alarm(alarm))
 

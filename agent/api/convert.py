@@ -12,9 +12,9 @@ from agent.domain.budget import Budget, Claim, EffectiveBudget
 from agent.domain.decision import Candidate, Decision
 from agent.domain.device import CameraInfo, Health
 from agent.domain.journal import Alarm, SwapRecord
-from agent.domain.result import InferenceResult
+from agent.domain.result import Box, InferenceResult
 from agent.domain.snapshot import CameraSnapshot, LatencyFigures, RunningSwap
-from agent.domain.subnet import Artifact, Catalogue, Subnet
+from agent.domain.subnet import Accuracy, Artifact, Catalogue, InputSpec, Subnet
 from agent.pb.ofa_agent.v1 import types_pb2
 
 
@@ -71,7 +71,6 @@ def library(value: Catalogue) -> types_pb2.Library:
 
 
 def subnet(value: Subnet, active: bool) -> types_pb2.Subnet:
-    accuracy = value.accuracy
     return types_pb2.Subnet(
         id=value.id,
         arch=None
@@ -83,23 +82,10 @@ def subnet(value: Subnet, active: bool) -> types_pb2.Subnet:
         macs_dense=value.macs_dense,
         macs_depthwise=value.macs_depthwise,
         layers=value.layers,
-        accuracy=types_pb2.Accuracy(
-            top1=accuracy.top1,
-            sample_count=accuracy.n,
-            ci95_low=accuracy.ci95_low,
-            ci95_high=accuracy.ci95_high,
-            dataset=accuracy.dataset,
-        ),
+        accuracy=_accuracy(value.accuracy),
         predicted_ms=value.predicted_ms,
         latency_source=value.latency_source,
-        input=types_pb2.InputSpec(
-            width=value.input.width,
-            height=value.input.height,
-            channels=value.input.channels,
-            pixel_format=value.input.pixel_format,
-            mean=value.input.mean,
-            scale=value.input.scale,
-        ),
+        input=_input(value.input),
         artifacts=[_artifact(artifact) for artifact in value.artifacts],
         golden_count=len(value.goldens),
         active=active,
@@ -175,17 +161,7 @@ def result(value: InferenceResult, labels: Sequence[str]) -> types_pb2.Inference
         class_id=inference.class_id,
         label=labels[inference.class_id] if inference.class_id < len(labels) else "",
         confidence=inference.confidence,
-        boxes=[
-            types_pb2.Box(
-                class_id=box.class_id,
-                confidence=box.confidence,
-                left=box.left,
-                top=box.top,
-                right=box.right,
-                bottom=box.bottom,
-            )
-            for box in inference.boxes
-        ],
+        boxes=[_box(box) for box in inference.boxes],
         latency_ms=inference.latency_ms,
         service_ms=inference.service_ms,
         budget_id=value.budget_id,
@@ -201,6 +177,38 @@ def _candidate(value: Candidate) -> types_pb2.Candidate:
         measured_count=value.measured,
         feasible=value.feasible,
         why_not=value.why_not,
+    )
+
+
+def _accuracy(value: Accuracy) -> types_pb2.Accuracy:
+    return types_pb2.Accuracy(
+        top1=value.top1,
+        sample_count=value.n,
+        ci95_low=value.ci95_low,
+        ci95_high=value.ci95_high,
+        dataset=value.dataset,
+    )
+
+
+def _input(value: InputSpec) -> types_pb2.InputSpec:
+    return types_pb2.InputSpec(
+        width=value.width,
+        height=value.height,
+        channels=value.channels,
+        pixel_format=value.pixel_format,
+        mean=value.mean,
+        scale=value.scale,
+    )
+
+
+def _box(value: Box) -> types_pb2.Box:
+    return types_pb2.Box(
+        class_id=value.class_id,
+        confidence=value.confidence,
+        left=value.left,
+        top=value.top,
+        right=value.right,
+        bottom=value.bottom,
     )
 
 

@@ -78,7 +78,7 @@ class Gate:
             yield
         except (AgentError, Rejected) as error:
             await _abort(context, to_status(error, _about(request)))
-        except grpc.aio.BaseError:
+        except grpc.aio.BaseError:  # the call itself has ended already
             raise
         except Exception:  # noqa: BLE001  a fault in one handler must end neither the server nor in a client's hands
             _log.exception("handler_failed method=%s", method)

@@ -14,14 +14,15 @@ import grpc
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-NAMES = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")  # alike on the wire
+DESCRIBED = "grpc.reflection.v1alpha.ServerReflection"
+NAMES = ("grpc.reflection.v1.ServerReflection", DESCRIBED)  # alike on the wire; only the older has a descriptor here
 
 
 class Reflection:
-    """Tells of `services`, and of itself, under both of its names."""
+    """Tells of `services` and of itself; answers to both of its names."""
 
     def __init__(self, services: Iterable[str]) -> None:
-        self._tables = reflection.aio.ReflectionServicer([*services, *NAMES])  # type: ignore[attr-defined]
+        self._tables = reflection.aio.ReflectionServicer([*services, DESCRIBED])  # type: ignore[attr-defined]
         self._commented = {file.name: file.SerializeToString() for file in descriptor_set().file}
 
     def handlers(self) -> list[grpc.GenericRpcHandler[Any, Any]]:

@@ -196,6 +196,19 @@ def test_an_alarm_of_the_agent_itself_touches_no_camera(tmp_path: Path) -> None:
     assert run(scenario()).calls == []
 
 
+def test_an_alarm_whose_cause_is_gone_touches_no_camera(tmp_path: Path) -> None:
+    async def scenario() -> tuple[FakeControl, types_pb2.Alarm]:
+        async with serving(tmp_path) as rig:
+            raised = await rig.journal.raise_alarm("station-1", "camera_lost", "unplugged")
+            await rig.journal.clear_alarm("station-1", "camera_lost")
+            answer = await rig.client.acknowledge_alarm(raised.id)
+        return rig.control, answer.alarm
+
+    control, alarm = run(scenario())
+    assert control.calls == []
+    assert (alarm.acknowledged_by, alarm.HasField("cleared_at")) == ("tester", True)
+
+
 def test_an_unknown_alarm_is_not_found(tmp_path: Path) -> None:
     async def scenario() -> RpcFailed:
         async with serving(tmp_path) as rig:

@@ -9,7 +9,7 @@ import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_reflection.v1alpha import reflection_pb2
 
-from agent.api.reflection import NAMES, descriptor_set
+from agent.api.reflection import DESCRIBED, NAMES, descriptor_set
 from tests.api.harness import Rig, run, serving
 
 
@@ -40,7 +40,7 @@ def test_all_services_are_listed(tmp_path: Path, name: str) -> None:
         return {service.name for service in answer.list_services_response.service}
 
     own = {"ofa_agent.v1.ControlService", "ofa_agent.v1.StatusService"}
-    assert run(scenario()) == {*own, "grpc.health.v1.Health", *NAMES}
+    assert run(scenario()) == {*own, "grpc.health.v1.Health", DESCRIBED}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -58,6 +58,16 @@ def test_a_service_comes_with_its_comments_and_all_it_needs(tmp_path: Path, name
     }
     comments = [place.leading_comments for place in found["ofa_agent/v1/control.proto"].source_code_info.location]
     assert any("Stores the client's one claim" in comment for comment in comments)
+
+
+def test_every_listed_service_can_be_looked_up(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as rig:
+            listed = await ask(rig, NAMES[0], list_services="")
+            for service in listed.list_services_response.service:
+                assert files(await ask(rig, NAMES[0], file_containing_symbol=service.name))
+
+    run(scenario())
 
 
 def test_what_is_unknown_is_an_error_and_not_the_end(tmp_path: Path) -> None:

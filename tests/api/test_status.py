@@ -253,7 +253,8 @@ def test_a_watcher_resumes_where_it_was(tmp_path: Path) -> None:
             first = await anext(rig.client.watch_status())
             request = status_pb2.WatchStatusRequest(resume_epoch=first.epoch, resume_revision=first.revision)
             call = open_stream(rig, WATCH_STATUS, request, status_pb2.WatchStatusResponse)
-            await until(lambda: rig.server.streams == 2)
+            await until(lambda: rig.control.snapshots.readers == 2)
+            await until(lambda: not rig.control.snapshots._readers[-1]._items)  # it has looked at what it knows
             rig.control.change(detail="newer")
             message = await call.read()
             call.cancel()

@@ -114,8 +114,9 @@ class ControlServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def AcknowledgeAlarm(self, request, context):
-        """Notes that a person has seen an alarm. A FAULTED camera tries again, and an expired lease no longer holds the
-        camera to the fail-safe budget. NOT_FOUND where there is no such alarm.
+        """Notes that a person has seen an alarm. Where its cause is still there and it is a camera's, a FAULTED camera tries
+        again, and an expired lease no longer holds the camera to the fail-safe budget. NOT_FOUND where there is no such
+        alarm.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
