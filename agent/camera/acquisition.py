@@ -41,9 +41,9 @@ def stop_leftover(nodes: Nodes) -> None:
 
 def injection_off(nodes: Nodes) -> None:
     """The sensor again, whatever a self test of a dead host left (facts 1.5, test injection)."""
-    if nodes.writable("TestPattern"):
+    if nodes.readable("TestPattern"):
         nodes.set_enum("TestPattern", "Off")
-    if nodes.writable("TestPatternGeneratorSelector"):
+    if nodes.readable("TestPatternGeneratorSelector"):
         nodes.set_enum("TestPatternGeneratorSelector", "Sensor")
 
 

@@ -49,6 +49,7 @@ class FireflyDevice:
         self._generation: int | None = None
         self._task: Task = "classification"
         self._restoration = selftest.Restoration(settings)
+        self._injects = False
         self._pipe_clear = False  # nothing is being inferred from an earlier acquisition
         self._slowest_ms = 0.0
         self._stalled = False
@@ -105,7 +106,9 @@ class FireflyDevice:
         self._clocks.measure(settings.timing.clock_round_trips)
         self._pipe_clear = False
         self._restoration = selftest.Restoration(settings)
-        return _read_info(session)
+        info = _read_info(session)
+        self._injects = info.supports_injection
+        return info
 
     # -- network -----------------------------------------------------------------------------------------------------
 
@@ -122,6 +125,8 @@ class FireflyDevice:
     def upload_network(self, blob: bytes, guard: Guard, progress: ProgressFn) -> None:
         """Inference goes off first: whether an upload is legal with it on is unknown (facts section 7 item 7)."""
         nodes = self._idle("upload a network").nodes
+        if not blob:
+            raise CameraRefused("the network to upload has 0 bytes; check the library")
         if network.enabled(nodes):
             self.disable_inference()
         network.clear_name(nodes)
@@ -143,6 +148,8 @@ class FireflyDevice:
 
     def self_test(self, goldens: Sequence[GoldenCheck], guard: Guard) -> tuple[GoldenOutcome, ...]:
         session = self._idle("run the self test")
+        if not self._injects:
+            return ()
         self._pipe_clear = False
         try:
             outcomes = selftest.run(session, self.settings, self._task, goldens, guard, self._restoration)
@@ -152,7 +159,7 @@ class FireflyDevice:
             self._restoration.run(session)
             raise
         self._restoration.run(session)
-        self._pipe_clear = bool(outcomes)
+        self._pipe_clear = True
         return outcomes
 
     def mark_verified(self, subnet_id: str) -> None:

@@ -46,15 +46,18 @@ class Nodes:
 
     # -- presence ----------------------------------------------------------------------------------------------------
 
+    # The SDK answers False for a broken transfer too, so a No is asked twice: one failed read of an access mode must
+    # not hide a node.
+
     def readable(self, name: Name) -> bool:
-        return any(self._sdk.IsReadable(self._handle(one)) for one in _names(name))
+        return self._first(name, self._sdk.IsReadable) is not None
 
     def writable(self, name: Name) -> bool:
-        return any(self._sdk.IsWritable(self._handle(one)) for one in _names(name))
+        return self._first(name, self._sdk.IsWritable) is not None
 
     def first(self, name: Name) -> str | None:
         """The first candidate that this firmware has, or None."""
-        return next((one for one in _names(name) if self._sdk.IsAvailable(self._handle(one))), None)
+        return self._first(name, self._sdk.IsAvailable)
 
     # -- values ------------------------------------------------------------------------------------------------------
 
@@ -112,7 +115,7 @@ class Nodes:
         if not self.readable(name):
             return False
         entry = self._read(name, lambda: self._enumeration(name).GetEntryByName(symbolic))
-        return self._sdk.IsAvailable(entry)
+        return self._sdk.IsAvailable(entry) or self._sdk.IsAvailable(entry)
 
     def execute(self, name: str) -> None:
         pointer = self._pointer(name, "command", self._sdk.CCommandPtr)
@@ -128,15 +131,15 @@ class Nodes:
 
     def try_int(self, name: Name) -> int | None:
         """The value, or None where this firmware does not tell."""
-        found = self._first_readable(name)
+        found = self._first(name, self._sdk.IsReadable)
         return None if found is None else _quiet(lambda: self.get_int(found))
 
     def try_float(self, name: Name) -> float | None:
-        found = self._first_readable(name)
+        found = self._first(name, self._sdk.IsReadable)
         return None if found is None else _quiet(lambda: self.get_float(found))
 
     def try_string(self, name: Name) -> str | None:
-        found = self._first_readable(name)
+        found = self._first(name, self._sdk.IsReadable)
         return None if found is None else _quiet(lambda: self.get_string(found))
 
     # -- pointers for the hot paths ----------------------------------------------------------------------------------
@@ -169,8 +172,9 @@ class Nodes:
     def _enumeration(self, name: str) -> EnumerationPtr:
         return self._pointer(name, "enumeration", self._sdk.CEnumerationPtr)
 
-    def _first_readable(self, name: Name) -> str | None:
-        return next((one for one in _names(name) if self._sdk.IsReadable(self._handle(one))), None)
+    def _first(self, name: Name, holds: Callable[[NodeHandle], bool]) -> str | None:
+        candidates = [(one, self._handle(one)) for one in _names(name)]
+        return next((one for one, handle in candidates if holds(handle) or holds(handle)), None)
 
     def _handle(self, name: str) -> NodeHandle:
         # GetNode of a missing name gives None or a null proxy, by SDK generation (facts section 3, [U]).

@@ -42,13 +42,11 @@ def run(
     guard: Guard,
     restoration: Restoration,
 ) -> tuple[GoldenOutcome, ...]:
-    """The outcome of each golden image; () where the firmware cannot inject. Acquisition must be stopped.
+    """The outcome of each golden image. Injection is `supported` and acquisition stopped.
 
     What is to be put back is noted in `restoration`, which the caller runs in any case.
     """
     nodes = session.nodes
-    if not supported(nodes):
-        return ()
     restoration.arm()
     for name in ISP_NODES:
         if nodes.writable(name) and nodes.get_bool(name):

@@ -52,7 +52,7 @@ class FileSlot:
     def delete(self) -> None:
         """Delete the file; harmless when there is none."""
         if self.size() > 0:
-            self._operate("Delete")
+            self._insist("Delete")
 
     def write(self, data: bytes, flash: bool, guard: Guard, progress: ProgressFn) -> None:
         """Replace the file by `data`. Closed afterwards whatever happens, unless CameraGone is raised."""
@@ -93,16 +93,19 @@ class FileSlot:
     def _open(self) -> None:
         self._select("FileSelector", self._slot)
         self._select("FileOpenMode", "Write")
+        self._insist("Open")
+
+    def _insist(self, operation: str) -> None:
+        """Once more after closing: a crashed run, or a close that failed, may have left the file open (S12 step c)."""
         try:
-            self._operate("Open")
+            self._operate(operation)
         except CameraGone:
             raise
         except CameraError:
-            # A crashed run may have left it open (S12 step c).
             self.close_leftover()
-            self._select("FileSelector", self._slot)
-            self._select("FileOpenMode", "Write")
-            self._operate("Open")
+            if operation == "Open":
+                self._select("FileOpenMode", "Write")
+            self._operate(operation)
 
     def _prepare(self, flash: bool) -> None:
         """Storage (writable only while open, S12 step d), start of the file and the largest chunk."""

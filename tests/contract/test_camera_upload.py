@@ -1,0 +1,203 @@
+"""Uploads byte for byte, and what they cost against the published loop (facts/firefly-dl.md section 2, S12)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from agent.errors import CameraRefused, UploadFailed
+from agent.sim.host import nodes as vendor
+from agent.sim.host.nodes import INodeMap
+from agent.sim.host.system import System
+from agent.sim.spec import FaultSpec, Quirks, SimulationSpec, StorageSpec, TransportSpec
+from tests.contract.rig import SERIAL, SMALL_CHUNKS, Rig, ignore_progress, play, rig, settings
+
+CHUNK = SMALL_CHUNKS.transport.file_access_buffer_bytes
+
+
+def content(size: int) -> bytes:
+    return np.random.default_rng(size).integers(0, 256, size, np.uint8).tobytes()
+
+
+def on_camera(made: Rig) -> bytes:
+    return bytes(made.device._parts.files.files["InferenceNetwork"].data)
+
+
+async def upload(made: Rig, data: bytes) -> None:
+    await made.camera.upload_network(data, 60, ignore_progress)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK, 3 * CHUNK + 2])
+def test_every_size_arrives_byte_for_byte(size: int) -> None:
+    """S14: the last chunk is padded to 4 bytes, the length is the true count; a 1-byte remainder breaks the sample."""
+
+    async def main(made: Rig) -> None:
+        await made.camera.connect(30)
+        await upload(made, content(size))
+        assert on_camera(made) == content(size)
+
+    play(main, SMALL_CHUNKS)
+
+
+@pytest.mark.parametrize("nth", [1, 2, 4])
+def test_a_short_write_goes_on_from_the_true_offset(nth: int) -> None:
+    """FileOperationResult counts; the sample ignores it (section 2, flaws)."""
+
+    async def main(made: Rig) -> None:
+        await made.camera.connect(30)
+        made.device.inject_fault(FaultSpec("file.write", "short_write", nth=nth, count=2))
+        await upload(made, content(4 * CHUNK + 3))
+        assert on_camera(made) == content(4 * CHUNK + 3)
+
+    play(main, SMALL_CHUNKS)
+
+
+def test_writes_that_take_nothing_are_given_up() -> None:
+    async def main(made: Rig) -> None:
+        await made.camera.connect(30)
+        made.device.inject_fault(FaultSpec("file.write", "short_write", count=1000))
+        with pytest.raises(UploadFailed, match="stuck at byte"):
+            await upload(made, content(2 * CHUNK + 1))
+        assert made.device._parts.files.open_name is None
+
+    play(main, SMALL_CHUNKS)
+
+
+def test_a_network_larger_than_the_room_says_so() -> None:
+    async def main(made: Rig) -> None:
+        await made.camera.connect(30)
+        with pytest.raises(UploadFailed, match="larger than the room"):
+            await upload(made, content(3 * CHUNK))
+
+    play(main, replace(SMALL_CHUNKS, storage=StorageSpec(ddr_bytes=2 * CHUNK)))
+
+
+@pytest.mark.parametrize("storage", ["ddr", "flash"])
+def test_the_network_goes_where_the_settings_say(storage: str) -> None:
+    """S12 step d: FileWriteToFlash is written after Open; DDR is the default because flash wears."""
+
+    async def main(made: Rig) -> None:
+        await made.camera.connect(30)
+        await upload(made, content(100))
+        assert made.device._parts.files.files["InferenceNetwork"].in_flash == (storage == "flash")
+
+    play(main, chosen=settings(network_storage=storage))
+
+
+def test_an_empty_network_is_refused_before_the_old_one_is_deleted() -> None:
+    async def main(made: Rig) -> None:
+        await made.camera.connect(30)
+        await upload(made, content(10))
+        with pytest.raises(CameraRefused, match="0 bytes"):
+            await upload(made, b"")
+        assert on_camera(made) == content(10)
+
+    play(main)
+
+
+# -- cost ----------------------------------------------------------------------------------------------------------
+
+
+def transactions(made: Rig, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """Counts register reads and writes of the device from now on."""
+    count = 0
+    read, write = made.device.read, made.device.write
+
+    def counted_read(epoch: int, address: int, length: int) -> bytes:
+        nonlocal count
+        count += 1
+        return read(epoch, address, length)
+
+    def counted_write(epoch: int, address: int, data: bytes) -> None:
+        nonlocal count
+        count += 1
+        write(epoch, address, data)
+
+    monkeypatch.setattr(made.device, "read", counted_read)
+    monkeypatch.setattr(made.device, "write", counted_write)
+    return lambda: count
+
+
+def vendor_upload(nodes: INodeMap, data: bytes) -> None:
+    """The sequence of Inference.py as section 2 describes it: steps a to g, selectors before each operation."""
+
+    def enum(name: str) -> vendor.CEnumerationPtr:
+        return vendor.CEnumerationPtr(nodes.GetNode(name))
+
+    def choose(name: str, symbolic: str) -> None:
+        entry = enum(name).GetEntryByName(symbolic)
+        assert entry is not None
+        enum(name).SetIntValue(entry.GetValue())
+
+    def operate(operation: str) -> None:
+        choose("FileOperationSelector", operation)
+        vendor.CCommandPtr(nodes.GetNode("FileOperationExecute")).Execute()
+        assert enum("FileOperationStatus").GetCurrentEntry().GetSymbolic() == "Success"
+
+    def integer(name: str) -> vendor.CIntegerPtr:
+        return vendor.CIntegerPtr(nodes.GetNode(name))
+
+    choose("FileSelector", "InferenceNetwork")
+    if integer("FileSize").GetValue() > 0:
+        operate("Delete")
+    choose("FileOpenMode", "Write")
+    operate("Open")
+    vendor.CBooleanPtr(nodes.GetNode("FileWriteToFlash")).SetValue(False)
+    buffer = vendor.CRegisterPtr(nodes.GetNode("FileAccessBuffer"))
+    if integer("FileAccessLength").GetValue() < buffer.GetLength():
+        integer("FileAccessLength").SetValue(buffer.GetLength())
+    integer("FileAccessOffset").SetValue(0)
+    chunk, done = integer("FileAccessLength").GetValue(), 0
+    while done < len(data):
+        if chunk > len(data) - done:
+            integer("FileAccessLength").SetValue(len(data) - done)
+        buffer.Set(np.frombuffer(data[done : done + chunk], np.uint8))
+        operate("Write")
+        done += integer("FileOperationResult").GetValue()
+    operate("Close")
+
+
+def vendor_cost(spec: SimulationSpec, data: bytes, monkeypatch: pytest.MonkeyPatch) -> int:
+    with rig(spec) as made:
+        system = System.GetInstance()
+        camera = system.GetCameras().GetBySerial(SERIAL)
+        camera.Init()
+        count = transactions(made, monkeypatch)
+        vendor_upload(camera.GetNodeMap(), data)
+        assert on_camera(made) == data
+        del camera
+        system.ReleaseInstance()
+        return count()
+
+
+def our_cost(spec: SimulationSpec, data: bytes, monkeypatch: pytest.MonkeyPatch) -> int:
+    async def main(made: Rig) -> int:
+        await made.camera.connect(30)
+        count = transactions(made, monkeypatch)
+        await upload(made, data)
+        return count()
+
+    return play(main, spec)
+
+
+@pytest.mark.parametrize("megabytes", [0.3, 1.2])
+def test_an_upload_costs_fewer_transactions_than_the_vendors_loop(
+    megabytes: float, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
+) -> None:
+    """Each costs a USB round trip within the gap; 64 KiB buffer as in the simulation's defaults."""
+    data = content(round(megabytes * 1e6) // 4 * 4)
+    ours = our_cost(SimulationSpec(), data, monkeypatch)
+    theirs = vendor_cost(SimulationSpec(), data, monkeypatch)
+    record_property("transactions", f"ours {ours}, vendor {theirs}, {len(data)} bytes")
+    chunks = -(-len(data) // 65536)
+    assert ours < theirs
+    assert ours <= 4 * chunks + 25, "four a chunk, and a fixed part"
+
+
+def test_the_cost_of_a_small_buffer_is_four_transactions_a_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = SimulationSpec(transport=TransportSpec(file_access_buffer_bytes=1024), quirks=Quirks())
+    small, large = (our_cost(spec, content(1024 * chunks), monkeypatch) for chunks in (10, 110))
+    assert large - small == 400
