@@ -37,8 +37,9 @@ def test_within_a_priority_the_strictest_of_each_component_rules() -> None:
     assert found.claim_ids == ("a", "lease")
 
 
-def test_an_expired_lease_counts_as_the_fail_safe_budget() -> None:
-    for found in (ruled(LEASE, boot_ns=1_000), ruled(LEASE, boot_id="another boot")):
+def test_an_expired_lease_counts_as_the_fail_safe_budget_whatever_it_asked_for() -> None:
+    strict = replace(LEASE, budget=Budget(max_latency_ms=20.0))
+    for found in (ruled(LEASE, boot_ns=1_000), ruled(strict, boot_ns=1_000), ruled(LEASE, boot_id="another boot")):
         assert found == Arbitrated(FAIL_SAFE, Priority.LEASE, ("lease",), True)
     assert ruled(LEASE, boot_ns=999).fail_safe is False
 

@@ -97,6 +97,23 @@ def test_a_net_that_runs_again_after_a_slow_down_is_not_judged_by_its_slow_resul
     assert slow.service_bound_ms("large", 1.0, 0.5) == pytest.approx(52.0, rel=0.03)
 
 
+def test_a_little_less_on_one_net_is_no_relief_for_another() -> None:
+    model = measured({"large": 40.0, "small": 10.0})
+    before = model.service_bound_ms("large", 1.0, 0.99)
+    eased = model.observe("small", samples(9.8, RELIEF_RESULTS, seed=5))
+    assert eased.service_bound_ms("large", 1.0, 0.99) == before
+
+
+def test_a_net_that_comes_back_slower_is_slow_by_itself_until_it_has_settled() -> None:
+    model = measured({"large": 40.0, "small": 10.0})
+    before = model.service_bound_ms("small", 1.0, 0.5)
+    returned = model.observe("large", samples(52.0, 30, seed=5))
+    assert returned.service_bound_ms("small", 1.0, 0.5) == before
+    assert returned.service_bound_ms("large", 1.0, 0.5) == pytest.approx(52.0, rel=0.03)
+    slower = returned.observe("large", samples(60.0, 30, seed=6))
+    assert slower.service_bound_ms("small", 1.0, 0.5) > before * 1.1
+
+
 def test_transfer_is_learned_over_all_nets_of_the_camera() -> None:
     model = measured({"a": 20.0})
     expected = 32.0 + TRANSFER_MS

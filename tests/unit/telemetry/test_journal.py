@@ -99,6 +99,9 @@ def test_beginning_a_swap_clears_the_activation_and_a_refused_one_leaves_it(path
     async def story(journal: SqliteJournal) -> None:
         active = Activation("cam", 7, "net-a", "00" * 32)
         await journal.finish_swap(replace(SWAP, outcome=SwapOutcome.VERIFIED), active)
+        journal.note_gap("swap-1", 2.5)
+        await journal.finish_swap(replace(SWAP, outcome=SwapOutcome.VERIFIED), active)
+        assert [swap.gap_s for swap in await journal.swaps("cam", 9)] == [2.5]
         await journal.finish_swap(replace(SWAP, id="swap-2", outcome=SwapOutcome.REFUSED), None)
         assert await journal.activation("cam") == active
         await journal.begin_swap(replace(SWAP, id="swap-3"))
@@ -407,8 +410,8 @@ def test_a_full_queue_drops_the_oldest_note_and_never_a_write() -> None:
     mailbox = Mailbox(SystemClock(), notes=2, writes=1)
     notes = [Job(lambda db: None) for _ in range(3)]
     write = Job(lambda db: None, lambda outcome: None)
-    mailbox.put(notes[0])
     mailbox.put(write)
+    mailbox.put(notes[0])
     mailbox.put(notes[1])
     mailbox.put(notes[2])
     with pytest.raises(JournalError, match="1 writes behind"):

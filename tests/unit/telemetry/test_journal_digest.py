@@ -26,7 +26,9 @@ def a_run(folder: Path, seed: int = 1, start_wall_ns: int = 1_700_000_000_000_00
     async def life() -> None:
         await journal.open()
         swap = SwapRecord(ids.uuid(), "cam", None, "net-a", "initial", ids.uuid(), clock.wall_ns())
-        claim = Claim(ids.uuid(), "plc", "cam", ClaimKind.LEASE, Budget(max_latency_ms=50.0), 9.0, 77, f"boot-{folder}")
+        claim = Claim(
+            ids.uuid(), "plc", "cam", ClaimKind.LEASE, Budget(max_latency_ms=50.0), 9.0, 77, f"boot-{folder.name}"
+        )
         await journal.put_claim(claim)
         await journal.begin_swap(swap)
         await asyncio.sleep(step_s)
