@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+import anyio
 import grpc
 
 from agent.api import socket_path
@@ -96,7 +97,7 @@ class ApiServer:
 
     async def stop(self, drain_s: float | None = None) -> None:
         """End: streams hear UNAVAILABLE, mutations come to their end, the rest is cut off after `drain_s` (default: of
-        the limits). Returns within about twice that; idempotent; works half-started."""
+        the limits). Returns within about twice that, also in a cancelled scope; idempotent; works half-started."""
         if self._server is None:
             return
         server, self._server = self._server, None
@@ -104,8 +105,9 @@ class ApiServer:
         if self._drain is not None:
             self._drain.begin()
         try:
-            await server.stop(grace_s)
-            await self._requests.close(grace_s)
+            with anyio.CancelScope(shield=True):
+                await server.stop(grace_s)
+                await self._requests.close(grace_s)
         finally:
             self._unbind()
         event(_log, logging.INFO, "api_stopped", socket=self._path)

@@ -6,7 +6,6 @@ import getpass
 import os
 import socket
 from collections.abc import Callable
-from datetime import timedelta
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -17,11 +16,13 @@ from google.protobuf.message import Message
 from agent.client.errors import failure
 from agent.client.lease import LeaseKeeper
 from agent.client.watch import Interruption, Watch
+from agent.errors import BadInput
 from agent.pb.ofa_agent.v1 import control_pb2, status_pb2, types_pb2
 
 R = TypeVar("R", bound=Message)
 S = TypeVar("S", status_pb2.WatchStatusResponse, status_pb2.WatchResultsResponse)
 OnInterruption = Callable[[Interruption], None]
+LONGEST_S = 3e8  # what the daemon takes is far less; it says so
 _OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
@@ -35,7 +36,8 @@ class AgentClient:
     """One connection to a daemon; use as `async with AgentClient(path) as client`.
 
     `target` is the path of the daemon's unix socket, `unix:PATH`, or HOST:PORT (without encryption: for tests only).
-    Every call has a deadline of `timeout_s` seconds. Calls raise RpcFailed or DaemonUnreachable. `name` is the client
+    Every call has a deadline of `timeout_s` seconds. Calls raise RpcFailed, DaemonUnreachable, or BadInput for what the
+    wire cannot carry. `name` is the client
     that claims are held by, by default `USER@HOST`; programs of one user that hold claims of their own need names of
     their own.
     """
@@ -255,6 +257,8 @@ def _budget(
 
 
 def _duration(seconds: float) -> Duration:
+    if not -LONGEST_S <= seconds <= LONGEST_S:
+        raise BadInput("ttl_s", f"{seconds} is no time in seconds that the wire can carry")
     duration = Duration()
-    duration.FromTimedelta(timedelta(seconds=seconds))
+    duration.FromNanoseconds(round(seconds * 1e9))
     return duration

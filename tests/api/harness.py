@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -63,11 +62,8 @@ async def serving(folder: Path, *controls: FakeControl, limits: ApiLimits = CALM
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run to the end within DEADLINE_S; nothing of grpc's outlives it."""
-    try:
-        return asyncio.run(asyncio.wait_for(main, DEADLINE_S))
-    finally:
-        gc.collect()
+    """Run to the end within DEADLINE_S."""
+    return asyncio.run(asyncio.wait_for(main, DEADLINE_S))
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import socket
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from agent.api import ApiServer, Services
 from agent.client import AgentClient, Interruption, RpcFailed, Watch
 from agent.clock import SystemClock
-from agent.errors import CameraGone, DaemonUnreachable
+from agent.errors import BadInput, CameraGone, DaemonUnreachable
 from agent.pb.ofa_agent.v1 import status_pb2
 from tests.api.harness import CALM, Rig, run, serving, until
 from tests.support.fake_control import FakeControl
@@ -51,6 +52,16 @@ def test_a_host_and_port_where_nobody_listens_is_unreachable() -> None:
             async with AgentClient(f"127.0.0.1:{taken.getsockname()[1]}") as client:
                 with pytest.raises(DaemonUnreachable):
                     await client.get_status()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("ttl_s", [math.nan, math.inf, 1e300])
+def test_a_ttl_that_the_wire_cannot_carry_is_bad_input(tmp_path: Path, ttl_s: float) -> None:
+    async def scenario() -> None:
+        async with AgentClient(tmp_path / "none.sock") as client:
+            with pytest.raises(BadInput, match="ttl_s"):
+                await client.set_budget(max_latency_ms=5, ttl_s=ttl_s)
 
     run(scenario())
 

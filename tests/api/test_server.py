@@ -9,6 +9,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import anyio
 import grpc
 import pytest
 
@@ -189,6 +190,21 @@ def test_the_end_comes_though_a_change_hangs(tmp_path: Path) -> None:
                 await call
 
     run(scenario())
+
+
+def test_the_end_is_orderly_in_a_cancelled_scope(tmp_path: Path) -> None:
+    async def scenario() -> grpc.StatusCode:
+        with anyio.CancelScope() as scope:
+            async with serving(tmp_path) as rig:
+                call = bare_stream(rig, "WatchStatus")
+                await until(lambda: rig.server.streams == 1)
+                scope.cancel()
+                await rig.server.stop()
+        code: grpc.StatusCode = await call.code()
+        assert not rig.path.exists()
+        return code
+
+    assert run(scenario()) is grpc.StatusCode.UNAVAILABLE
 
 
 def test_after_the_end_nobody_answers(tmp_path: Path) -> None:
