@@ -6,6 +6,7 @@ import math
 from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 
 CAPACITY = 512
@@ -75,6 +76,7 @@ class Window:
         return max(least, self.median * (1.0 + z_score(quantile) * spread * math.sqrt(1.0 + math.pi / (2 * n))))
 
 
+@lru_cache(maxsize=64)
 def z_score(quantile: float) -> float:
     """Standard normal quantile, at least 0."""
     return max(0.0, _NORMAL.inv_cdf(quantile))

@@ -64,7 +64,11 @@ class SqliteJournal:
         self._ended, tell_ended = _waiter()
         body = self._body = JournalThread(self._path, self._clock, self._ids.uuid(), self._connect, self._journal_days)
         self._thread = self._clock.spawn("journal", lambda: body.run(tell_opened, lambda: tell_ended(Outcome())))
-        outcome = await opened
+        try:
+            outcome = await opened
+        except asyncio.CancelledError:
+            body.mailbox.close()  # the thread ends by itself, whether or not somebody comes to close
+            raise
         if outcome.error is not None:
             await self.close()
             raise outcome.error

@@ -359,6 +359,19 @@ def test_a_journal_that_is_not_open_refuses_writes_and_counts_notes(path: Path) 
     play(story, path)
 
 
+def test_opening_that_is_given_up_leaves_no_thread(path: Path) -> None:
+    async def life() -> None:
+        journal = journal_at(path, SystemClock())
+        task = asyncio.ensure_future(journal.open())
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await journal.close()
+
+    asyncio.run(life())
+
+
 def test_closing_is_bounded_and_can_be_tried_again_when_the_disk_is_stuck(path: Path) -> None:
     clock = VirtualClock()
 
