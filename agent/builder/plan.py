@@ -109,14 +109,29 @@ class Net:
 class Ops(Protocol[T]):
     """What a plan is made of, over tensors of type T."""
 
-    def conv(self, x: T, unit: ConvUnit) -> T: ...
-    def gate(self, x: T, name: str) -> T: ...
-    def add(self, x: T, y: T) -> T: ...
-    def relu(self, x: T) -> T: ...
-    def max_pool(self, x: T) -> T: ...
-    def avg_pool(self, x: T, stride: int) -> T: ...
-    def global_pool(self, x: T) -> T: ...
-    def linear(self, x: T, name: str) -> T: ...
+    def conv(self, x: T, unit: ConvUnit) -> T:
+        """Convolution, batch norm and activation of a unit."""
+
+    def gate(self, x: T, name: str) -> T:
+        """`x` times its squeeze-and-excite gate."""
+
+    def add(self, x: T, y: T) -> T:
+        """Sum."""
+
+    def relu(self, x: T) -> T:
+        """max(x, 0)."""
+
+    def max_pool(self, x: T) -> T:
+        """3x3 maximum, stride 2, padding 1."""
+
+    def avg_pool(self, x: T, stride: int) -> T:
+        """Mean over windows of `stride`, size rounded up."""
+
+    def global_pool(self, x: T) -> T:
+        """Mean over height and width."""
+
+    def linear(self, x: T, name: str) -> T:
+        """Fully connected layer."""
 
 
 def walk(layers: tuple[Layer, ...], ops: Ops[T], x: T) -> T:

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,8 @@ MAX_FILE_BYTES = 1024 * 1024 * 1024
 # Published checkpoints use the older name of a block's body (facts/ofa.md 1.3).
 _OLD_NAME, _NEW_NAME = ".mobile_inverted_conv.", ".conv."
 
+_CHANNELS = {"Mono8": 1, "RGB8": 3}
+
 # ImageNet statistics in 0..255 units, RGB: what the published supernets were trained with (facts/ofa.md 1.1).
 _IMAGENET_MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
 _IMAGENET_SCALE = (0.229 * 255, 0.224 * 255, 0.225 * 255)
@@ -36,7 +39,7 @@ _IMAGENET_SCALE = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 class Normalisation:
     """Network input = (pixel - mean) / scale per channel, pixels 0..255."""
 
-    pixel_format: str
+    pixel_format: Literal["Mono8", "RGB8"]
     mean: tuple[float, ...]
     scale: tuple[float, ...]
 
@@ -161,9 +164,10 @@ def _normalisation(values: Mapping[str, object], path: Path) -> Normalisation:
         return Normalisation("RGB8", _IMAGENET_MEAN, _IMAGENET_SCALE)
     pixel_format = values.get("pixel_format", "Mono8")
     mean, scale = _floats(values.get("mean")), _floats(values.get("scale"))
-    if pixel_format not in ("Mono8", "RGB8", "BGR8") or not mean or len(mean) != len(scale) or min(scale) <= 0:
+    channels = _CHANNELS.get(str(pixel_format))
+    if channels is None or len(mean) != channels or len(scale) != channels or min(scale) <= 0:
         raise SupernetInvalid(f"{path}: metadata input: {dict(values)!r} is not a pixel format, mean and scale")
-    return Normalisation(str(pixel_format), mean, scale)
+    return Normalisation("Mono8" if channels == 1 else "RGB8", mean, scale)
 
 
 def _floats(value: object) -> tuple[float, ...]:

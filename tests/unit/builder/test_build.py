@@ -148,3 +148,12 @@ def test_a_network_that_always_answers_the_same_gets_no_golden_images(inputs: Pa
     request = replace(_request(inputs, tmp_path / "library", archs=1), supernet=supernet)
     with pytest.raises(BuildError, match="golden images of 1 classes"):
         build_library(request)
+
+
+def test_labels_that_do_not_fit_the_supernets_outputs_are_refused(inputs: Path, tmp_path: Path) -> None:
+    weights = small_weights()
+    for part in ("weight", "bias"):
+        weights[f"classifier.linear.{part}"] = weights[f"classifier.linear.{part}"][:3]
+    supernet = write_supernet(tmp_path / "s.safetensors", weights, labels="[]")
+    with pytest.raises(BuildError, match="4 classes, the supernet answers 3"):
+        build_library(replace(_request(inputs, tmp_path / "library"), supernet=supernet))
