@@ -21,7 +21,7 @@ from agent.library import Library, open_library, verify_library
 from tests.support.images import write_set
 from tests.support.supernets import LABELS, small_weights, write_supernet
 
-LADDER = LadderOptions(max_subnets=3, min_subnets=2, pool=40, candidates=3, probe_images=60, probe_calibration=64)
+LADDER = LadderOptions(max_subnets=3, min_subnets=1, pool=40, candidates=2, probe_images=60, probe_calibration=64)
 
 
 @pytest.fixture(scope="module")
