@@ -39,7 +39,8 @@ class Drain:
         either: set[asyncio.Future[Any]] = {task, self._begun}
         try:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            self.check()
+            if not task.done():
+                self.check()
             return task.result()
         finally:
             if not task.done():

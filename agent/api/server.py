@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,7 +140,6 @@ class ApiServer:
                 server.add_insecure_port(f"unix:{self._path.absolute()}")
         except RuntimeError as exc:
             raise BadInput("api.unix_socket", f"{self._path} cannot be bound ({exc})") from exc
-        os.chmod(self._path, socket_path.MODE)
         self._bound = socket_path.identity(self._path)
 
     def _unbind(self) -> None:

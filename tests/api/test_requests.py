@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from agent.api import ApiServer, Services
-from agent.api.requests import canonical_id
+from agent.api.requests import RequestLog, canonical_id
 from agent.client import AgentClient, RpcFailed
 from agent.clock import SystemClock
 from agent.errors import BadInput, JournalError
+from agent.pb.ofa_agent.v1 import control_pb2
 from tests.api.harness import CALM, Rig, run, serving
-from tests.support.fake_control import FakeControl
+from tests.support.fake_control import FakeControl, FakeJournal
 
 ID = "7f0b2a3c-6f5d-4b6e-9a50-0123456789ab"
 
@@ -173,6 +174,30 @@ def test_a_refused_request_may_be_sent_again_under_its_id(tmp_path: Path) -> Non
         return len(rig.control.calls)
 
     assert run(scenario()) == 2
+
+
+def test_a_change_that_has_begun_is_not_stopped_by_its_caller() -> None:
+    async def scenario() -> list[str]:
+        begun, gate, done = asyncio.Event(), asyncio.Event(), []
+
+        async def act(request: control_pb2.SetBudgetRequest) -> control_pb2.SetBudgetResponse:
+            begun.set()
+            await gate.wait()
+            done.append(request.client)
+            return control_pb2.SetBudgetResponse()
+
+        log = RequestLog(FakeJournal())
+        request = control_pb2.SetBudgetRequest(client="plc")
+        caller = asyncio.ensure_future(log.once(request, control_pb2.SetBudgetResponse, act))
+        await begun.wait()
+        caller.cancel()
+        await asyncio.wait({caller})
+        assert caller.cancelled()
+        gate.set()
+        await log.close(timeout_s=5)
+        return done
+
+    assert run(scenario()) == ["plc"]
 
 
 def test_duplicates_of_a_refused_request_are_all_refused(tmp_path: Path) -> None:
