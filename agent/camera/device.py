@@ -16,6 +16,7 @@ from agent.camera.session import Session, SystemOwner, open_session
 from agent.camera.settings import CameraSettings
 from agent.camera.stream import ClockMap, FrameReader, Stream, Tally, Task
 from agent.camera.upload import NETWORK, SLOTS, FileSlot, buffer_bytes
+from agent.camera.vendor_errors import clear_frames
 from agent.clock import Clock
 from agent.domain.device import (
     CameraInfo,
@@ -73,7 +74,8 @@ class FireflyDevice:
         self._session = session
         try:
             return self._set_up(session)
-        except BaseException:
+        except BaseException as exc:
+            clear_frames(exc)  # a traceback that keeps the camera blocks the release
             self.disconnect()
             raise
 
@@ -136,9 +138,11 @@ class FireflyDevice:
         nodes = self._idle("activate a network").nodes
         if network.enabled(nodes):
             self.disable_inference()
-        self._task = "detection" if setup.task == "detection" else "classification"
         network.configure(nodes, setup)
-        acquisition.enable_chunks(nodes, self._task, self.settings)
+        task: Task = "detection" if setup.task == "detection" else "classification"
+        if task != self._task:
+            acquisition.enable_chunks(nodes, task, self.settings)
+            self._task = task
         network.enable(nodes)
         network.wait_loaded(nodes, setup, guard, self._clock, self.settings.timing)
         self._slowest_ms = 0.0

@@ -14,7 +14,7 @@ from agent.camera.settings import Timing
 from agent.clock import Clock
 from agent.domain.device import NetworkReport, NetworkSetup
 from agent.domain.subnet import InputSpec
-from agent.errors import CameraRefused
+from agent.errors import CameraError, CameraGone, CameraRefused
 
 ENABLE = "InferenceEnable"
 TYPE = "InferenceNetworkTypeSelector"
@@ -141,28 +141,19 @@ def read_report(nodes: Nodes) -> NetworkReport:
     )
 
 
-def mismatches(report: NetworkReport, setup: NetworkSetup) -> tuple[str, ...]:
-    """Where the camera's report contradicts what was uploaded; what it does not tell contradicts nothing."""
-    pairs = (
-        ("size_bytes", report.size_bytes, setup.size_bytes),
-        ("width", report.width, setup.input.width),
-        ("height", report.height, setup.input.height),
-        ("channels", report.channels, setup.input.channels),
-        ("classes", report.classes, setup.classes),
-    )
-    return tuple(
-        f"{name}: camera has {actual}, wanted {wanted}"
-        for name, actual, wanted in pairs
-        if actual is not None and actual != wanted
-    )
-
-
 def read_service_ms(nodes: Nodes) -> float | None:
-    """InferenceTime (pre-processing included) plus the scaler's time where it is told (interfaces.md section 3)."""
-    time_ms = nodes.try_float(SERVICE_TIME)
-    if time_ms is None or time_ms <= 0.0:
+    """InferenceTime (pre-processing included) plus the scaler's time where it is told (interfaces.md section 3).
+
+    None where the firmware does not tell, or where this one reading failed: the result is worth more than its time.
+    """
+    try:
+        time_ms = nodes.try_float(SERVICE_TIME)
+        scaling_ms = nodes.try_float(SCALING_TIME) or 0.0
+    except CameraGone:
+        raise
+    except CameraError:
         return None
-    return time_ms + (nodes.try_float(SCALING_TIME) or 0.0)
+    return None if time_ms is None or time_ms <= 0.0 else time_ms + scaling_ms
 
 
 def _patience_s(phase: Phase, size: int | None, wanted: int, timing: Timing) -> float:

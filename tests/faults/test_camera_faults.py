@@ -190,7 +190,7 @@ def test_a_power_cycle_is_found_and_survived(streaming: bool) -> None:
 
 
 def test_single_broken_transfers_of_a_running_stream_are_passing() -> None:
-    """InferenceTime is read for each new result: a failed read costs that result, not the stream."""
+    """InferenceTime is read for each new result: a failed read costs neither the result nor the stream."""
 
     async def main(made: Rig) -> None:
         await swap_until(made, "stop")

@@ -1,0 +1,146 @@
+"""Frames to records: boxes, exposure stamps, broken chunks, capture times, the mapping between the clocks."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.camera.attribution import Attribution
+from agent.camera.stream import Answer, ClockMap, Frame, FrameReader, Stream, Tally, Task
+from agent.clock import VirtualClock
+from agent.domain.result import Box
+from agent.errors import CameraGone
+from tests.unit.camera.fakes import Picture, RawBox, Rect, camera_of, nodes_of
+
+MS = 1_000_000
+
+
+def reader_of(pictures: list[Picture], tally: Tally, task: Task = "classification") -> FrameReader:
+    return FrameReader(camera_of(pictures), nodes_of(), task, tally, Attribution(pipe_clear=True, bound_ns=0))
+
+
+def test_a_new_result_is_read_once_and_every_image_is_released() -> None:
+    """facts/firefly-dl.md section 6: a missing Release starves the stream."""
+    pictures = [Picture(0), Picture(1, 0, class_id=3, confidence=0.9), Picture(2, 0), Picture(3, incomplete=True)]
+    tally, reader = Tally(), reader_of(left := list(pictures), Tally())
+    reader = reader_of(left, tally)
+    frames = [reader.read(10) for _ in pictures]
+    assert [f.answer if f else None for f in frames] == [None, Answer(0, 3, 0.9, ()), None, None]
+    assert [p.released for p in pictures] == [1, 1, 1, 1]
+    assert (tally.frames, tally.incomplete, tally.repeated) == (3, 1, 1)
+    assert reader.read(10) is None, "a timeout is no error"
+
+
+def test_a_frame_whose_chunks_cannot_be_parsed_is_incomplete() -> None:
+    tally, picture = Tally(), Picture(0, broken=-1018)
+    assert reader_of([picture], tally).read(10) is None
+    assert (tally.incomplete, picture.released) == (1, 1)
+
+
+def test_another_failure_on_an_image_is_raised_and_releases_it() -> None:
+    picture = Picture(0, broken=-1006)
+    with pytest.raises(CameraGone, match="read an image"):
+        reader_of([picture], Tally()).read(10)
+    assert picture.released == 1
+
+
+def test_detections_come_as_boxes_and_the_best_one_answers() -> None:
+    """Section 2: rectangles in image pixels, int16."""
+    boxes = [RawBox(1, 0.4, Rect(1, 2, 30, 40)), RawBox(2, 0.8, Rect(-3, 5, 7, 9))]
+    reader = reader_of([Picture(0), Picture(1, 0, boxes=boxes), Picture(2, 2)], Tally(), "detection")
+    frames = [reader.read(10) for _ in range(3)]
+    assert frames[1] is not None
+    assert frames[1].answer == Answer(0, 2, 0.8, (Box(1, 0.4, 1, 2, 30, 40), Box(2, 0.8, -3, 5, 7, 9)))
+    assert frames[2] is not None
+    assert frames[2].answer == Answer(2, -1, 0.0, ()), "nothing was found"
+
+
+def test_a_camera_that_stamps_the_start_of_exposure_gets_the_exposure_added() -> None:
+    picture = Picture(0, timestamp_ns=5 * MS, exposure_us=2500.0)
+    reader = FrameReader(camera_of([picture]), nodes_of(), "classification", Tally(), None, "exposure_start")
+    assert reader.read(10) == Frame(0, 7_500_000, None)
+
+
+def stream(triggered: bool = False) -> tuple[VirtualClock, Stream, Tally]:
+    clock, tally = VirtualClock(), Tally()
+    made = Stream(clock, tally, triggered)
+    made.begin()
+    return clock, made, tally
+
+
+def answer(frame_id: int) -> Answer:
+    return Answer(frame_id, 1, 0.5, ())
+
+
+def test_latency_is_from_the_end_of_exposure_of_the_inferred_frame_to_the_record() -> None:
+    clock, made, _ = stream()
+    for frame_id in range(4):
+        made.note(Frame(frame_id, frame_id * 10 * MS, None))
+    clock.sleep(0.050)
+    record = made.record(Frame(3, 30 * MS, None), answer(1), 7, 4.0, offset_ns=5 * MS)
+    assert record is not None
+    assert (record.captured_ns, record.carried_ns, record.generation) == (10 * MS, 30 * MS, 7)
+    assert record.latency_ms == pytest.approx(50 - 10 - 5)
+    assert record.transfer_ms == pytest.approx(15)
+    assert made.frame_period_ms() == pytest.approx(10)
+
+
+def test_a_result_whose_frame_was_never_seen_is_stale() -> None:
+    """Its image was lost: when it was captured cannot be told, so nothing is claimed."""
+    _, made, tally = stream()
+    made.note(Frame(0, 0, None))
+    made.note(Frame(2, 20 * MS, None))
+    assert made.record(Frame(2, 20 * MS, None), answer(1), 1, 4.0, 0) is None
+    assert (tally.stale, tally.results) == (1, 0)
+
+
+def test_parts_count_lost_frames_and_go_on_in_the_next_acquisition() -> None:
+    _, made, _ = stream(triggered=True)
+    for frame_id in (0, 1, 3):
+        made.note(Frame(frame_id, frame_id * MS, None))
+    made.end()
+    made.begin()
+    made.note(Frame(0, 100 * MS, None))
+    record = made.record(Frame(0, 100 * MS, None), answer(0), 1, 4.0, 0)
+    assert record is not None
+    assert record.part == 4
+
+
+def test_without_inference_time_the_period_of_results_bounds_the_service_time() -> None:
+    """Firmware 1905.4.83 (S1b): interfaces.md section 3, saturation."""
+    _, made, _ = stream()
+    for frame_id in range(9):
+        made.note(Frame(frame_id, frame_id * 10 * MS, None))
+    seen = [made.record(Frame(f, f * 10 * MS, None), answer(a), 1, None, 0) for f, a in ((3, 0), (5, 2), (8, 4))]
+    assert [r.service_ms for r in seen if r] == [30, 20, 20]
+
+
+def test_the_shortest_of_several_round_trips_maps_the_clocks() -> None:
+    clock = VirtualClock()
+    trips = iter([0.020, 0.002, 0.030])
+    latched = 0
+
+    def latch() -> int:
+        nonlocal latched
+        trip_s = next(trips)
+        clock.sleep(trip_s / 4)  # the way there is shorter than the way back
+        latched = clock.now_ns() + 1_000 * MS
+        clock.sleep(trip_s * 3 / 4)
+        return 0
+
+    clocks = ClockMap(clock, nodes_of({"TimestampLatch": latch, "TimestampLatchValue": lambda: latched}))
+    clocks.measure(3)
+    assert clocks.offset_ns == pytest.approx(-1_000 * MS, abs=MS), "within half the shortest trip"
+    assert not clocks.due(10)
+    clock.sleep(10)
+    assert clocks.due(10)
+
+
+def test_without_a_latch_the_fastest_arrival_maps_the_clocks() -> None:
+    clock = VirtualClock()
+    clocks = ClockMap(clock, nodes_of())
+    clocks.measure(3)
+    for arrival_s, stamp_s in ((1.0, 0.9), (2.0, 1.96), (3.0, 2.9)):
+        clock.sleep(arrival_s - clock.now_ns() / 1e9)
+        clocks.observe(round(stamp_s * 1e9))
+    assert clocks.offset_ns == pytest.approx(40 * MS)
+    assert not clocks.due(0)
