@@ -35,6 +35,9 @@ class Drain:
 
     async def race(self, work: Coroutine[Any, Any, T]) -> T:
         """What `work` answers; cancels it and raises Rejected (UNAVAILABLE) as soon as the server is ending."""
+        if self.begun:
+            work.close()
+        self.check()
         task = asyncio.ensure_future(work)
         either: set[asyncio.Future[Any]] = {task, self._begun}
         try:
