@@ -26,7 +26,7 @@ from agent.sim.host.errors import (
 )
 from agent.sim.host.genapi import NodeSource
 from agent.sim.host.images import Buffers, ImagePtr
-from agent.sim.host.nodes import INodeMap, IValue
+from agent.sim.host.nodes import INodeMap
 from agent.sim.host.quickspin import TransportLayerDevice, TransportLayerStream, camera_names, quick_node
 from agent.sim.host.transport_layer import device_xml, stream_xml
 from agent.sim.link import BusDevice, DeviceLink
@@ -219,7 +219,7 @@ class Camera:
             raise SpinnakerException("Camera handle is not valid.", SPINNAKER_ERR_INVALID_HANDLE)
         return self._core
 
-    def __getattr__(self, name: str) -> IValue:
+    def __getattr__(self, name: str) -> Any:
         # QuickSpin: 760 attributes on the real class, made from the description here.
         if name.startswith("_") or name not in camera_names():
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 from xml.etree import ElementTree
 
 from agent.sim.host.constants import TABLE
@@ -99,7 +100,7 @@ class NodeGroup:
     def __init__(self, source: NodeSource) -> None:
         self._source = source
 
-    def __getattr__(self, name: str) -> IValue:
+    def __getattr__(self, name: str) -> Any:
         raw = None if name.startswith("_") else self._source.find(name)
         if raw is None:
             raise AttributeError(f"{type(self).__name__} has no node {name!r}")
