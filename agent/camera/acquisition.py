@@ -14,12 +14,12 @@ _INFERENCE_CHUNKS: dict[Task, tuple[str, ...]] = {
     "detection": ("InferenceFrameId", "InferenceBoundingBoxResult"),
 }
 _ALL_INFERENCE_CHUNKS = ("InferenceFrameId", "InferenceResult", "InferenceConfidence", "InferenceBoundingBoxResult")
+_RATE_SLACK = 1.05
 _ACTIVATION = {"rising": "RisingEdge", "falling": "FallingEdge"}
 
 
 def apply(nodes: Nodes, settings: CameraSettings) -> None:
-    """Bring the camera from any state to `settings`; acquisition must be stopped."""
-    stop_leftover(nodes)
+    """Bring the camera from any state to `settings`; `stop_leftover` goes before it."""
     if settings.user_set is not None:
         nodes.set_enum("UserSetSelector", settings.user_set)
         nodes.execute("UserSetLoad")
@@ -56,6 +56,10 @@ def set_roi(nodes: Nodes, roi: Roi | None) -> None:
     if roi is not None:
         nodes.set_int("OffsetX", roi.x)
         nodes.set_int("OffsetY", roi.y)
+
+
+def trigger_off(nodes: Nodes) -> None:
+    nodes.set_enum("TriggerMode", "Off")
 
 
 def apply_trigger(nodes: Nodes, settings: CameraSettings) -> None:
@@ -105,7 +109,12 @@ def _set_exposure(nodes: Nodes, settings: CameraSettings) -> None:
         nodes.set_float("Gain", settings.gain_db)
     if settings.frame_rate is not None:
         nodes.set_bool("AcquisitionFrameRateEnable", True)
-        nodes.set_float("AcquisitionFrameRate", settings.frame_rate)
+        # The data sheet's round rate may lie just above what the present exposure and link allow.
+        highest = nodes.float_range("AcquisitionFrameRate")[1]
+        rate = (
+            min(settings.frame_rate, highest) if settings.frame_rate <= highest * _RATE_SLACK else settings.frame_rate
+        )
+        nodes.set_float("AcquisitionFrameRate", rate)
 
 
 def _trigger_on(nodes: Nodes, source: str) -> None:

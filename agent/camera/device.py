@@ -175,6 +175,7 @@ class FireflyDevice:
         session = self._idle("start the stream")
         self._restoration.run(session)
         attribution = None
+        self._match_trigger(session.nodes, generation)
         if generation is not None:
             self._clear_pipe(session.nodes)
             bound_ms = max(_BOUND_MS, _BOUND_FACTOR * self._slowest_ms)
@@ -284,6 +285,15 @@ class FireflyDevice:
             for slot in SLOTS:
                 FileSlot(session.nodes, slot).close_leftover(tries=1)
             session.begin()
+
+    def _match_trigger(self, nodes: Nodes, generation: int | None) -> None:
+        """Frames that wait for inferences would never come without a network."""
+        if self.settings.inference_sync == "free_running":
+            return
+        if generation is None:
+            acquisition.trigger_off(nodes)
+        else:
+            acquisition.apply_trigger(nodes, self.settings)
 
     def _clear_pipe(self, nodes: Nodes) -> None:
         """Off and on drops the inference that the last acquisition left (interfaces.md section 3 (c))."""

@@ -66,7 +66,12 @@ class Nodes:
 
     def set_int(self, name: str, value: int) -> None:
         pointer = self.integer(name)
-        self._write(name, value, lambda: pointer.SetValue(value), lambda: f"{pointer.GetMin()}..{pointer.GetMax()}")
+        self._write(
+            name,
+            value,
+            lambda: pointer.SetValue(value),
+            lambda: f"{pointer.GetMin()}..{pointer.GetMax()} in steps of {pointer.GetInc()}",
+        )
 
     def int_range(self, name: str) -> tuple[int, int]:
         pointer = self.integer(name)
@@ -78,6 +83,10 @@ class Nodes:
     def set_float(self, name: str, value: float) -> None:
         pointer = self._float(name)
         self._write(name, value, lambda: pointer.SetValue(value), lambda: f"{pointer.GetMin()}..{pointer.GetMax()}")
+
+    def float_range(self, name: str) -> tuple[float, float]:
+        pointer = self._float(name)
+        return self._read(name, lambda: (pointer.GetMin(), pointer.GetMax()))
 
     def get_bool(self, name: str) -> bool:
         return bool(self._read(name, self._boolean(name).GetValue))

@@ -94,7 +94,13 @@ class FrameReader:
             self._tally.incomplete += 1
             return None
         finally:
+            self._release(image)
+
+    def _release(self, image: Image) -> None:
+        try:
             image.Release()
+        except self._nodes.vendor_exception as exc:
+            raise translate(exc, "release an image") from exc
 
     def _take(self, image: Image) -> Frame | None:
         if image.IsIncomplete():
@@ -102,11 +108,11 @@ class FrameReader:
             return None
         self._tally.frames += 1
         timestamp_ns = image.GetTimeStamp()
-        chunk = image.GetChunkData()
         if self._stamped == "exposure_start":
-            timestamp_ns += round(chunk.GetExposureTime() * 1e3)
+            timestamp_ns += round(image.GetChunkData().GetExposureTime() * 1e3)
         if self._attribution is None:
             return Frame(image.GetFrameID(), timestamp_ns, None)
+        chunk = image.GetChunkData()
         # The chunk's frame id, not the image's: InferenceFrameId is in its numbering (S12, S20).
         frame_id, inference_id = chunk.GetFrameID(), chunk.GetInferenceFrameId()
         verdict = self._attribution.judge(frame_id, timestamp_ns, inference_id)
@@ -157,6 +163,7 @@ class Stream:
         self._triggered = triggered
         self._next_part = 0
         self._first_id: int | None = None
+        self._last_id = -1
         self._base_part = 0
         self._ring: list[_Captured | None] = [None] * _RING
         self._periods: deque[int] = deque(maxlen=_PERIODS)
@@ -179,8 +186,9 @@ class Stream:
     def note(self, frame: Frame) -> None:
         """Remember when a frame was captured and which part it shows."""
         now_ns = self._clock.now_ns()
-        if self._first_id is None or frame.frame_id < self._first_id:
+        if self._first_id is None or frame.frame_id <= self._last_id:
             self._first_id, self._base_part = frame.frame_id, self._next_part
+        self._last_id = frame.frame_id
         part = self._base_part + frame.frame_id - self._first_id if self._triggered else None
         if part is not None:
             self._next_part = part + 1

@@ -218,6 +218,7 @@ def buffer_bytes(nodes: Nodes) -> int:
 
 
 def _padded(data: bytes, offset: int, count: int) -> NDArray[np.uint8]:
-    chunk = np.frombuffer(data, np.uint8, count, offset)
-    missing = -count % 4
-    return chunk if not missing else np.concatenate((chunk, np.full(missing, _PAD, np.uint8)))
+    """A writable array of its own, as the vendor's samples pass one."""
+    padded = np.full(count + -count % 4, _PAD, np.uint8)
+    padded[:count] = np.frombuffer(data, np.uint8, count, offset)
+    return padded

@@ -195,6 +195,9 @@ class WorkerCamera:
             else:
                 self._device.tally.incomplete += 1
                 self._clock.sleep(_ERROR_PAUSE_S)
+        except Exception as exc:  # noqa: BLE001 - the thread must outlive a fault; the camera is opened anew
+            clear_frames(exc)
+            self._lose(CameraGone(f"camera {self.name}: fault of the adapter: {exc!r}; connect again and report it"))
 
     def _lose(self, gone: CameraGone) -> None:
         self._device.disconnect()

@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any, TypeVar, cast
 
 import numpy as np
+import pytest
 
 from agent.camera import CameraSettings, Sdk, SystemOwner, Timing, WorkerCamera
 from agent.clock import VirtualClock, run_virtual
@@ -142,3 +143,23 @@ def play(
     """`rig` and `run` in one."""
     with rig(spec, chosen) as made:
         return run(made, main)
+
+
+def transactions(made: Rig, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """Counts register reads and writes of the device from now on."""
+    count = 0
+    read, write = made.device.read, made.device.write
+
+    def counted_read(epoch: int, address: int, length: int) -> bytes:
+        nonlocal count
+        count += 1
+        return read(epoch, address, length)
+
+    def counted_write(epoch: int, address: int, data: bytes) -> None:
+        nonlocal count
+        count += 1
+        write(epoch, address, data)
+
+    monkeypatch.setattr(made.device, "read", counted_read)
+    monkeypatch.setattr(made.device, "write", counted_write)
+    return lambda: count

@@ -29,6 +29,7 @@ from tests.contract.rig import (
     rig,
     run,
     settings,
+    transactions,
 )
 
 LINE = settings(trigger=Trigger("Line0"))
@@ -240,6 +241,60 @@ def test_every_frame_carries_its_own_result_where_inference_is_synchronous() -> 
         assert not made.wrong(records, {1: NET_A})
 
     play(main, chosen=settings(inference_sync="every_frame"))
+
+
+def test_images_come_without_a_network_also_where_inference_is_synchronous() -> None:
+    async def main(made: Rig) -> None:
+        await made.camera.connect(30)
+        await made.camera.start_stream(5, None)
+        await asyncio.sleep(1)
+        assert (await made.camera.health(5)).counts.frames > 50
+        assert not made.events
+
+    play(main, chosen=settings(inference_sync="every_frame"))
+
+
+def test_the_frame_rate_is_cut_to_what_the_exposure_allows() -> None:
+    async def main(made: Rig) -> None:
+        await made.camera.connect(30)
+        await made.camera.start_stream(5, None)
+        await asyncio.sleep(1)
+        assert (await made.camera.health(5)).frame_period_ms == pytest.approx(17.0, abs=0.05)
+
+    play(main, chosen=settings(frame_rate=60.0, exposure_us=17_000.0))
+
+
+def test_streaming_reads_two_registers_a_new_result_and_none_a_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main(made: Rig) -> None:
+        await made.camera.connect(30)
+        await made.install(NET_C)
+        await made.camera.start_stream(5, 1)
+        await asyncio.sleep(0.1)
+        count = transactions(made, monkeypatch)
+        made.camera.take_results()
+        await asyncio.sleep(5)
+        results = len(made.camera.take_results())
+        assert results > 20
+        assert abs(count() - 2 * results) <= 10 + 2, "ten for the clocks, once in ten seconds"
+
+    play(main, SimulationSpec(vpu=VpuSpec(time_scale=60.0)))
+
+
+def test_a_fault_of_the_adapter_itself_loses_the_camera_and_not_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_self: object, _frame: object) -> None:
+        raise ZeroDivisionError("bug")
+
+    async def main(made: Rig) -> None:
+        await made.camera.connect(30)
+        monkeypatch.setattr("agent.camera.stream.Stream.note", broken)
+        await made.camera.start_stream(5, None)
+        await asyncio.sleep(0.5)
+        assert ["bug" in event.detail for event in made.seen(EventKind.LOST)] == [True]
+        monkeypatch.undo()
+        await made.camera.connect(30)
+        await made.camera.start_stream(5, None)
+
+    play(main)
 
 
 def test_incomplete_images_are_counted_and_released() -> None:

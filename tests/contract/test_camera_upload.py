@@ -13,7 +13,7 @@ from agent.sim.host import nodes as vendor
 from agent.sim.host.nodes import INodeMap
 from agent.sim.host.system import System
 from agent.sim.spec import FaultSpec, Quirks, SimulationSpec, StorageSpec, TransportSpec
-from tests.contract.rig import SERIAL, SMALL_CHUNKS, Rig, ignore_progress, play, rig, settings
+from tests.contract.rig import SERIAL, SMALL_CHUNKS, Rig, ignore_progress, play, rig, settings, transactions
 
 CHUNK = SMALL_CHUNKS.transport.file_access_buffer_bytes
 
@@ -99,26 +99,6 @@ def test_an_empty_network_is_refused_before_the_old_one_is_deleted() -> None:
 
 
 # -- cost ----------------------------------------------------------------------------------------------------------
-
-
-def transactions(made: Rig, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
-    """Counts register reads and writes of the device from now on."""
-    count = 0
-    read, write = made.device.read, made.device.write
-
-    def counted_read(epoch: int, address: int, length: int) -> bytes:
-        nonlocal count
-        count += 1
-        return read(epoch, address, length)
-
-    def counted_write(epoch: int, address: int, data: bytes) -> None:
-        nonlocal count
-        count += 1
-        write(epoch, address, data)
-
-    monkeypatch.setattr(made.device, "read", counted_read)
-    monkeypatch.setattr(made.device, "write", counted_write)
-    return lambda: count
 
 
 def vendor_upload(nodes: INodeMap, data: bytes) -> None:

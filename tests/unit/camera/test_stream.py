@@ -9,7 +9,7 @@ from agent.camera.stream import Answer, ClockMap, Frame, FrameReader, Stream, Ta
 from agent.clock import VirtualClock
 from agent.domain.result import Box
 from agent.errors import CameraGone
-from tests.unit.camera.fakes import Picture, RawBox, Rect, camera_of, nodes_of
+from tests.unit.camera.fakes import Picture, RawBox, Rect, Vendor, camera_of, nodes_of
 
 MS = 1_000_000
 
@@ -60,6 +60,15 @@ def test_a_camera_that_stamps_the_start_of_exposure_gets_the_exposure_added() ->
     assert reader.read(10) == Frame(0, 7_500_000, None)
 
 
+def test_a_release_that_fails_is_an_error_of_the_camera() -> None:
+    class Stuck(Picture):
+        def Release(self) -> None:
+            raise Vendor(-1006)
+
+    with pytest.raises(CameraGone, match="release an image"):
+        reader_of([Stuck(0)], Tally()).read(10)
+
+
 def stream(triggered: bool = False) -> tuple[VirtualClock, Stream, Tally]:
     clock, tally = VirtualClock(), Tally()
     made = Stream(clock, tally, triggered)
@@ -101,6 +110,15 @@ def test_parts_count_lost_frames_and_go_on_in_the_next_acquisition() -> None:
     made.begin()
     made.note(Frame(0, 100 * MS, None))
     record = made.record(Frame(0, 100 * MS, None), answer(0), 1, 4.0, 0)
+    assert record is not None
+    assert record.part == 4
+
+
+def test_parts_never_go_back_where_frame_ids_start_again_unannounced() -> None:
+    _, made, _ = stream(triggered=True)
+    for number, frame_id in enumerate((0, 1, 2, 0, 1)):
+        made.note(Frame(frame_id, number * MS, None))
+    record = made.record(Frame(1, 5 * MS, None), answer(1), 1, 4.0, 0)
     assert record is not None
     assert record.part == 4
 
