@@ -21,9 +21,10 @@ def read_regular(path: Path, limit_bytes: int) -> bytes:
         raise BlobMissing(f"{path}: missing; copy the file or the whole library again") from exc
     except OSError as exc:
         raise BlobInvalid(f"{path}: cannot be opened: {exc.strerror}") from exc
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise BlobInvalid(f"{path}: not a regular file")
     with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise BlobInvalid(f"{path}: not a regular file")
         data = file.read(limit_bytes + 1)
     if len(data) > limit_bytes:
         raise BlobInvalid(f"{path}: more than the {limit_bytes} bytes expected")
