@@ -11,12 +11,14 @@ from contextlib import suppress
 from agent.camera import acquisition, network, selftest
 from agent.camera.attribution import Attribution
 from agent.camera.guard import Guard
+from agent.camera.info import read_info
 from agent.camera.nodes import Nodes
+from agent.camera.profile import Profile, read_profile
 from agent.camera.session import Session, SystemOwner, open_session
 from agent.camera.settings import CameraSettings
 from agent.camera.stream import ClockMap, FrameReader, Stream, Tally, Task
-from agent.camera.upload import NETWORK, SLOTS, FileSlot, buffer_bytes
-from agent.camera.vendor_errors import clear_frames
+from agent.camera.upload import NETWORK, SLOTS, FileSlot
+from agent.camera.vendor_errors import clear_frames, translate
 from agent.clock import Clock
 from agent.domain.device import (
     CameraInfo,
@@ -30,7 +32,6 @@ from agent.domain.device import (
 from agent.domain.result import RawInference
 from agent.errors import CameraError, CameraGone, CameraRefused, CameraTimeout
 
-GOOD_FIRMWARE = (1905, 4, 103)
 _BOUND_FACTOR = 3.0  # upper bound of a service time over the longest one seen
 _BOUND_MS = 1000.0  # before any was seen: four times the slowest network measured (facts section 4)
 
@@ -108,7 +109,7 @@ class FireflyDevice:
         self._clocks.measure(settings.timing.clock_round_trips)
         self._pipe_clear = False
         self._restoration = selftest.Restoration(settings)
-        info = _read_info(session)
+        info = read_info(session)
         self._injects = info.supports_injection
         return info
 
@@ -220,6 +221,13 @@ class FireflyDevice:
             self._slowest_ms = max(self._slowest_ms, record.service_ms)
         return record
 
+    def reader(self) -> FrameReader:
+        """The running acquisition's reader; raises CameraRefused where there is none."""
+        self._open()
+        if self._reader is None:
+            raise CameraRefused(f"camera {self.settings.serial} is not streaming; start the stream first")
+        return self._reader
+
     def newly_stalled(self) -> str | None:
         """A line about a stream that fell silent, once each time; silence of a triggered one is normal (F-4843)."""
         silent_s = self._stream.silent_s()
@@ -245,6 +253,14 @@ class FireflyDevice:
             frame_period_ms=self._stream.frame_period_ms(),
             last_frame_age_s=self._stream.silent_s(),
         )
+
+    def profile(self) -> Profile:
+        """Every node of the camera (facts/firefly-dl.md section 7, start-up action)."""
+        session = self._open()
+        try:
+            return read_profile(self._owner.sdk, session.pointer.GetNodeMap())
+        except session.nodes.vendor_exception as exc:
+            raise translate(exc, f"camera {self.settings.serial}: read its nodes") from exc
 
     def check_idle(self) -> None:
         """Raise CameraGone where a connected camera does not answer; at most once in `idle_check_s`."""
@@ -315,31 +331,3 @@ class FireflyDevice:
         period_s = (self._stream.frame_period_ms() or 0.0) / 1e3
         exposure_s = (self.settings.exposure_us or 0.0) / 1e6
         return max(self.settings.timing.stall_s, 10.0 * period_s, 3.0 * exposure_s)
-
-
-def _read_info(session: Session) -> CameraInfo:
-    nodes = session.nodes
-    firmware = nodes.try_string("DeviceFirmwareVersion") or "unknown"
-    return CameraInfo(
-        serial=nodes.get_string("DeviceSerialNumber"),
-        model=nodes.try_string("DeviceModelName") or "unknown",
-        firmware=firmware,
-        sdk_version=session.sdk_version,
-        buffer_bytes=buffer_bytes(nodes),
-        max_network_bytes=nodes.try_int(network.MAX_SIZE),
-        network_bytes=FileSlot(nodes, NETWORK).size(),
-        network_name=nodes.try_string(network.NAME) or None,
-        supports_injection=selftest.supported(nodes),
-        warnings=_firmware_warnings(firmware),
-    )
-
-
-def _firmware_warnings(firmware: str) -> tuple[str, ...]:
-    digits = tuple(int(part) for part in firmware.split(".") if part.isdigit())
-    if len(digits) == len(GOOD_FIRMWARE) and digits >= GOOD_FIRMWARE:
-        return ()
-    wanted = ".".join(map(str, GOOD_FIRMWARE))
-    return (
-        f"firmware {firmware} is older than {wanted}: streaming may freeze (F-4843, F-901) and networks are not "
-        "checked (F-937); update it",
-    )

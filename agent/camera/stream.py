@@ -7,8 +7,11 @@ All of it runs on the worker thread. Every image is released at once: a missing 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from agent.camera.attribution import Attribution, Verdict
 from agent.camera.nodes import Nodes
@@ -59,6 +62,15 @@ class Frame:
     answer: Answer | None
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The pixels of one frame, a copy of their own: (height, width) or (height, width, 3)."""
+
+    frame_id: int
+    timestamp_ns: int
+    pixels: NDArray[np.generic] = field(repr=False)
+
+
 class FrameReader:
     """Takes images of one acquisition off the camera. `attribution` None: the frames only, chunks are not read."""
 
@@ -77,6 +89,17 @@ class FrameReader:
         self._tally = tally
         self._attribution = attribution
         self._stamped = stamped
+        self._wanted = False
+        self._picture: Picture | None = None
+
+    def want_picture(self) -> None:
+        """Keep the pixels of the next complete frame."""
+        self._wanted, self._picture = True, None
+
+    def take_picture(self) -> Picture | None:
+        """The kept pixels, once there are any."""
+        picture, self._picture = self._picture, None
+        return picture
 
     def read(self, timeout_ms: int) -> Frame | None:
         """The next complete frame, or None when none came in time; raises a CameraError."""
@@ -108,6 +131,10 @@ class FrameReader:
             return None
         self._tally.frames += 1
         timestamp_ns = image.GetTimeStamp()
+        if self._wanted:
+            # Whether GetNDArray is a copy or a view of the buffer is unknown (pyspin-surface.md 2.5).
+            self._picture = Picture(image.GetFrameID(), timestamp_ns, image.GetNDArray().copy())
+            self._wanted = False
         if self._stamped == "exposure_start":
             timestamp_ns += round(image.GetChunkData().GetExposureTime() * 1e3)
         if self._attribution is None:

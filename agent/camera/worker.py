@@ -19,8 +19,10 @@ from typing import Any, TypeVar
 from agent.camera.device import FireflyDevice
 from agent.camera.guard import Guard
 from agent.camera.mailbox import Mailbox, Request, post
+from agent.camera.profile import Profile
 from agent.camera.session import SystemOwner
 from agent.camera.settings import CameraSettings
+from agent.camera.stream import Picture
 from agent.camera.vendor_errors import clear_frames
 from agent.clock import Clock
 from agent.domain.device import (
@@ -110,6 +112,14 @@ class WorkerCamera:
         """One software trigger; refused by the camera unless the trigger source is `software`."""
         await self._ask("software trigger", lambda _: self._device.fire_trigger(), deadline_s)
 
+    async def capture(self, deadline_s: float) -> Picture:
+        """The pixels of the next complete frame of the running stream, whose results go on meanwhile."""
+        return await self._ask("capture", self._capture, deadline_s)
+
+    async def profile(self, deadline_s: float) -> Profile:
+        """Every node of the camera with type, access, range and entries, as plain data for JSON."""
+        return await self._ask("profile", lambda _: self._device.profile(), deadline_s)
+
     async def close(self, deadline_s: float = 10.0) -> None:
         """Disconnect and end the thread. Idempotent, also before the first connect; never raises a CameraError."""
         self._mailbox.close()
@@ -182,6 +192,16 @@ class WorkerCamera:
         stalled = self._device.newly_stalled()
         if stalled is not None:
             self._tell(CameraEvent(EventKind.STALLED, stalled))
+
+    def _capture(self, guard: Guard) -> Picture:
+        reader = self._device.reader()
+        reader.want_picture()
+        while True:
+            guard.check()
+            self._grab()
+            picture = reader.take_picture()
+            if picture is not None:
+                return picture
 
     def _guarded(self, step: Callable[[], None]) -> None:
         """Run something that nobody asked for: a lost camera becomes an event, other errors are passing."""
