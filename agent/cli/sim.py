@@ -46,7 +46,7 @@ def serve(
     """Run the simulated camera's device process until SIGTERM or SIGINT."""
     from agent.sim.server import serve as serve_device
 
-    serve_device(socket, build_spec(spec, seed, time_scale, parts_per_minute))
+    serve_device(socket, build_spec(spec, seed, time_scale, parts_per_minute), _announce)
     return DONE
 
 
@@ -93,6 +93,11 @@ def build_spec(
     if parts_per_minute is not None:
         _inner(mapping, "scene")["parts_per_minute"] = parts_per_minute
     return SimulationSpec.from_mapping(mapping)
+
+
+def _announce(line: str) -> None:
+    click.echo(line)
+    sys.stdout.flush()
 
 
 def _mapping(text: str | None) -> dict[str, Any]:

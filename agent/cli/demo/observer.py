@@ -38,9 +38,7 @@ class Observer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
 
     def check(self) -> None:
         """Raise what a reader failed with."""
@@ -61,6 +59,15 @@ class Observer:
             async for message in stream:
                 if message.HasField("status"):
                     self._on_status(message.status)
+
+
+async def end(*tasks: asyncio.Task[None]) -> None:
+    """Cancel and wait. More than once, since asyncio.wait_for before 3.12 may swallow a cancellation."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=0.5)
 
 
 def _received(result: InferenceResult) -> Received:

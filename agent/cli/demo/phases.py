@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Parts a minute. Each change calls for another rung of the demo ladder (15 to 52 ms at TIME_SCALE), and the sensor
-# takes at most 60 frames a second, so that 3500 would be too many.
-SPEEDS = (1100.0, 2400.0, 1300.0, 3000.0, 1600.0, 2000.0, 1150.0)
+# Parts a minute. Each change calls for another rung of the demo ladder (12 to 39 ms at TIME_SCALE) though the margin
+# for a net that was never measured is wide; the sensor takes at most 60 frames a second, so 3500 would be too many.
+SPEEDS = (900.0, 2100.0, 1250.0, 2900.0, 1450.0, 1900.0, 1000.0)
 # A short run still loosens and tightens.
-SHORT_SPEEDS = (1100.0, 3000.0, 1300.0, 2400.0)
+SHORT_SPEEDS = (900.0, 2900.0, 1250.0, 2400.0)
 SHORTEST_PHASE_S = 5.0
 # The reject gate is this many parts behind the camera: a result rides on a later frame (facts/firefly-dl.md section 4).
-GATE_PITCHES = 3.0
-# Stretches the simulated VPU's law so that the small demo nets take 15 to 52 ms.
-TIME_SCALE = 8.0
+GATE_PITCHES = 6.0
+# Stretches the simulated VPU's law so that the small demo nets take 12 to 39 ms.
+TIME_SCALE = 6.0
 
 
 @dataclass(frozen=True, slots=True)

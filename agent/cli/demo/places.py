@@ -28,6 +28,11 @@ class Places:
         return self.sockets / "camera.sock"
 
     @property
+    def plant_socket(self) -> Path:
+        """Made last by the device process (`agent.sim.server.plant_path`)."""
+        return self.sockets / "camera.sock.plant"
+
+    @property
     def api_socket(self) -> Path:
         return self.sockets / "api.sock"
 
@@ -47,7 +52,7 @@ def prepare(folder: Path, library: Path) -> Places:
         shutil.rmtree(state)
     state.mkdir(exist_ok=True)
     scratch = None
-    if len(str(state / "camera.sock").encode()) > _LONGEST_SOCKET:
+    if len(str(state / "camera.sock.plant").encode()) > _LONGEST_SOCKET:
         scratch = Path(tempfile.mkdtemp(prefix="ofa-"))
     places = Places(state, scratch or state, library, scratch)
     places.config.write_text(_config(places))
@@ -67,6 +72,7 @@ cameras:
     sdk: simulated
     accepted_formats: [openvino-ir-10]
     acquisition:
+      roi: {{x: 184, y: 4, width: 1072, height: 1072}} # the part fills the height; the VPU's scaler squeezes the rest
       exposure_us: 2000
       trigger: {{source: Line0, activation: rising}}
     simulation: {{socket: {json.dumps(str(places.camera_socket))}}}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Plant:
-    """Use as `async with Plant(socket)`. Owner of one connection, which blocks and is used from a worker thread."""
+    """Use as `async with Plant(camera socket)`. Owner of one blocking connection."""
 
     def __init__(self, socket: Path) -> None:
         self._socket = socket
@@ -24,8 +24,9 @@ class Plant:
 
     async def __aenter__(self) -> Plant:
         from agent.sim.plant import PlantClient
+        from agent.sim.server import plant_path
 
-        self._client = await asyncio.to_thread(PlantClient, self._socket)
+        self._client = await asyncio.to_thread(PlantClient, plant_path(self._socket))
         return self
 
     async def __aexit__(

@@ -8,19 +8,18 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from agent.cli.demo.children import Child, ChildFailed, Children
-from agent.cli.demo.observer import Observer
+from agent.cli.demo.observer import Observer, end
 from agent.cli.demo.phases import GATE_PITCHES, TIME_SCALE, Program, program
 from agent.cli.demo.places import CAMERA, Places, prepare
 from agent.cli.demo.plant import Plant
-from agent.cli.demo.score import Phase, PhaseScore, Truth, score
+from agent.cli.demo.score import Phase, PhaseScore, Received, Truth, score
 from agent.cli.demo.screen import Screen
 from agent.cli.demo.summary import Outcome, SwapLine, judge
 from agent.cli.demo.supply import LINE_SEED, digests
@@ -84,6 +83,7 @@ class Session:
                     swaps = await self._swaps(client)
                     truth = await plant.truth(min((r.captured_ns for r in observer.results), default=0))
         self._screen.close()
+        _keep(observer.results, self._places.state / "results.jsonl")
         found = score(observer.results, truth, digests(self._places.library), self._phases)
         return judge(found, swaps, observer.dropped, self._orders.least_swaps)
 
@@ -94,7 +94,7 @@ class Session:
             *("--seed", str(LINE_SEED)),
         ]
         camera = await children.start("camera", command)
-        await _until(self._places.camera_socket.is_socket, camera, "the simulated camera")
+        await _until(self._places.plant_socket.is_socket, camera, "the simulated camera")
         self._screen.tell(f"simulated camera: process {camera.process.pid}")
 
     async def _start_daemon(self, children: Children, client: AgentClient) -> None:
@@ -128,9 +128,7 @@ class Session:
                 await self._on_gateway(json.loads(line), plant)
                 observer.check()
         finally:
-            showing.cancel()
-            with suppress(asyncio.CancelledError):
-                await showing
+            await end(showing)
 
     def _gateway_command(self) -> Sequence[str]:
         return [
@@ -182,6 +180,11 @@ class Session:
         """Oldest first."""
         answer = await client.list_swaps(CAMERA, limit=1000)
         return tuple(_swap_line(swap) for swap in reversed(answer.swaps))
+
+
+def _keep(results: Sequence[Received], path: Path) -> None:
+    """Every result as it was judged, for whoever wants to look closer."""
+    path.write_text("".join(json.dumps(asdict(result)) + "\n" for result in results))
 
 
 def _phase(event: dict[str, Any]) -> Phase:

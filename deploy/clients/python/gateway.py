@@ -79,7 +79,8 @@ class Gateway:
         """Block until the camera runs what the budget calls for; gives up (with a word) after READY_TIMEOUT_S."""
         stream = self._status.WatchStatus(status_pb2.WatchStatusRequest(camera=self._camera), timeout=READY_TIMEOUT_S)
         try:
-            for message in stream:
+            for message in stream:  # a heartbeat comes at least every 3 seconds
+                self._renew()
                 if message.HasField("status") and _is_ready(message.status, budget_id):
                     return
         except grpc.RpcError as error:
@@ -93,8 +94,11 @@ class Gateway:
         """Keep the lease alive until then."""
         while (left := until - time.monotonic()) > 0:
             time.sleep(min(left, LEASE_S / 3))
-            request = control_pb2.RenewBudgetRequest(client="gateway", camera=self._camera)
-            self._control.RenewBudget(request, timeout=CALL_TIMEOUT_S)
+            self._renew()
+
+    def _renew(self) -> None:
+        request = control_pb2.RenewBudgetRequest(client="gateway", camera=self._camera)
+        self._control.RenewBudget(request, timeout=CALL_TIMEOUT_S)
 
     def _now(self) -> types_pb2.CameraStatus:
         request = status_pb2.GetStatusRequest(camera=self._camera)
