@@ -44,9 +44,13 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A checked network. `digest` is the sha256 of the uploaded bytes, also where an IR twin runs in their place."""
+    """A checked network. `digest` is the sha256 of the uploaded bytes, also where an IR twin runs in their place.
+
+    `program` is the sha256 of what runs.
+    """
 
     digest: str
+    program: str
     size_bytes: int
     channels: int
     height: int
@@ -104,7 +108,8 @@ def _inspect(digest: str, size_bytes: int, xml: bytes, weights: bytes) -> Networ
         work = graph.work()
     except (ElementTree.ParseError, KeyError, ValueError, IndexError, TypeError) as exc:
         raise NetworkInvalid(f"model.xml is no usable IR: {exc!r}") from exc
-    return Network(digest, size_bytes, channels, height, width, classes, graph.size(), work, xml, weights)
+    program = hashlib.sha256(xml + weights).hexdigest()
+    return Network(digest, program, size_bytes, channels, height, width, classes, graph.size(), work, xml, weights)
 
 
 class _Graph:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agent.clock import VirtualClock
+from agent.clock import Clock, SystemClock, VirtualClock
 from agent.sim import bus
 from agent.sim import pyspin as PySpin
 from agent.sim.device import Firefly
+from agent.sim.link import BusDevice
 from agent.sim.spec import SimulationSpec
 
 CHUNKS = ("FrameID", "InferenceFrameId", "InferenceResult", "InferenceConfidence")
@@ -20,10 +21,9 @@ CHUNKS = ("FrameID", "InferenceFrameId", "InferenceResult", "InferenceConfidence
 
 @dataclass
 class Bench:
-    """One camera in this process, initialised."""
+    """One initialised camera and the clock that it runs on."""
 
-    clock: VirtualClock
-    device: Firefly
+    clock: Clock
     camera: PySpin.CameraPtr
 
     @property
@@ -132,24 +132,58 @@ class Bench:
         return rows
 
 
+@dataclass
+class LocalBench(Bench):
+    """A camera in this process in virtual time; `device` is its other half."""
+
+    clock: VirtualClock
+    device: Firefly
+
+
 @contextmanager
-def bench(spec: SimulationSpec | None = None) -> Iterator[Bench]:
-    """An initialised camera on a virtual clock; released in the vendor's order whatever state the block left."""
+def remote_bench(place: BusDevice) -> Iterator[Bench]:
+    """An initialised camera of another process, in real time."""
+    bus.attach(place)
+    try:
+        system = PySpin.System.GetInstance()
+        cameras = system.GetCameras()
+        held = Bench(SystemClock(), cameras.GetByIndex(0))
+        cameras.Clear()
+        with _initialised(held):
+            yield held
+        system.ReleaseInstance()
+    finally:
+        bus.detach(place)
+
+
+@contextmanager
+def _initialised(held: Bench) -> Iterator[None]:
+    """Init and the end in the vendor's order, whatever state the block left."""
+    held.camera.Init()
+    try:
+        yield
+    finally:
+        if held.camera.IsStreaming():
+            held.camera.EndAcquisition()
+        held.camera.DeInit()
+        del held.camera
+        if PySpin.System.GetInstance().IsInUse():
+            # Caught exceptions hold the frames, and so the references, of the calls that raised them.
+            gc.collect()
+
+
+@contextmanager
+def bench(spec: SimulationSpec | None = None) -> Iterator[LocalBench]:
+    """An initialised camera on a virtual clock."""
     clock = VirtualClock()
     with bus.local_camera(spec or SimulationSpec(), clock) as device:
         system = PySpin.System.GetInstance()
         cameras = system.GetCameras()
-        held = Bench(clock, device, cameras.GetByIndex(0))
+        held = LocalBench(clock, cameras.GetByIndex(0), device)
         cameras.Clear()
-        held.camera.Init()
-        try:
-            yield held
-        finally:
-            if held.camera.IsStreaming():
+        with _initialised(held):
+            try:
+                yield held
+            finally:
                 device.clear_faults()
-                held.camera.EndAcquisition()
-            held.camera.DeInit()
-            del held.camera
-            # Caught exceptions hold the frames, and so the references, of the calls that raised them.
-            gc.collect()
-            system.ReleaseInstance()
+        system.ReleaseInstance()

@@ -10,7 +10,7 @@ import pytest
 from agent.sim import pyspin as PySpin
 from agent.sim.spec import FaultSpec, Quirks, SceneSpec, SimulationSpec, VpuSpec
 from tests.support.networks import tiny_ir
-from tests.support.vendor import Bench, bench
+from tests.support.vendor import LocalBench, bench
 
 # About 40 ms an inference, so that it spans frames.
 SLOW = VpuSpec(time_scale=1.0, preprocessing_ms=40.0)
@@ -18,12 +18,12 @@ LINE = SceneSpec(parts_per_minute=600, distinct=20)
 
 
 @pytest.fixture
-def camera() -> Iterator[Bench]:
+def camera() -> Iterator[LocalBench]:
     with bench(SimulationSpec(scene=LINE, vpu=SLOW)) as held:
         yield held
 
 
-def test_free_running_frames_come_at_the_frame_rate_and_count_from_zero(camera: Bench) -> None:
+def test_free_running_frames_come_at_the_frame_rate_and_count_from_zero(camera: LocalBench) -> None:
     camera.flag("AcquisitionFrameRateEnable").SetValue(True)
     camera.real("AcquisitionFrameRate").SetValue(20.0)
     camera.camera.BeginAcquisition()
@@ -33,14 +33,14 @@ def test_free_running_frames_come_at_the_frame_rate_and_count_from_zero(camera: 
     assert gaps == {50_000_000}
 
 
-def test_frame_ids_start_over_with_each_acquisition(camera: Bench) -> None:
+def test_frame_ids_start_over_with_each_acquisition(camera: LocalBench) -> None:
     for _ in range(2):
         camera.camera.BeginAcquisition()
         assert camera.camera.GetNextImage(1000).GetFrameID() == 0
         camera.camera.EndAcquisition()
 
 
-def test_without_sync_a_result_belongs_to_an_earlier_frame_and_repeats_s20(camera: Bench) -> None:
+def test_without_sync_a_result_belongs_to_an_earlier_frame_and_repeats_s20(camera: LocalBench) -> None:
     camera.load(tiny_ir())
     camera.camera.BeginAcquisition()
     rows = camera.grab(40)[10:]
@@ -50,7 +50,7 @@ def test_without_sync_a_result_belongs_to_an_earlier_frame_and_repeats_s20(camer
     assert all(inferred <= frame for frame, inferred, _, _ in rows)
 
 
-def test_chunks_keep_the_old_result_over_a_restart_until_a_new_one_is_finished(camera: Bench) -> None:
+def test_chunks_keep_the_old_result_over_a_restart_until_a_new_one_is_finished(camera: LocalBench) -> None:
     camera.load(tiny_ir())
     camera.camera.BeginAcquisition()
     *_, last = camera.grab(50)
@@ -65,7 +65,7 @@ def test_chunks_keep_the_old_result_over_a_restart_until_a_new_one_is_finished(c
     assert later[-1][1] < 12
 
 
-def test_switching_networks_does_not_clear_the_result(camera: Bench) -> None:
+def test_switching_networks_does_not_clear_the_result(camera: LocalBench) -> None:
     camera.load(tiny_ir(seed=1))
     camera.camera.BeginAcquisition()
     camera.grab(30)
@@ -85,7 +85,7 @@ def test_without_the_quirk_an_acquisition_starts_without_a_result() -> None:
             camera.camera.EndAcquisition()
 
 
-def test_every_frame_carries_its_own_result_with_inference_sync(camera: Bench) -> None:
+def test_every_frame_carries_its_own_result_with_inference_sync(camera: LocalBench) -> None:
     camera.load(tiny_ir())
     camera.trigger_on("InferenceReady")
     camera.camera.BeginAcquisition()
@@ -93,7 +93,7 @@ def test_every_frame_carries_its_own_result_with_inference_sync(camera: Bench) -
     assert all(frame == inferred for frame, inferred, _, _ in rows)
 
 
-def test_inference_sync_limits_the_frame_rate_to_the_inference_rate(camera: Bench) -> None:
+def test_inference_sync_limits_the_frame_rate_to_the_inference_rate(camera: LocalBench) -> None:
     camera.load(tiny_ir())
     camera.trigger_on("InferenceReady")
     camera.camera.BeginAcquisition()
@@ -103,7 +103,7 @@ def test_inference_sync_limits_the_frame_rate_to_the_inference_rate(camera: Benc
     assert gap_ms == pytest.approx(service_ms + 5.0, rel=0.1)
 
 
-def test_inference_sync_without_a_network_gives_no_frames(camera: Bench) -> None:
+def test_inference_sync_without_a_network_gives_no_frames(camera: LocalBench) -> None:
     camera.enable_chunks()
     camera.flag("InferenceEnable").SetValue(True)
     camera.trigger_on("InferenceReady")
@@ -112,14 +112,14 @@ def test_inference_sync_without_a_network_gives_no_frames(camera: Bench) -> None
         camera.camera.GetNextImage(2000)
 
 
-def test_enabling_inference_without_a_network_produces_nothing(camera: Bench) -> None:
+def test_enabling_inference_without_a_network_produces_nothing(camera: LocalBench) -> None:
     camera.enable_chunks()
     camera.flag("InferenceEnable").SetValue(True)
     camera.camera.BeginAcquisition()
     assert {row[1:] for row in camera.grab(30)} == {(-1, 0, 0.0)}
 
 
-def test_each_part_makes_one_frame_on_the_line_trigger(camera: Bench) -> None:
+def test_each_part_makes_one_frame_on_the_line_trigger(camera: LocalBench) -> None:
     camera.load(tiny_ir())
     camera.trigger_on("Line0")
     camera.camera.BeginAcquisition()
@@ -131,7 +131,7 @@ def test_each_part_makes_one_frame_on_the_line_trigger(camera: Bench) -> None:
     assert truth["exposures"][-1]["timestamp_ns"] - truth["exposures"][-2]["timestamp_ns"] == 100_000_000
 
 
-def test_parts_that_come_while_nobody_acquires_are_lost_and_counted(camera: Bench) -> None:
+def test_parts_that_come_while_nobody_acquires_are_lost_and_counted(camera: LocalBench) -> None:
     camera.trigger_on("Line0")
     camera.clock.sleep(3.0)
     counters = camera.device.counters()
@@ -148,7 +148,7 @@ def test_parts_that_come_faster_than_the_sensor_are_lost_and_counted() -> None:
         assert counters["lost_sensor_busy"] == pytest.approx(counters["exposures"], abs=3)
 
 
-def test_a_stopped_line_sends_no_triggers_until_it_runs_again(camera: Bench) -> None:
+def test_a_stopped_line_sends_no_triggers_until_it_runs_again(camera: LocalBench) -> None:
     camera.trigger_on("Line0")
     camera.camera.BeginAcquisition()
     camera.camera.GetNextImage(200).Release()
@@ -159,7 +159,7 @@ def test_a_stopped_line_sends_no_triggers_until_it_runs_again(camera: Bench) -> 
     camera.camera.GetNextImage(200).Release()
 
 
-def test_a_change_of_the_line_speed_wakes_a_waiting_grab(camera: Bench) -> None:
+def test_a_change_of_the_line_speed_wakes_a_waiting_grab(camera: LocalBench) -> None:
     camera.device.set_line(0.0)
     camera.trigger_on("Line0")
     camera.camera.BeginAcquisition()
@@ -174,7 +174,7 @@ def test_a_change_of_the_line_speed_wakes_a_waiting_grab(camera: Bench) -> None:
     assert camera.clock.join(thread, 1.0)
 
 
-def test_a_software_trigger_takes_one_frame(camera: Bench) -> None:
+def test_a_software_trigger_takes_one_frame(camera: LocalBench) -> None:
     command = PySpin.CCommandPtr(camera.nodes.GetNode("TriggerSoftware"))
     assert not PySpin.IsAvailable(command)
     camera.trigger_on("Software")
@@ -186,7 +186,7 @@ def test_a_software_trigger_takes_one_frame(camera: Bench) -> None:
         camera.camera.GetNextImage(200)
 
 
-def test_switching_the_trigger_on_while_streaming_stops_the_flow(camera: Bench) -> None:
+def test_switching_the_trigger_on_while_streaming_stops_the_flow(camera: LocalBench) -> None:
     camera.enable_chunks()
     camera.camera.BeginAcquisition()
     camera.camera.GetNextImage(100).Release()
@@ -196,7 +196,7 @@ def test_switching_the_trigger_on_while_streaming_stops_the_flow(camera: Bench) 
 
 
 @pytest.mark.parametrize(("mode", "frames"), [("SingleFrame", 1), ("MultiFrame", 3)])
-def test_a_limited_acquisition_ends_after_its_frames(camera: Bench, mode: str, frames: int) -> None:
+def test_a_limited_acquisition_ends_after_its_frames(camera: LocalBench, mode: str, frames: int) -> None:
     camera.choose("AcquisitionMode", mode)
     if mode == "MultiFrame":
         camera.integer("AcquisitionFrameCount").SetValue(frames)
@@ -210,7 +210,7 @@ def test_a_limited_acquisition_ends_after_its_frames(camera: Bench, mode: str, f
 @pytest.mark.parametrize(
     ("mode", "age"), [("OldestFirst", None), ("OldestFirstOverwrite", 9), ("NewestOnly", 0), ("NewestFirst", 0)]
 )
-def test_full_buffers_lose_frames_as_the_handling_mode_says(camera: Bench, mode: str, age: int | None) -> None:
+def test_full_buffers_lose_frames_as_the_handling_mode_says(camera: LocalBench, mode: str, age: int | None) -> None:
     camera.camera.TLStream.StreamBufferHandlingMode.FromString(mode)
     camera.camera.BeginAcquisition()
     camera.clock.sleep(1.0)
@@ -219,7 +219,7 @@ def test_full_buffers_lose_frames_as_the_handling_mode_says(camera: Bench, mode:
     assert frame_id == 0 if age is None else newest - frame_id == age
 
 
-def test_no_inference_is_taken_while_the_vpu_is_busy(camera: Bench) -> None:
+def test_no_inference_is_taken_while_the_vpu_is_busy(camera: LocalBench) -> None:
     camera.load(tiny_ir())
     camera.camera.BeginAcquisition()
     camera.grab(60)
@@ -229,7 +229,7 @@ def test_no_inference_is_taken_while_the_vpu_is_busy(camera: Bench) -> None:
         assert before["finished_ns"] - before["timestamp_ns"] == round(before["service_ms"] * 1e6)
 
 
-def test_the_class_in_the_chunk_is_what_the_uploaded_network_says_of_that_exposure(camera: Bench) -> None:
+def test_the_class_in_the_chunk_is_what_the_uploaded_network_says_of_that_exposure(camera: LocalBench) -> None:
     camera.load(tiny_ir())
     camera.trigger_on("InferenceReady")
     camera.camera.BeginAcquisition()
@@ -254,7 +254,7 @@ def test_the_same_seed_gives_the_same_run() -> None:
     assert runs[0] == runs[1]
 
 
-def test_a_frozen_stream_delivers_nothing_for_as_long_as_it_lasts(camera: Bench) -> None:
+def test_a_frozen_stream_delivers_nothing_for_as_long_as_it_lasts(camera: LocalBench) -> None:
     camera.device.inject_fault(FaultSpec("stream", "frozen", count=60))
     camera.camera.BeginAcquisition()
     start_ns = camera.clock.now_ns()
@@ -262,7 +262,7 @@ def test_a_frozen_stream_delivers_nothing_for_as_long_as_it_lasts(camera: Bench)
     assert 0.9 < (camera.clock.now_ns() - start_ns) / 1e9 < 1.2
 
 
-def test_a_damaged_frame_is_incomplete(camera: Bench) -> None:
+def test_a_damaged_frame_is_incomplete(camera: LocalBench) -> None:
     camera.device.inject_fault(FaultSpec("stream", "corrupt"))
     camera.camera.BeginAcquisition()
     image = camera.camera.GetNextImage(100)
@@ -271,7 +271,7 @@ def test_a_damaged_frame_is_incomplete(camera: Bench) -> None:
     assert "incomplete" in PySpin.Image.GetImageStatusDescription(image.GetImageStatus())
 
 
-def test_ending_the_acquisition_in_another_thread_aborts_a_blocked_grab(camera: Bench) -> None:
+def test_ending_the_acquisition_in_another_thread_aborts_a_blocked_grab(camera: LocalBench) -> None:
     camera.device.set_line(0.0)
     camera.trigger_on("Line0")
     camera.camera.BeginAcquisition()

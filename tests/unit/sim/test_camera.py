@@ -15,11 +15,11 @@ from agent.sim import bus
 from agent.sim import pyspin as PySpin
 from agent.sim.device import Firefly
 from agent.sim.spec import FaultSpec, SimulationSpec
-from tests.support.vendor import Bench, bench
+from tests.support.vendor import LocalBench, bench
 
 
 @pytest.fixture
-def camera() -> Iterator[Bench]:
+def camera() -> Iterator[LocalBench]:
     with bench() as held:
         yield held
 
@@ -112,14 +112,14 @@ def test_begin_needs_init_and_end_needs_begin(device: Firefly) -> None:
     system.ReleaseInstance()
 
 
-def test_deinit_is_refused_while_streaming(camera: Bench) -> None:
+def test_deinit_is_refused_while_streaming(camera: LocalBench) -> None:
     camera.camera.BeginAcquisition()
     with pytest.raises(PySpin.SpinnakerException, match="still streaming") as refused:
         camera.camera.DeInit()
     assert refused.value.errorcode == -1004
 
 
-def test_a_timeout_is_code_1011_with_the_published_text(camera: Bench) -> None:
+def test_a_timeout_is_code_1011_with_the_published_text(camera: LocalBench) -> None:
     camera.trigger_on("Software")
     camera.camera.BeginAcquisition()
     start_ns = camera.clock.now_ns()
@@ -131,7 +131,7 @@ def test_a_timeout_is_code_1011_with_the_published_text(camera: Bench) -> None:
         camera.camera.GetNextImage(0.5)  # type: ignore[arg-type]
 
 
-def test_images_that_are_held_exhaust_the_buffers_and_dropping_one_frees_it(camera: Bench) -> None:
+def test_images_that_are_held_exhaust_the_buffers_and_dropping_one_frees_it(camera: LocalBench) -> None:
     camera.camera.BeginAcquisition()
     held = [camera.camera.GetNextImage(1000) for _ in range(10)]
     assert camera.camera.GetNumImagesInUse() == 10
@@ -147,7 +147,7 @@ def test_images_that_are_held_exhaust_the_buffers_and_dropping_one_frees_it(came
     held.clear()
 
 
-def test_pixels_are_rendered_for_the_region_of_interest(camera: Bench) -> None:
+def test_pixels_are_rendered_for_the_region_of_interest(camera: LocalBench) -> None:
     camera.camera.BeginAcquisition()
     whole = camera.camera.GetNextImage(1000).GetNDArray()
     camera.camera.EndAcquisition()
@@ -162,7 +162,7 @@ def test_pixels_are_rendered_for_the_region_of_interest(camera: Bench) -> None:
     assert (image.GetWidth(), image.GetHeight(), image.GetImageSize()) == (640, 400, 256_000)
 
 
-def test_an_array_keeps_its_contents_after_the_image(camera: Bench) -> None:
+def test_an_array_keeps_its_contents_after_the_image(camera: LocalBench) -> None:
     camera.camera.BeginAcquisition()
     image = camera.camera.GetNextImage(1000)
     array = image.GetNDArray()
@@ -174,7 +174,7 @@ def test_an_array_keeps_its_contents_after_the_image(camera: Bench) -> None:
         image.GetNDArray()
 
 
-def test_sixteen_bit_frames_have_two_bytes_a_pixel(camera: Bench) -> None:
+def test_sixteen_bit_frames_have_two_bytes_a_pixel(camera: LocalBench) -> None:
     camera.choose("PixelFormat", "Mono16")
     camera.camera.BeginAcquisition()
     image = camera.camera.GetNextImage(1000)
@@ -183,7 +183,7 @@ def test_sixteen_bit_frames_have_two_bytes_a_pixel(camera: Bench) -> None:
     assert (image.GetBitsPerPixel(), image.GetPixelFormat()) == (16, PySpin.PixelFormat_Mono16)
 
 
-def test_images_are_converted_and_saved(camera: Bench, tmp_path: Path) -> None:
+def test_images_are_converted_and_saved(camera: LocalBench, tmp_path: Path) -> None:
     camera.integer("Width").SetValue(64)
     camera.integer("Height").SetValue(48)
     camera.camera.BeginAcquisition()
@@ -199,7 +199,7 @@ def test_images_are_converted_and_saved(camera: Bench, tmp_path: Path) -> None:
         processor.Convert(image, PySpin.PixelFormat_BayerRG8)
 
 
-def test_chunks_show_the_frame_and_are_mirrored_in_the_node_map(camera: Bench) -> None:
+def test_chunks_show_the_frame_and_are_mirrored_in_the_node_map(camera: LocalBench) -> None:
     camera.flag("ChunkModeActive").SetValue(True)
     for name in ("FrameID", "Width", "ExposureTime", "Timestamp"):
         camera.choose("ChunkSelector", name)
@@ -216,14 +216,14 @@ def test_chunks_show_the_frame_and_are_mirrored_in_the_node_map(camera: Bench) -
     assert camera.integer("ChunkInferenceFrameId").GetValue() == -1
 
 
-def test_an_image_without_chunk_mode_has_no_chunk_data(camera: Bench) -> None:
+def test_an_image_without_chunk_mode_has_no_chunk_data(camera: LocalBench) -> None:
     camera.camera.BeginAcquisition()
     image = camera.camera.GetNextImage(1000)
     with pytest.raises(PySpin.SpinnakerException, match="-1008"):
         image.GetChunkData()
 
 
-def test_a_pulled_cable_times_grabs_out_and_fails_nodes_until_it_is_opened_again(camera: Bench) -> None:
+def test_a_pulled_cable_times_grabs_out_and_fails_nodes_until_it_is_opened_again(camera: LocalBench) -> None:
     camera.camera.BeginAcquisition()
     camera.camera.GetNextImage(1000).Release()
     camera.device.unplug()
@@ -244,7 +244,7 @@ def test_a_pulled_cable_times_grabs_out_and_fails_nodes_until_it_is_opened_again
     camera.camera.GetNextImage(1000).Release()
 
 
-def test_a_device_reset_takes_the_camera_off_the_bus_for_a_while(camera: Bench) -> None:
+def test_a_device_reset_takes_the_camera_off_the_bus_for_a_while(camera: LocalBench) -> None:
     PySpin.CCommandPtr(camera.nodes.GetNode("DeviceReset")).Execute()
     system = PySpin.System.GetInstance()
     assert system.GetCameras().GetSize() == 0
@@ -255,7 +255,7 @@ def test_a_device_reset_takes_the_camera_off_the_bus_for_a_while(camera: Bench) 
     found.Clear()
 
 
-def test_a_second_core_of_the_same_camera_opens_after_the_first_lost_it(camera: Bench) -> None:
+def test_a_second_core_of_the_same_camera_opens_after_the_first_lost_it(camera: LocalBench) -> None:
     camera.device.unplug()
     camera.device.replug()
     fresh = PySpin.System.GetInstance().GetCameras()[0]
@@ -266,7 +266,7 @@ def test_a_second_core_of_the_same_camera_opens_after_the_first_lost_it(camera: 
 
 
 @pytest.mark.parametrize("effect", ["io_error", "unplug"])
-def test_begin_acquisition_fails_with_1006_when_the_camera_does_not_answer(camera: Bench, effect: str) -> None:
+def test_begin_acquisition_fails_with_1006_when_the_camera_does_not_answer(camera: LocalBench, effect: str) -> None:
     operation = "acquisition.start" if effect == "io_error" else "register"
     camera.device.inject_fault(FaultSpec(operation, effect))  # type: ignore[arg-type]
     with pytest.raises(PySpin.SpinnakerException, match="Please try reconnecting") as refused:
@@ -275,7 +275,7 @@ def test_begin_acquisition_fails_with_1006_when_the_camera_does_not_answer(camer
     assert not camera.camera.IsStreaming()
 
 
-def test_what_is_not_there_yet_says_its_name(camera: Bench) -> None:
+def test_what_is_not_there_yet_says_its_name(camera: LocalBench) -> None:
     with pytest.raises(NotImplementedError, match=r"Camera\.RegisterEventHandler"):
         camera.camera.RegisterEventHandler(object())
     with pytest.raises(NotImplementedError, match=r"System\.RegisterEventHandler"):

@@ -10,13 +10,13 @@ import pytest
 from agent.sim import pyspin as PySpin
 from agent.sim.spec import FaultSpec, Quirks, SimulationSpec, StorageSpec, TransportSpec
 from tests.support.networks import tiny_ir
-from tests.support.vendor import Bench, bench
+from tests.support.vendor import LocalBench, bench
 
 SMALL_BUFFER = TransportSpec(file_access_buffer_bytes=1024)
 
 
 @pytest.fixture
-def camera() -> Iterator[Bench]:
+def camera() -> Iterator[LocalBench]:
     with bench(SimulationSpec(transport=SMALL_BUFFER)) as held:
         yield held
 
@@ -27,7 +27,7 @@ def _refused(code: int, action: object, *arguments: object) -> None:
     assert refused.value.errorcode == code
 
 
-def test_a_file_is_read_back_as_it_was_written(camera: Bench) -> None:
+def test_a_file_is_read_back_as_it_was_written(camera: LocalBench) -> None:
     data = bytes(range(256)) * 9 + b"odd"
     camera.upload("UserFile1", data)
     assert camera.integer("FileSize").GetValue() == len(data)
@@ -44,7 +44,7 @@ def test_a_file_is_read_back_as_it_was_written(camera: Bench) -> None:
     assert [len(p) for p in pieces] == [1024, 1024, len(data) - 2048, 0]  # short results at the end of the file
 
 
-def test_an_open_file_keeps_acquisition_from_starting_and_no_reason_is_given_s7(camera: Bench) -> None:
+def test_an_open_file_keeps_acquisition_from_starting_and_no_reason_is_given_s7(camera: LocalBench) -> None:
     camera.open_for_writing("UserFile1")
     camera.camera.BeginAcquisition()
     _refused(-1011, camera.camera.GetNextImage, 500)
@@ -54,14 +54,14 @@ def test_an_open_file_keeps_acquisition_from_starting_and_no_reason_is_given_s7(
     camera.camera.GetNextImage(500).Release()
 
 
-def test_file_operations_are_disabled_during_acquisition_s7(camera: Bench) -> None:
+def test_file_operations_are_disabled_during_acquisition_s7(camera: LocalBench) -> None:
     camera.camera.BeginAcquisition()
     execute = PySpin.CCommandPtr(camera.nodes.GetNode("FileOperationExecute"))
     assert not PySpin.IsWritable(execute)
     _refused(-2006, execute.Execute)
 
 
-def test_a_second_open_fails_until_close_s12(camera: Bench) -> None:
+def test_a_second_open_fails_until_close_s12(camera: LocalBench) -> None:
     camera.open_for_writing("UserFile1")
     assert camera.execute("Open") == "Failure"
     camera.must("Close")
@@ -69,11 +69,11 @@ def test_a_second_open_fails_until_close_s12(camera: Bench) -> None:
     camera.must("Close")
 
 
-def test_closing_what_is_not_open_fails(camera: Bench) -> None:
+def test_closing_what_is_not_open_fails(camera: LocalBench) -> None:
     assert camera.execute("Close") == "Failure"
 
 
-def test_writing_over_a_network_that_was_not_deleted_runs_out_of_space_s13(camera: Bench) -> None:
+def test_writing_over_a_network_that_was_not_deleted_runs_out_of_space_s13(camera: LocalBench) -> None:
     camera.upload("InferenceNetwork", tiny_ir())
     camera.choose("FileOpenMode", "Write")
     camera.must("Open")
@@ -92,7 +92,7 @@ def test_a_file_larger_than_the_flash_overflows() -> None:
         camera.must("Close")
 
 
-def test_an_unpadded_buffer_write_fails_s14(camera: Bench) -> None:
+def test_an_unpadded_buffer_write_fails_s14(camera: LocalBench) -> None:
     camera.open_for_writing("UserFile1")
     buffer = PySpin.CRegisterPtr(camera.nodes.GetNode("FileAccessBuffer"))
     _refused(-1010, buffer.Set, np.zeros(10, np.uint8))
@@ -100,14 +100,14 @@ def test_an_unpadded_buffer_write_fails_s14(camera: Bench) -> None:
     camera.must("Close")
 
 
-def test_the_device_advances_its_own_offset_s12(camera: Bench) -> None:
+def test_the_device_advances_its_own_offset_s12(camera: LocalBench) -> None:
     camera.open_for_writing("UserFile1")
     camera.write_chunk(bytes(1000))
     assert camera.integer("FileAccessOffset").GetValue() == 1000
     camera.must("Close")
 
 
-def test_setting_flash_before_open_has_no_effect_s12(camera: Bench) -> None:
+def test_setting_flash_before_open_has_no_effect_s12(camera: LocalBench) -> None:
     camera.choose("FileSelector", "UserFile1")
     camera.flag("FileWriteToFlash").SetValue(False)
     camera.choose("FileOpenMode", "Write")
@@ -117,7 +117,7 @@ def test_setting_flash_before_open_has_no_effect_s12(camera: Bench) -> None:
 
 
 @pytest.mark.parametrize(("to_flash", "kept"), [(False, "NoNetwork"), (True, "Ready")])
-def test_only_flash_survives_a_power_cycle_s12(camera: Bench, to_flash: bool, kept: str) -> None:
+def test_only_flash_survives_a_power_cycle_s12(camera: LocalBench, to_flash: bool, kept: str) -> None:
     data = tiny_ir()
     camera.open_for_writing("InferenceNetwork")
     camera.flag("FileWriteToFlash").SetValue(to_flash)
@@ -132,7 +132,7 @@ def test_only_flash_survives_a_power_cycle_s12(camera: Bench, to_flash: bool, ke
     assert camera.integer("InferenceNetworkSize").GetValue() == (len(data) if to_flash else 0)
 
 
-def test_flash_is_slower_than_ddr_s12(camera: Bench) -> None:
+def test_flash_is_slower_than_ddr_s12(camera: LocalBench) -> None:
     seconds = []
     for to_flash in (False, True):
         camera.open_for_writing("UserFile1")
@@ -152,14 +152,14 @@ def test_an_upload_takes_the_time_of_its_bytes_and_transactions() -> None:
         assert 1.16 < (camera.clock.now_ns() - start_ns) / 1e9 < 1.6
 
 
-def test_the_operation_result_after_open_is_zero(camera: Bench) -> None:
+def test_the_operation_result_after_open_is_zero(camera: LocalBench) -> None:
     camera.upload("UserFile1", bytes(512))
     camera.must("Open")
     assert camera.integer("FileOperationResult").GetValue() == 0
     camera.must("Close")
 
 
-def test_an_open_file_survives_the_death_of_its_host(camera: Bench) -> None:
+def test_an_open_file_survives_the_death_of_its_host(camera: LocalBench) -> None:
     camera.open_for_writing("UserFile1")
     camera.camera.DeInit()
     camera.camera.Init()
@@ -170,14 +170,14 @@ def test_an_open_file_survives_the_death_of_its_host(camera: Bench) -> None:
     camera.must("Close")
 
 
-def test_the_default_user_set_cannot_be_written(camera: Bench) -> None:
+def test_the_default_user_set_cannot_be_written(camera: LocalBench) -> None:
     camera.choose("FileSelector", "UserSetDefault")
     camera.choose("FileOpenMode", "Write")
     assert camera.execute("Open") == "Failure"
     assert camera.execute("Delete") == "Failure"
 
 
-def test_a_user_set_restores_what_was_saved(camera: Bench) -> None:
+def test_a_user_set_restores_what_was_saved(camera: LocalBench) -> None:
     camera.integer("Width").SetValue(640)
     camera.choose("UserSetSelector", "UserSet0")
     PySpin.CCommandPtr(camera.nodes.GetNode("UserSetSave")).Execute()
@@ -205,7 +205,7 @@ def test_with_the_pessimistic_quirk_a_network_cannot_be_read_back() -> None:
 
 
 @pytest.mark.parametrize("operation", ["open", "close", "delete", "write", "read"])
-def test_each_file_operation_can_be_made_to_fail_once(camera: Bench, operation: str) -> None:
+def test_each_file_operation_can_be_made_to_fail_once(camera: LocalBench, operation: str) -> None:
     camera.upload("UserFile1", bytes(8))
     if operation in {"close", "write", "read"}:
         camera.choose("FileOpenMode", "ReadWrite")
@@ -215,7 +215,7 @@ def test_each_file_operation_can_be_made_to_fail_once(camera: Bench, operation: 
     assert camera.execute(operation.capitalize()) == "Success"
 
 
-def test_a_short_write_says_so_in_the_result(camera: Bench) -> None:
+def test_a_short_write_says_so_in_the_result(camera: LocalBench) -> None:
     camera.open_for_writing("UserFile1")
     camera.device.inject_fault(FaultSpec("file.write", "short_write"))
     assert camera.write_chunk(bytes(1000)) == 500
@@ -223,7 +223,7 @@ def test_a_short_write_says_so_in_the_result(camera: Bench) -> None:
     assert camera.integer("FileSize").GetValue() == 500
 
 
-def test_a_broken_transfer_is_an_io_error(camera: Bench) -> None:
+def test_a_broken_transfer_is_an_io_error(camera: LocalBench) -> None:
     camera.device.inject_fault(FaultSpec("file.open", "io_error"))
     _refused(-1010, camera.execute, "Open")
     camera.must("Open")

@@ -14,7 +14,7 @@ from tests.support.networks import tiny_ir
 
 
 def _network(work: Work, size: int, digest: str = "a") -> Network:
-    return Network(digest, 1, 3, size, size, 1000, 1, work, b"", b"")
+    return Network(digest, digest, 1, 3, size, size, 1000, 1, work, b"", b"")
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ import pytest
 
 from agent.sim import pyspin as PySpin
 from agent.sim.spec import SimulationSpec
-from tests.support.vendor import Bench, bench
+from tests.support.vendor import LocalBench, bench
 
 
 @pytest.fixture
-def camera() -> Iterator[Bench]:
+def camera() -> Iterator[LocalBench]:
     with bench() as held:
         yield held
 
@@ -22,7 +22,7 @@ def _code(refused: pytest.ExceptionInfo[PySpin.SpinnakerException]) -> int:
     return refused.value.errorcode
 
 
-def test_a_missing_node_is_none_and_its_pointers_are_simply_not_there(camera: Bench) -> None:
+def test_a_missing_node_is_none_and_its_pointers_are_simply_not_there(camera: LocalBench) -> None:
     assert camera.nodes.GetNode("NoSuchNode") is None
     pointer = PySpin.CIntegerPtr(None)
     assert not pointer
@@ -32,14 +32,14 @@ def test_a_missing_node_is_none_and_its_pointers_are_simply_not_there(camera: Be
         pointer.GetValue()
 
 
-def test_a_pointer_of_the_wrong_kind_is_null_until_it_is_used(camera: Bench) -> None:
+def test_a_pointer_of_the_wrong_kind_is_null_until_it_is_used(camera: LocalBench) -> None:
     pointer = PySpin.CFloatPtr(camera.nodes.GetNode("Width"))
     assert not pointer
     with pytest.raises(PySpin.SpinnakerException):
         pointer.GetValue()
 
 
-def test_access_functions_take_anything_and_never_raise(camera: Bench) -> None:
+def test_access_functions_take_anything_and_never_raise(camera: LocalBench) -> None:
     width = camera.nodes.GetNode("Width")
     entry = camera.enum("PixelFormat").GetEntryByName("Mono8")
     for thing in (width, PySpin.CIntegerPtr(width), camera.camera.Width, entry, PySpin.RW):
@@ -49,19 +49,19 @@ def test_access_functions_take_anything_and_never_raise(camera: Bench) -> None:
         assert not PySpin.IsImplemented(thing)
 
 
-def test_values_are_plain_python(camera: Bench) -> None:
+def test_values_are_plain_python(camera: LocalBench) -> None:
     values = [camera.camera.Width(), camera.camera.ExposureTime(), camera.camera.GammaEnable(), camera.read("Width")]
     assert [type(v) for v in values] == [int, float, bool, str]
 
 
-def test_text_forms_are_those_of_the_vendor(camera: Bench) -> None:
+def test_text_forms_are_those_of_the_vendor(camera: LocalBench) -> None:
     assert camera.read("GammaEnable") == "1"
     assert camera.read("PixelFormat") == "Mono8"
     PySpin.CValuePtr(camera.nodes.GetNode("Width")).FromString("640")
     assert camera.integer("Width").GetValue() == 640
 
 
-def test_out_of_range_wrong_increment_and_wrong_type_are_refused(camera: Bench) -> None:
+def test_out_of_range_wrong_increment_and_wrong_type_are_refused(camera: LocalBench) -> None:
     width = camera.integer("Width")
     with pytest.raises(PySpin.SpinnakerException) as refused:
         width.SetValue(10_000)
@@ -80,7 +80,7 @@ def test_out_of_range_wrong_increment_and_wrong_type_are_refused(camera: Bench) 
     assert camera.real("Gain").GetValue() == 3.0
 
 
-def test_limits_are_live(camera: Bench) -> None:
+def test_limits_are_live(camera: LocalBench) -> None:
     offset = camera.integer("OffsetX")
     assert offset.GetMax() == 0
     camera.integer("Width").SetValue(640)
@@ -89,7 +89,7 @@ def test_limits_are_live(camera: Bench) -> None:
     assert camera.integer("Width").GetMax() == 1040
 
 
-def test_exposure_is_writable_only_without_auto_and_limits_the_frame_rate(camera: Bench) -> None:
+def test_exposure_is_writable_only_without_auto_and_limits_the_frame_rate(camera: LocalBench) -> None:
     exposure = camera.real("ExposureTime")
     assert exposure.GetAccessMode() == PySpin.RO
     with pytest.raises(PySpin.SpinnakerException) as refused:
@@ -116,7 +116,7 @@ def test_exposure_is_writable_only_without_auto_and_limits_the_frame_rate(camera
         "FileOperationExecute",
     ],
 )
-def test_what_the_camera_locks_is_not_writable_while_streaming(camera: Bench, name: str) -> None:
+def test_what_the_camera_locks_is_not_writable_while_streaming(camera: LocalBench, name: str) -> None:
     camera.choose("ChunkSelector", "FrameID")
     node = camera.nodes.GetNode(name)
     assert PySpin.IsWritable(node)
@@ -126,20 +126,20 @@ def test_what_the_camera_locks_is_not_writable_while_streaming(camera: Bench, na
     assert PySpin.IsWritable(node)
 
 
-def test_the_image_chunk_is_always_on(camera: Bench) -> None:
+def test_the_image_chunk_is_always_on(camera: LocalBench) -> None:
     camera.choose("ChunkSelector", "Image")
     assert camera.flag("ChunkEnable").GetValue() is True
     assert camera.flag("ChunkEnable").GetAccessMode() == PySpin.RO
 
 
-def test_enumerations_have_no_value_methods_but_quickspin_ones_have(camera: Bench) -> None:
+def test_enumerations_have_no_value_methods_but_quickspin_ones_have(camera: LocalBench) -> None:
     assert not hasattr(camera.enum("TriggerMode"), "GetValue")
     assert camera.camera.TriggerMode.GetValue() == PySpin.TriggerMode_Off
     assert type(camera.camera.TriggerMode).__name__ == "IEnumerationT_TriggerModeEnums"
     assert isinstance(camera.camera.TriggerMode, PySpin.IEnumeration)
 
 
-def test_quickspin_numbers_are_the_sdks_and_int_values_the_cameras(camera: Bench) -> None:
+def test_quickspin_numbers_are_the_sdks_and_int_values_the_cameras(camera: LocalBench) -> None:
     node = camera.camera.PixelFormat
     assert node.GetValue() == PySpin.PixelFormat_Mono8 == 0
     assert node.GetIntValue() == 0x01080001
@@ -147,12 +147,12 @@ def test_quickspin_numbers_are_the_sdks_and_int_values_the_cameras(camera: Bench
     assert node.GetCurrentEntry().GetSymbolic() == "Mono16"
 
 
-def test_a_wrong_enumerations_constant_is_still_a_number(camera: Bench) -> None:
+def test_a_wrong_enumerations_constant_is_still_a_number(camera: LocalBench) -> None:
     camera.camera.TriggerSource.SetValue(PySpin.TriggerSelector_FrameStart)
     assert camera.read("TriggerSource") == "Line0"
 
 
-def test_an_entry_that_the_sdk_does_not_know_reads_by_name_only(camera: Bench) -> None:
+def test_an_entry_that_the_sdk_does_not_know_reads_by_name_only(camera: LocalBench) -> None:
     camera.choose("FileSelector", "InferenceNetwork")
     assert camera.camera.FileSelector.ToString() == "InferenceNetwork"
     assert camera.camera.FileSelector.GetCurrentEntry().GetSymbolic() == "InferenceNetwork"
@@ -160,21 +160,21 @@ def test_an_entry_that_the_sdk_does_not_know_reads_by_name_only(camera: Bench) -
         camera.camera.FileSelector.GetValue()
 
 
-def test_entries_carry_node_and_symbolic_in_their_name(camera: Bench) -> None:
+def test_entries_carry_node_and_symbolic_in_their_name(camera: LocalBench) -> None:
     entries = camera.enum("TriggerSource").GetEntries()
     assert "EnumEntry_TriggerSource_InferenceReady" in [e.GetName() for e in entries]
     assert camera.enum("TriggerSource").GetEntryByName("Nowhere") is None
     assert isinstance(entries[0].GetNumericValue(), float)
 
 
-def test_deep_learning_nodes_have_no_quickspin_attribute_but_their_chunks_have(camera: Bench) -> None:
+def test_deep_learning_nodes_have_no_quickspin_attribute_but_their_chunks_have(camera: LocalBench) -> None:
     for name in ("InferenceEnable", "FileWriteToFlash", "InjectedWidth", "NoSuchNode"):
         assert not hasattr(camera.camera, name)
     assert hasattr(camera.camera, "ChunkInferenceResult")
     assert type(camera.camera.Width) is PySpin.IInteger
 
 
-def test_every_node_can_be_walked_from_the_root(camera: Bench) -> None:
+def test_every_node_can_be_walked_from_the_root(camera: LocalBench) -> None:
     def walk(category: PySpin.CCategoryPtr) -> int:
         count = 0
         for feature in category.GetFeatures():
@@ -197,7 +197,7 @@ def test_the_older_firmware_lacks_the_nodes_that_came_later() -> None:
         assert camera.read("DeviceFirmwareVersion") == "1905.4.83"
 
 
-def test_the_timestamp_is_latched_and_goes_on(camera: Bench) -> None:
+def test_the_timestamp_is_latched_and_goes_on(camera: LocalBench) -> None:
     latch = PySpin.CCommandPtr(camera.nodes.GetNode("TimestampLatch"))
     latch.Execute()
     first = camera.integer("TimestampLatchValue").GetValue()
@@ -207,7 +207,7 @@ def test_the_timestamp_is_latched_and_goes_on(camera: Bench) -> None:
     assert camera.integer("TimestampLatchValue").GetValue() - first == pytest.approx(2e9, rel=0.01)
 
 
-def test_line_inputs_show_the_part_sensor_and_the_standing_line(camera: Bench) -> None:
+def test_line_inputs_show_the_part_sensor_and_the_standing_line(camera: LocalBench) -> None:
     assert camera.integer("LineStatusAll").GetValue() & 0b100 == 0
     camera.device.set_line(0.0)
     camera.choose("LineSelector", "Line2")
@@ -215,7 +215,7 @@ def test_line_inputs_show_the_part_sensor_and_the_standing_line(camera: Bench) -
     assert camera.integer("LineStatusAll").GetValue() == 0b100
 
 
-def test_two_threads_may_use_one_node_map(camera: Bench) -> None:
+def test_two_threads_may_use_one_node_map(camera: LocalBench) -> None:
     done = []
 
     def poll() -> None:
