@@ -298,3 +298,13 @@ def test_interfaces_list_the_same_cameras(device: Firefly) -> None:
     cameras.Clear()
     interfaces.Clear()
     system.ReleaseInstance()
+
+
+def test_a_handler_class_can_be_subclassed_and_says_that_it_is_missing_when_made() -> None:
+    class Handler(PySpin.ImageEventHandler):
+        pass
+
+    with pytest.raises(NotImplementedError, match="ImageEventHandler"):
+        Handler()
+    with pytest.raises(NotImplementedError, match="RegisterNodeCallback"):
+        PySpin.RegisterNodeCallback(None, None)
