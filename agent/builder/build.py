@@ -65,8 +65,8 @@ def build_library(request: BuildRequest, progress: Progress = lambda _line: None
     channels = len(supernet.normalisation.mean)
     calibration, held_out = load_images(request.images, channels), load_images(request.held_out, channels)
     calibration, held_out = _checked_sets(calibration, held_out, supernet)
+    candidates, held_out = _candidates(request, supernet, calibration, held_out, progress)
     bench = Bench(calibration, held_out, supernet.normalisation)
-    candidates = _candidates(request, supernet, bench, progress)
     made = [_make(supernet, candidate, bench, progress) for candidate in candidates]
     if not request.archs:
         made = _still_rising(made)
@@ -102,13 +102,18 @@ def _shuffled(images: ImageSet) -> ImageSet:
     return ImageSet(images.name, images.images[order], images.labels[order], images.classes)
 
 
-def _candidates(request: BuildRequest, supernet: Supernet, bench: Bench, progress: Progress) -> Sequence[Candidate]:
+def _candidates(
+    request: BuildRequest, supernet: Supernet, calibration: ImageSet, held_out: ImageSet, progress: Progress
+) -> tuple[Sequence[Candidate], ImageSet]:
+    """What to build, and the images to report accuracy on: none that a search has chosen by, which would flatter."""
     if not request.archs:
+        choosing, held_out = held_out.parted(min(request.ladder.probe_images, len(held_out) // 2))
+        bench = Bench(calibration, choosing, supernet.normalisation)
         rungs = choose_ladder(supernet, bench, request.law, request.ladder, progress)
-        return [rung.candidate for rung in rungs]
+        return [rung.candidate for rung in rungs], held_out
     archs = [read_arch(path, supernet) for path in request.archs]
     measured = [measure(supernet, arch, request.law) for arch in dict.fromkeys(archs)]
-    return sorted(measured, key=lambda candidate: candidate.predicted_ms)
+    return sorted(measured, key=lambda candidate: candidate.predicted_ms), held_out
 
 
 def read_arch(source: Path | str, supernet: Supernet) -> Arch:

@@ -38,6 +38,11 @@ class ImageSet:
         """The first `count` images."""
         return ImageSet(self.name, self.images[:count], self.labels[:count], self.classes)
 
+    def parted(self, count: int) -> tuple[ImageSet, ImageSet]:
+        """The first `count` images, and the others."""
+        rest = ImageSet(self.name, self.images[count:], self.labels[count:], self.classes)
+        return self.head(count), rest
+
     def with_classes(self, classes: Sequence[str]) -> ImageSet:
         """The same images with labels that index `classes`. Raises BuildError where a class is unknown."""
         unknown = [name for name in self.classes if name not in classes]
