@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 # Parts a minute. Each change calls for another rung of the demo ladder (12 to 39 ms at TIME_SCALE) though the margin
 # for a net that was never measured is wide; the sensor takes at most 60 frames a second, so 3500 would be too many.
-SPEEDS = (900.0, 2100.0, 1250.0, 2900.0, 1450.0, 1900.0, 1000.0)
+SPEEDS = (900.0, 2100.0, 1250.0, 2900.0, 1450.0, 2300.0, 1000.0)
 # A short run still loosens and tightens.
 SHORT_SPEEDS = (900.0, 2900.0, 1250.0, 2400.0)
 SHORTEST_PHASE_S = 5.0

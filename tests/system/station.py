@@ -1,0 +1,159 @@
+"""A simulated camera and a real daemon as processes of their own, and the command to talk to them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from agent.sim.plant import PlantClient
+from agent.sim.server import plant_path
+
+CAMERA = "station-1"
+TIME_SCALE = 9.0  # that of tests/support/libraries.py
+SLOW_PPM, FAST_PPM = 600.0, 1500.0
+PATIENCE_S = 60.0
+AGENT = (sys.executable, "-m", "agent")
+
+
+class Station:
+    """Use as `with Station(library) as station`. Owner of the processes and of a short folder for sockets and state."""
+
+    def __init__(self, library: Path) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="ofa-test-"))
+        self.config = self.folder / "agent.yaml"
+        self.api_socket = self.folder / "api.sock"
+        self.camera_socket = self.folder / "camera.sock"
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self.config.write_text(
+            f"""\
+version: 1
+state_dir: state
+api: {{unix_socket: api.sock}}
+library: {{path: {json.dumps(str(library))}}}
+cameras:
+  - name: {CAMERA}
+    sdk: simulated
+    acquisition: {{exposure_us: 2000, trigger: {{source: Line0, activation: rising}}}}
+    simulation: {{socket: camera.sock}}
+policy:
+  default_budget: {{parts_per_minute: {SLOW_PPM}}}
+  swap: {{min_dwell_s: 0, deadline_s: 60}}
+"""
+        )
+
+    def __enter__(self) -> Station:
+        try:
+            self.start_camera()
+            self.start_daemon()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        for name in ("daemon", "camera"):
+            self.stop(name, signal.SIGTERM)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start_camera(self) -> None:
+        options = ("--time-scale", f"{TIME_SCALE}", "--parts-per-minute", f"{SLOW_PPM}", "--seed", "5")
+        self._start("camera", (*AGENT, "sim", "serve", "--socket", str(self.camera_socket), *options))
+        self.wait(lambda: plant_path(self.camera_socket).is_socket(), "the camera's sockets")
+
+    def start_daemon(self) -> None:
+        self._start("daemon", (*AGENT, "run", "--config", str(self.config)))
+        self.wait(self.is_active, "an ACTIVE camera")
+
+    def stop(self, name: str, number: signal.Signals) -> int | None:
+        """End one process and reap it; its exit code."""
+        process = self._running.pop(name, None)
+        if process is None:
+            return None
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        try:
+            return process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            return process.wait(20)
+
+    def agent(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run one command of `ofa-agent` against this daemon."""
+        return subprocess.run(
+            (*AGENT, *arguments), capture_output=True, text=True, timeout=PATIENCE_S, env=self._env(), check=False
+        )
+
+    def json(self, *arguments: str) -> Any:
+        """The same with --json; it must succeed."""
+        done = self.agent(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.json("status")["cameras"][0]
+        return found
+
+    def is_active(self) -> bool:
+        done = self.agent("status", "--json")
+        if done.returncode != 0:
+            return False
+        camera = json.loads(done.stdout)["cameras"][0]
+        return bool(camera["state"] == "ACTIVE" and camera["verified"])
+
+    @contextmanager
+    def watching(self) -> Iterator[Iterator[dict[str, Any]]]:
+        """State changes as they come."""
+        process = subprocess.Popen(
+            (*AGENT, "watch", "--json"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=self._env()
+        )
+        assert process.stdout is not None
+        try:
+            yield (json.loads(line) for line in process.stdout)
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+
+    @contextmanager
+    def plant(self) -> Iterator[PlantClient]:
+        """The plant around the camera."""
+        with PlantClient(plant_path(self.camera_socket)) as plant:
+            yield plant
+
+    def log(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text(errors="replace")
+
+    def wait(self, met: Any, what: str) -> None:
+        """Ask again until `met()`; fails with the logs where a process died or nothing came."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not met():
+            for name, process in self._running.items():
+                assert process.poll() is None, f"{name} ended with {process.returncode}: {self.log(name)}"
+            assert time.monotonic() < deadline, f"waited for {what} in vain: {self.log('daemon')}"
+            time.sleep(0.05)
+
+    def _start(self, name: str, command: Sequence[str]) -> None:
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self._running[name] = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def _env(self) -> dict[str, str]:
+        return {**os.environ, "OFA_AGENT_SOCKET": str(self.api_socket)}

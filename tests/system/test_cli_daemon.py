@@ -1,0 +1,110 @@
+"""The command against a real daemon on a simulated camera in a process of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.system.station import CAMERA, FAST_PPM, SLOW_PPM, Station
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def station(ladder: Path) -> Iterator[Station]:
+    with Station(ladder) as running:
+        yield running
+
+
+def test_status_tells_what_runs_and_why(station: Station) -> None:
+    told = station.status()
+    assert (told["camera"], told["state"], told["verified"], told["generation"]) == (CAMERA, "ACTIVE", True, 1)
+    assert told["budget"]["priority"] == "DEFAULT"
+    assert told["budget"]["budget"]["parts_per_minute"] == SLOW_PPM
+    text = station.agent("status").stdout
+    assert f"{CAMERA}: ACTIVE" in text
+    assert told["active_subnet_id"] in text
+
+
+def test_subnets_explain_and_swaps_agree_on_the_active_sub_net(station: Station) -> None:
+    active = station.status()["active_subnet_id"]
+    listed = station.json("subnets")["subnets"]
+    assert [one["id"] for one in listed if one["active"]] == [active]
+    explained = station.json("explain")
+    assert explained["active_subnet_id"] == active
+    assert {one["subnet_id"] for one in explained["candidates"]} == {one["id"] for one in listed}
+    assert station.json("swaps")[-1]["reason"] == "initial"
+    for command in ("subnets", "explain", "swaps"):
+        assert active in station.agent(command).stdout
+
+
+def test_explaining_another_budget_changes_nothing(station: Station) -> None:
+    before = station.status()["budget"]["id"]
+    other = station.json("explain", "--parts-per-minute", str(FAST_PPM))
+    assert other["budget"]["budget"]["parts_per_minute"] == FAST_PPM
+    assert other["target_subnet_id"] != other["active_subnet_id"]
+    assert station.status()["budget"]["id"] == before
+
+
+def test_results_and_changes_stream_one_object_a_line(station: Station) -> None:
+    done = station.agent("results", "--count", "3", "--json")
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0
+    assert len(results) == 3
+    assert {one["subnet_id"] for one in results} == {station.status()["active_subnet_id"]}
+    changes = station.agent("watch", "--count", "1", "--json")
+    assert json.loads(changes.stdout)["state"] == "ACTIVE"
+
+
+def test_a_budget_swaps_and_its_release_swaps_back(station: Station) -> None:
+    slow = station.status()["active_subnet_id"]
+    set_ = station.json("budget", "set", "--parts-per-minute", str(FAST_PPM), "--ttl", "120")
+    assert set_["claim"]["kind"] == "LEASE"
+    assert set_["swap_id"]
+    station.wait(lambda: station.is_active() and station.status()["active_subnet_id"] != slow, "the faster sub-net")
+    assert station.json("budget", "renew")["claim"]["remaining_s"] > 100
+    station.json("budget", "release")
+    station.wait(lambda: station.is_active() and station.status()["active_subnet_id"] == slow, "the first sub-net")
+    assert [one["outcome"] for one in station.json("swaps")][:2] == ["VERIFIED", "VERIFIED"]
+
+
+def test_an_infeasible_budget_ends_with_five_and_is_stored_only_where_that_was_allowed(station: Station) -> None:
+    impossible = ("budget", "set", "--parts-per-minute", "30000")
+    refused = station.agent(*impossible, "--require-feasible")
+    assert refused.returncode == 5, refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    assert station.status()["claims"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("budget", "set", "--parts-per-minute", "-5"), 2),
+        (("budget", "set", "--max-latency-ms", "nan"), 2),
+        (("budget", "renew", "--client-name", "nobody"), 2),
+        (("status", "--camera", "station-9"), 2),
+        (("alarms", "ack", "4711"), 2),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else str(value),
+)
+def test_bad_input_ends_with_two_and_one_line(station: Station, arguments: tuple[str, ...], code: int) -> None:
+    done = station.agent(*arguments)
+    assert done.returncode == code, done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_a_second_daemon_on_the_same_state_is_refused(station: Station) -> None:
+    done = station.agent("run", "--config", str(station.config))
+    assert done.returncode == 4, done.stderr
+    assert "another ofa-agent uses it" in done.stderr
+    assert station.is_active()
+
+
+def test_check_passes_on_the_config_in_use(station: Station) -> None:
+    told = station.json("check", "--config", str(station.config))
+    assert told["ok"] is True
+    assert any("usable sub-net" in line for line in told["checked"])
