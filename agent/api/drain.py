@@ -14,10 +14,14 @@ T = TypeVar("T")
 
 
 class Drain:
-    """Set once, when the server is ending; long handlers wait on it beside their own work. For the event loop only."""
+    """Set once, when the server is ending; long handlers wait on it beside their own work. For the event loop only.
+
+    It also knows the calls that run, because gRPC's own stop may return while a cancelled one still unwinds.
+    """
 
     def __init__(self) -> None:
         self._begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._calls: set[asyncio.Task[Any]] = set()
 
     @property
     def begun(self) -> bool:
@@ -27,6 +31,18 @@ class Drain:
         """End what waits in `race`; idempotent."""
         if not self._begun.done():
             self._begun.set_result(None)
+
+    def enter(self) -> None:
+        """Know the calling task until it ends."""
+        task = asyncio.current_task()
+        if task is not None and task not in self._calls:
+            self._calls.add(task)
+            task.add_done_callback(self._calls.discard)
+
+    async def ended(self, timeout_s: float) -> None:
+        """Wait until no call runs, at most `timeout_s` seconds."""
+        if self._calls:
+            await asyncio.wait(self._calls, timeout=timeout_s)
 
     def check(self) -> None:
         """Raises Rejected (UNAVAILABLE) once the server is ending."""

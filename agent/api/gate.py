@@ -73,6 +73,7 @@ class Gate:
 
     @asynccontextmanager
     async def _statuses(self, method: str, request: Message, context: Context) -> AsyncIterator[None]:
+        self._drain.enter()
         try:
             self._drain.check()
             yield

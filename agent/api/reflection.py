@@ -14,6 +14,8 @@ import grpc
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
+from agent.api.drain import Drain
+
 DESCRIBED = "grpc.reflection.v1alpha.ServerReflection"
 NAMES = ("grpc.reflection.v1.ServerReflection", DESCRIBED)  # alike on the wire; only the older has a descriptor here
 
@@ -21,7 +23,8 @@ NAMES = ("grpc.reflection.v1.ServerReflection", DESCRIBED)  # alike on the wire;
 class Reflection:
     """Tells of `services` and of itself; answers to both of its names."""
 
-    def __init__(self, services: Iterable[str]) -> None:
+    def __init__(self, services: Iterable[str], drain: Drain) -> None:
+        self._drain = drain
         self._tables = reflection.aio.ReflectionServicer([*services, DESCRIBED])  # type: ignore[attr-defined]
         self._commented = {file.name: file.SerializeToString() for file in descriptor_set().file}
 
@@ -36,6 +39,7 @@ class Reflection:
 
     async def answers(self, requests: AsyncIterator[Any], context: object) -> AsyncIterator[Any]:
         """One answer to each request."""
+        self._drain.enter()
         async for answer in self._tables.ServerReflectionInfo(requests, context):
             files = answer.file_descriptor_response.file_descriptor_proto
             for place, body in enumerate(files):

@@ -101,12 +101,9 @@ class ApiServer:
             return
         server, self._server = self._server, None
         grace_s = self._limits.drain_s if drain_s is None else drain_s
-        if self._drain is not None:
-            self._drain.begin()
         try:
             with anyio.CancelScope(shield=True):
-                await server.stop(grace_s)
-                await self._requests.close(grace_s)
+                await self._end(server, grace_s)
         finally:
             self._unbind()
         event(_log, logging.INFO, "api_stopped", socket=self._path)
@@ -130,7 +127,7 @@ class ApiServer:
                 gate.service(CONTROL, ControlHandlers(self._services, self._requests)),
                 gate.service(STATUS, status),
                 gate.service(HEALTH, health),
-                *Reflection([*names, HEALTH.full_name]).handlers(),
+                *Reflection([*names, HEALTH.full_name], drain).handlers(),
             )
         )
 
@@ -141,6 +138,14 @@ class ApiServer:
         except RuntimeError as exc:
             raise BadInput("api.unix_socket", f"{self._path} cannot be bound ({exc})") from exc
         self._bound = socket_path.identity(self._path)
+
+    async def _end(self, server: grpc.aio.Server, grace_s: float) -> None:
+        if self._drain is not None:
+            self._drain.begin()
+        await server.stop(grace_s)
+        await self._requests.close(grace_s)
+        if self._drain is not None:
+            await self._drain.ended(grace_s)
 
     def _unbind(self) -> None:
         """Remove the socket, unless it is another's by now."""

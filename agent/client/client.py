@@ -23,9 +23,8 @@ R = TypeVar("R", bound=Message)
 S = TypeVar("S", status_pb2.WatchStatusResponse, status_pb2.WatchResultsResponse)
 OnInterruption = Callable[[Interruption], None]
 LONGEST_S = 3e8  # what the daemon takes is far less; it says so
-_OPTIONS = [
+_OPTIONS = [  # min_reconnect_backoff_ms stays at its 20 s: it is also the time that one attempt to connect may take
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2000),
     ("grpc.keepalive_time_ms", 30_000),  # the daemon refuses pings that come faster than every 10 s
     ("grpc.max_receive_message_length", 16 * 1024 * 1024),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, Protocol, TypeVar, cast
 
+import anyio
 import grpc
 from google.protobuf.message import Message
 
@@ -97,10 +98,11 @@ class Watch(Generic[M]):
         if self._call is None:
             self._call = self._open_stream()
         try:
-            message = await asyncio.wait_for(self._call.read(), self._silence_s)
+            with anyio.fail_after(self._silence_s):  # asyncio.wait_for may lose a cancellation before Python 3.12
+                message = await self._call.read()
         except grpc.aio.AioRpcError as exc:
             raise failure(exc, self._target) from exc
-        except asyncio.TimeoutError as exc:
+        except TimeoutError as exc:
             raise DaemonUnreachable(f"{self._target}: silent for {self._silence_s:g} s") from exc
         if not isinstance(message, Message):  # grpc.aio.EOF
             raise DaemonUnreachable(f"{self._target}: the stream ended")

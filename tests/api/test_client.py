@@ -153,26 +153,34 @@ def test_a_stream_ends_where_trying_again_cannot_help(tmp_path: Path) -> None:
     assert run(scenario()).code == "NOT_FOUND"
 
 
-def test_a_silent_daemon_is_connected_again(tmp_path: Path) -> None:
+class Silent:
+    """A stream that says one thing and then nothing for ever."""
+
+    def __init__(self) -> None:
+        self._messages = [status_pb2.WatchStatusResponse(revision=1)]
+
+    async def read(self) -> Any:
+        if not self._messages:
+            await asyncio.Event().wait()
+        return self._messages.pop()
+
+    def cancel(self) -> bool:
+        return True
+
+
+def test_a_silent_daemon_is_connected_again() -> None:
     async def scenario() -> list[Interruption]:
         told: list[Interruption] = []
-        async with serving(tmp_path) as rig:
-
-            def open_stream() -> Any:
-                path = "/ofa_agent.v1.StatusService/WatchStatus"
-                parse = status_pb2.WatchStatusResponse.FromString
-                call = rig.channel.unary_stream(path, lambda message: message.SerializeToString(), parse)
-                return call(status_pb2.WatchStatusRequest())
-
-            watch: Watch[status_pb2.WatchStatusResponse] = Watch(open_stream, "here", told.append, silence_s=0.05)
-            async with watch:
-                for _ in range(2):
-                    await anext(watch)
+        opened: Any = Silent
+        watch: Watch[status_pb2.WatchStatusResponse] = Watch(opened, "here", told.append, silence_s=0.01)
+        async with watch:
+            for _ in range(2):
+                await anext(watch)
         return told
 
     (interruption,) = run(scenario())
     assert isinstance(interruption.error, DaemonUnreachable)
-    assert "silent for 0.05 s" in str(interruption.error)
+    assert "silent for 0.01 s" in str(interruption.error)
 
 
 def test_a_closed_stream_ends_its_loop(tmp_path: Path) -> None:
