@@ -17,7 +17,7 @@ from agent.camera.profile import Profile, read_profile
 from agent.camera.session import Session, SystemOwner, open_session
 from agent.camera.settings import CameraSettings
 from agent.camera.stream import ClockMap, FrameReader, Stream, Tally, Task
-from agent.camera.upload import NETWORK, SLOTS, FileSlot
+from agent.camera.upload import NETWORK, SLOTS, FileSlot, NoRoom
 from agent.camera.vendor_errors import clear_frames, translate
 from agent.clock import Clock
 from agent.domain.device import (
@@ -48,9 +48,11 @@ class FireflyDevice:
         self._stream = Stream(clock, self.tally, settings.triggered)
         self._clocks: ClockMap | None = None
         self._reader: FrameReader | None = None
+        self._service: network.ServiceTime | None = None
         self._generation: int | None = None
         self._task: Task = "classification"
         self._restoration = selftest.Restoration(settings)
+        self._resident = selftest.ResidentImage()
         self._injects = False
         self._pipe_clear = False  # nothing is being inferred from an earlier acquisition
         self._slowest_ms = 0.0
@@ -82,7 +84,7 @@ class FireflyDevice:
 
     def disconnect(self) -> None:
         """Teardown in the vendor's order; never raises a CameraError."""
-        self._reader = None
+        self._reader = self._service = None
         self._stream.end()
         session, self._session = self._session, None
         if session is None:
@@ -90,6 +92,7 @@ class FireflyDevice:
         with suppress(CameraError):
             session.end()
             network.disable(session.nodes)
+            self._resident.drop(session.nodes)
             session.nodes.set_bool("ChunkModeActive", False)
             session.nodes.set_enum("TriggerMode", "Off")
         session.close()
@@ -109,6 +112,7 @@ class FireflyDevice:
         self._clocks.measure(settings.timing.clock_round_trips)
         self._pipe_clear = False
         self._restoration = selftest.Restoration(settings)
+        self._resident = selftest.ResidentImage()
         info = read_info(session)
         self._injects = info.supports_injection
         return info
@@ -133,7 +137,13 @@ class FireflyDevice:
         if network.enabled(nodes):
             self.disable_inference()
         network.clear_name(nodes)
-        FileSlot(nodes, NETWORK).write(blob, self.settings.network_storage == "flash", guard, progress)
+        flash = self.settings.network_storage == "flash"
+        try:
+            FileSlot(nodes, NETWORK).write(blob, flash, guard, progress)
+        except NoRoom:
+            if not self._resident.drop(nodes):
+                raise
+            FileSlot(nodes, NETWORK).write(blob, flash, guard, progress)
 
     def activate_network(self, setup: NetworkSetup, guard: Guard) -> None:
         nodes = self._idle("activate a network").nodes
@@ -157,7 +167,9 @@ class FireflyDevice:
             return ()
         self._pipe_clear = False
         try:
-            outcomes = selftest.run(session, self.settings, self._task, goldens, guard, self._restoration)
+            outcomes = selftest.run(
+                session, self.settings, self._task, goldens, guard, self._resident, self._restoration
+            )
         except CameraGone:
             raise
         except BaseException:
@@ -186,6 +198,7 @@ class FireflyDevice:
         self._reader = FrameReader(
             session.pointer, session.nodes, self._task, self.tally, attribution, self.settings.timestamps
         )
+        self._service = network.ServiceTime(session.nodes, self._clock)
         self._stalled = False
         self._stream.begin()
 
@@ -215,7 +228,7 @@ class FireflyDevice:
         self._stream.note(frame)
         if frame.answer is None or self._generation is None:
             return None
-        service_ms = network.read_service_ms(session.nodes)
+        service_ms = self._service.read_ms() if self._service is not None else None
         record = self._stream.record(frame, frame.answer, self._generation, service_ms, clocks.offset_ns)
         if record is not None:
             self._slowest_ms = max(self._slowest_ms, record.service_ms)

@@ -14,7 +14,7 @@ from agent.camera.settings import Timing
 from agent.clock import Clock
 from agent.domain.device import NetworkReport, NetworkSetup
 from agent.domain.subnet import InputSpec
-from agent.errors import CameraError, CameraGone, CameraRefused
+from agent.errors import CameraRefused
 
 ENABLE = "InferenceEnable"
 TYPE = "InferenceNetworkTypeSelector"
@@ -38,6 +38,8 @@ _HEIGHT = ("InferenceNetworkInputHeight", "InferenceNetworkInputSizeY")
 _CHANNELS = ("InferenceNetworkInputChannels", "InferenceInputChannels")
 _CLASSES = ("InferenceNetworkOutputClasses", "InferenceOutputClasses", "OutputClasses")
 _LAYERS = ("InferenceNetworkTotalLayers", "InferenceNetworkLayers")
+
+_SCALING_PERIOD_NS = 1_000_000_000
 
 # Entries of the status node are not published (facts section 7 item 2): they are told by what they contain.
 _BAD_WORDS = ("error", "fail", "invalid", "unsupported", "corrupt")
@@ -141,19 +143,33 @@ def read_report(nodes: Nodes) -> NetworkReport:
     )
 
 
-def read_service_ms(nodes: Nodes) -> float | None:
-    """InferenceTime (pre-processing included) plus the scaler's time where it is told (interfaces.md section 3).
+class ServiceTime:
+    """Reads what the last inference took: InferenceTime, pre-processing included, plus the scaler's time.
 
-    None where the firmware does not tell, or where this one reading failed: the result is worth more than its time.
+    For one acquisition: the nodes are looked up once. The scaler's time hangs on the region and the network's input
+    only (S1), so it is read once a second and not for each result.
     """
-    try:
-        time_ms = nodes.try_float(SERVICE_TIME)
-        scaling_ms = nodes.try_float(SCALING_TIME) or 0.0
-    except CameraGone:
-        raise
-    except CameraError:
-        return None
-    return None if time_ms is None or time_ms <= 0.0 else time_ms + scaling_ms
+
+    def __init__(self, nodes: Nodes, clock: Clock) -> None:
+        self._nodes = nodes
+        self._clock = clock
+        self._inference = nodes.float_reader(SERVICE_TIME)
+        self._scaling = nodes.float_reader(SCALING_TIME)
+        self._scaling_ms = 0.0
+        self._scaling_due_ns = 0
+
+    def read_ms(self) -> float | None:
+        """None where the firmware does not tell or the reading failed: the result is worth more than its time."""
+        if self._inference is None:
+            return None
+        try:
+            time_ms = self._inference()
+            if self._scaling is not None and self._clock.now_ns() >= self._scaling_due_ns:
+                self._scaling_ms = self._scaling()
+                self._scaling_due_ns = self._clock.now_ns() + _SCALING_PERIOD_NS
+        except self._nodes.vendor_exception:
+            return None
+        return time_ms + self._scaling_ms if time_ms > 0.0 else None
 
 
 def _patience_s(phase: Phase, size: int | None, wanted: int, timing: Timing) -> float:

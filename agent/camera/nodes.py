@@ -156,6 +156,11 @@ class Nodes:
     def integer(self, name: str) -> IntegerPtr:
         return self._pointer(name, "integer", self._sdk.CIntegerPtr)
 
+    def float_reader(self, name: Name) -> Callable[[], float] | None:
+        """The bare read of the first readable candidate, raising the vendor's exception; None where none is."""
+        found = self._first(name, self._sdk.IsReadable)
+        return None if found is None else self._float(found).GetValue
+
     def register(self, name: str) -> RegisterPtr:
         return self._pointer(name, "register", self._sdk.CRegisterPtr)
 

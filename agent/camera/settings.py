@@ -39,7 +39,7 @@ class Timing:
     close_wait_s: float = 5.0
     idle_check_s: float = 1.0
     settle_s: float = 2.0  # firmware without a status node: time given to a network to load
-    status_poll_s: float = 0.02
+    status_poll_s: float = 0.005
     status_lag_s: float = 0.25  # how long a status node may still show the state before
     stall_s: float = 2.0
     clock_refresh_s: float = 10.0

@@ -6,7 +6,9 @@ The order is that of the vendor's Inference.py (facts/firefly-dl.md section 2, S
 - delete comes first, or the camera may run out of space (SDK-1195, S13);
 - short writes go on from the offset that FileOperationResult gives, and end after `_STUCK_LIMIT` without progress;
 - the buffer of the last chunk is padded to 4 bytes while FileAccessLength is the true count (S14);
-- a node is written only where its value changes: per full chunk one buffer write, one execute, two reads.
+- a node is written only where its value changes, and per full chunk only FileOperationResult is read: it says more than
+  the status, which is asked where the result is short, after the last chunk and after every other operation. A write
+  that failed and left an old count there shows in FileSize after closing, because the offset did not advance.
 """
 
 from __future__ import annotations
@@ -32,6 +34,10 @@ _SUCCESS = "Success"
 _STUCK_LIMIT = 3  # writes in a row that take no byte
 _CLOSE_TRIES = 3
 _PAD = 0xFF  # what Teledyne's FileAccessUserSet.py pads with (S14)
+
+
+class NoRoom(UploadFailed):
+    """The camera's memory is full."""
 
 
 class FileSlot:
@@ -149,7 +155,7 @@ class FileSlot:
             progress(offset, total)
 
     def _write_chunk(self, data: bytes, offset: int, count: int) -> int:
-        """Write `count` bytes from `offset`; how many the camera took."""
+        """Write `count` bytes from `offset`; how many the camera took. Three transactions where it took them all."""
         if count != self._length:
             self._set_length(count)
         nodes = self._nodes
@@ -157,8 +163,10 @@ class FileSlot:
             nodes.register("FileAccessBuffer").Set(_padded(data, offset, count), False)
         except nodes.vendor_exception as exc:
             raise nodes.wrap("FileAccessBuffer", exc, f"write {count} bytes at {offset} to") from exc
-        self._operate("Write")
+        self._execute("Write")
         written = nodes.get_int("FileOperationResult")
+        if written != count or offset + count == len(data):
+            self._check_status("Write")
         if not 0 <= written <= count:
             raise UploadFailed(
                 f"{self._slot}: the camera reports {written} bytes written of {count} at {offset}; upload again"
@@ -181,13 +189,22 @@ class FileSlot:
 
     def _operate(self, operation: str) -> None:
         """Execute a file operation; raises UploadFailed where its status is not Success."""
+        self._execute(operation)
+        self._check_status(operation)
+
+    def _execute(self, operation: str) -> None:
         self._select("FileSelector", self._slot)
         self._select("FileOperationSelector", operation)
         self._nodes.execute("FileOperationExecute")
+
+    def _check_status(self, operation: str) -> None:
         status = self._nodes.get_enum("FileOperationStatus")
+        if status == "Overflow":
+            raise NoRoom(f"{self._slot}: {operation} ended with {status}: the file is larger than the room for it")
         if status != _SUCCESS:
-            why = "the file is larger than the room for it" if status == "Overflow" else "see the camera's state"
-            raise UploadFailed(f"{self._slot}: {operation} ended with {status}, wanted {_SUCCESS}; {why}")
+            raise UploadFailed(
+                f"{self._slot}: {operation} ended with {status}, wanted {_SUCCESS}; see the camera's state"
+            )
 
     def _select(self, selector: str, entry: str) -> None:
         if self._held.get(selector) != entry:

@@ -264,7 +264,7 @@ def test_the_frame_rate_is_cut_to_what_the_exposure_allows() -> None:
     play(main, chosen=settings(frame_rate=60.0, exposure_us=17_000.0))
 
 
-def test_streaming_reads_two_registers_a_new_result_and_none_a_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_streaming_reads_one_register_a_new_result_and_none_a_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     async def main(made: Rig) -> None:
         await made.camera.connect(30)
         await made.install(NET_C)
@@ -275,7 +275,7 @@ def test_streaming_reads_two_registers_a_new_result_and_none_a_frame(monkeypatch
         await asyncio.sleep(5)
         results = len(made.camera.take_results())
         assert results > 20
-        assert abs(count() - 2 * results) <= 10 + 2, "ten for the clocks, once in ten seconds"
+        assert abs(count() - results) <= 10 + 5 + 1, "ten for the clocks, one a second for the scaler"
 
     play(main, SimulationSpec(vpu=VpuSpec(time_scale=60.0)))
 
