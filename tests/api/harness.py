@@ -18,7 +18,7 @@ from agent.clock import SystemClock
 from tests.support.fake_control import FakeControl, FakeJournal
 
 T = TypeVar("T")
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 QUICK = ApiLimits(heartbeat_s=0.05, drain_s=2.0, health_poll_s=0.02)
 CALM = ApiLimits(heartbeat_s=30.0, drain_s=2.0, health_poll_s=0.02)
 
