@@ -12,6 +12,7 @@ import click
 from agent.cli.exits import BAD_INPUT, DONE
 from agent.cli.output import print_json
 from agent.cli.run import CONFIG
+from agent.errors import BadInput
 
 if TYPE_CHECKING:
     from agent.config import AgentConfig
@@ -29,6 +30,7 @@ def check(config: Path, print_effective: bool, as_json: bool) -> int:
     if print_effective:
         click.echo(effective(loaded), nl=False)
     found, problems = _library(loaded)
+    problems += _simulations(loaded)
     problems += _places(loaded)
     if as_json:
         print_json({"config": str(loaded.source), "ok": not problems, "checked": found, "problems": problems})
@@ -63,6 +65,21 @@ def _library(config: AgentConfig) -> tuple[list[str], list[str]]:
             )
         found.append(f"{camera.name}: {len(usable)} usable sub-net(s)")
     return found, problems
+
+
+def _simulations(config: AgentConfig) -> list[str]:
+    """What the simulation says against its own section; nothing is started."""
+    problems = []
+    for camera in config.cameras:
+        if camera.simulation is None or camera.simulation.socket is not None:
+            continue
+        from agent.app import simulation_spec
+
+        try:
+            simulation_spec(camera, camera.simulation)
+        except BadInput as exc:
+            problems.append(f"{config.source}: {camera.name}.simulation.{exc}")
+    return problems
 
 
 def _places(config: AgentConfig) -> list[str]:

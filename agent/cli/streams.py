@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from agent.client import AgentClient
     from agent.pb.ofa_agent.v1.types_pb2 import CameraStatus, InferenceResult
 
+T = TypeVar("T")
 WAIT_S = 30.0
 
 
@@ -53,11 +55,17 @@ def results(connection: Connection, camera: str, endless: bool, count: int, as_j
                 async for message in messages:
                     _show_result(message.result, as_json)
             for _ in range(count):
-                message = await asyncio.wait_for(messages.__anext__(), WAIT_S)
-                _show_result(message.result, as_json)
+                _show_result((await _within(messages.__anext__())).result, as_json)
         return DONE
 
     return follow(connection, stream)
+
+
+async def _within(answer: Awaitable[T]) -> T:
+    try:
+        return await asyncio.wait_for(answer, WAIT_S)
+    except asyncio.TimeoutError as exc:
+        raise TimeoutError(f"no result within {WAIT_S:g} s; see `ofa-agent status` for what the camera does") from exc
 
 
 def _show_status(status: CameraStatus, as_json: bool) -> None:

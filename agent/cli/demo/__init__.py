@@ -12,7 +12,9 @@ from agent.cli.output import print_json, print_table
 
 
 @click.command()
-@click.option("--seconds", type=click.FloatRange(15, 3600), default=60.0, show_default=True, help="About how long.")
+@click.option(
+    "--seconds", type=click.FloatRange(1, 86_400), default=60.0, show_default=True, help="About how long; at least 20."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout; progress goes to stderr.")
 @click.option(
     "--state-dir",

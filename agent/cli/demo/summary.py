@@ -53,7 +53,8 @@ def judge(score: Score, swaps: Sequence[SwapLine], dropped: int, least_swaps: in
         problems.append(f"the observer missed {dropped} results")
     problems += [_over_budget(one) for one in score.phases if not one.within]
     problems += _not_rising(score.phases)
-    return Outcome(score, tuple(swaps), dropped, tuple(problems))
+    ended = tuple(swap for swap in swaps if swap.outcome != "running")
+    return Outcome(score, ended, dropped, tuple(problems))
 
 
 def budget_swaps(score: Score, swaps: Sequence[SwapLine]) -> int:

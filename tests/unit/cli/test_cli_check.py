@@ -55,3 +55,12 @@ def test_places_that_cannot_be_used_are_found(tmp_path: Path, capfd: pytest.Capt
     (tmp_path / "state").write_text("")
     assert main(["check", "--config", config(tmp_path)]) == 2
     assert "is not a folder" in capfd.readouterr().err
+
+
+def test_a_simulation_that_cannot_be_is_found(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    camera = "{name: a, sdk: simulated, simulation: {spec: {vpu: {jitter: 1}}}}"
+    (tmp_path / "agent.yaml").write_text(
+        f"version: 1\nstate_dir: state\napi: {{unix_socket: a.sock}}\ncameras: [{camera}]\n"
+    )
+    assert main(["check", "--config", str(tmp_path / "agent.yaml")]) == 2
+    assert "vpu.jitter: is unknown" in capfd.readouterr().err
