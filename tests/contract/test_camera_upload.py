@@ -78,6 +78,30 @@ def test_writes_that_take_nothing_are_given_up() -> None:
     play(main, SMALL_CHUNKS)
 
 
+def test_a_write_that_failed_and_left_an_old_count_is_found_when_the_file_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The status is not asked for each full chunk; the offset of a failed one did not advance."""
+
+    async def main(made: Rig) -> None:
+        await made.camera.connect(30)
+        files = made.device._parts.files
+        write, calls = files._write, 0
+
+        def second_fails(name: str, fault: FaultSpec | None) -> None:
+            nonlocal calls
+            calls += 1
+            if calls != 2:
+                write(name, fault)
+
+        monkeypatch.setattr(files, "_write", second_fails)
+        with pytest.raises(UploadFailed, match=f"holds {3 * CHUNK} of {4 * CHUNK} bytes after closing"):
+            await upload(made, content(4 * CHUNK))
+        assert files.open_name is None
+
+    play(main, SMALL_CHUNKS)
+
+
 def test_a_network_larger_than_the_room_says_so() -> None:
     async def main(made: Rig) -> None:
         await made.camera.connect(30)
