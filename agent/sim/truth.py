@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypedDict
+from itertools import takewhile
+from typing import Protocol, TypedDict, TypeVar
+
+R = TypeVar("R")
 
 RING = 200_000
 
@@ -114,9 +118,9 @@ class Truth:
     def select(self, since_ns: int) -> Selection:
         """What happened at or after `since_ns`."""
         return Selection(
-            [e for e in self._exposures if e.timestamp_ns >= since_ns],
-            [i for i in self._inferences if i.timestamp_ns >= since_ns],
-            [row for row in self._lost if row["at_ns"] >= since_ns],
+            _tail(self._exposures, lambda e: e.timestamp_ns >= since_ns),
+            _tail(self._inferences, lambda i: i.timestamp_ns >= since_ns),
+            _tail(self._lost, lambda row: row["at_ns"] >= since_ns),
             dict(self.counters),
         )
 
@@ -136,6 +140,13 @@ class Truth:
             "part": exposure.part,
             "true_class": self._true_class(exposure.part),
         }
+
+
+def _tail(rows: deque[R], wanted: Callable[[R], bool]) -> list[R]:
+    """The last rows, all of them `wanted`; rows are in the order of time, so only those are looked at."""
+    taken = list(takewhile(wanted, reversed(rows)))
+    taken.reverse()
+    return taken
 
 
 def _inference_row(inference: TrueInference) -> InferenceRow:
