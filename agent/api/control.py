@@ -66,7 +66,7 @@ class ControlHandlers:
             raise not_found("ALARM_NOT_FOUND", f"alarm {request.alarm_id} is not in the journal")
         camera = self._services.cameras.get(alarm.camera)
         if camera is not None and alarm.cleared_wall_ns is None:
-            await camera.acknowledge_fault(by)
+            await camera.acknowledge(alarm.key, by)
         return control_pb2.AcknowledgeAlarmResponse(alarm=convert.alarm(alarm))
 
     def _filled(self, answer: Answer, outcome: ClaimOutcome) -> Answer:

@@ -77,8 +77,12 @@ class CameraControl(Protocol):
         """Drop the client's claim; harmless when it has none."""
         ...
 
-    async def acknowledge_fault(self, by: str) -> None:
-        """Let a FAULTED camera try again; an acknowledged expired lease falls back to the remaining claims."""
+    async def acknowledge(self, key: str, by: str) -> None:
+        """Somebody has seen the alarm of that key.
+
+        Any alarm of a FAULTED camera lets it try again; that of an expired lease lifts the fail-safe budget; every
+        other acknowledgement changes nothing but the journal.
+        """
         ...
 
     def status_feed(self) -> Feed[CameraSnapshot]:

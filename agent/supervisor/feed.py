@@ -6,6 +6,8 @@ import asyncio
 from collections import deque
 from typing import Generic, TypeVar
 
+import anyio
+
 T = TypeVar("T")
 
 
@@ -32,10 +34,8 @@ class Reader(Generic[T]):
     async def next(self, timeout_s: float) -> T | None:
         """The oldest item not yet read; None after `timeout_s` or once closed."""
         if not self._items and not self._closed:
-            try:
-                await asyncio.wait_for(self._ready.wait(), timeout_s)
-            except asyncio.TimeoutError:
-                return None
+            with anyio.move_on_after(timeout_s):  # wait_for before 3.12 can lose a cancellation
+                await self._ready.wait()
         item = self._items.popleft() if self._items else None
         if not self._items and not self._closed:
             self._ready.clear()

@@ -44,6 +44,7 @@ from agent.telemetry.figures import RollingFigures
 
 _log = logger("supervisor")
 HEALTH_DEADLINE_S = 2.0
+LEASE_EXPIRED = "lease_expired"  # the alarm whose acknowledgement lifts the fail-safe budget
 _READY = (CameraState.IDLE, CameraState.ACTIVE)
 
 
@@ -128,10 +129,12 @@ class Supervisor:
         await self._claims.release(client)
         return self._outcome(None)
 
-    async def acknowledge_fault(self, by: str) -> None:
-        event(_log, logging.INFO, "fault_acknowledged", camera=self.name, by=by)
-        self._claims.acknowledge()
-        self._acknowledged = True
+    async def acknowledge(self, key: str, by: str) -> None:
+        event(_log, logging.INFO, "alarm_acknowledged", camera=self.name, key=key, by=by)
+        if key == LEASE_EXPIRED:
+            self._claims.acknowledge()
+        if self._actor.state is CameraState.FAULTED:
+            self._acknowledged = True
         self._wake()
 
     def status_feed(self) -> Reader[CameraSnapshot]:
@@ -165,10 +168,8 @@ class Supervisor:
     async def _wait(self) -> None:
         expiry_s = self._claims.until_expiry_s()
         timeout_s = self._settings.tick_s if expiry_s is None else min(self._settings.tick_s, expiry_s + 1e-3)
-        try:
-            await asyncio.wait_for(self._woken.wait(), timeout_s)
-        except asyncio.TimeoutError:
-            return
+        with anyio.move_on_after(timeout_s):
+            await self._woken.wait()
 
     async def _tick(self, tasks: TaskGroup) -> None:
         self._woken.clear()
@@ -190,6 +191,7 @@ class Supervisor:
                 self._start(tasks, "lost", actor.lost(detail))
                 return
         if actor.state is CameraState.FAULTED and self._acknowledged:
+            self._acknowledged = False
             self._start(tasks, "reset", actor.disconnect("acknowledged"))
         elif actor.may_connect():
             self._start(tasks, "connect", actor.connect())
@@ -200,7 +202,6 @@ class Supervisor:
             self._start(tasks, "stream", actor.stream_idle())
         else:
             self._ask_health(tasks)
-        self._acknowledged = False
 
     def _start(self, tasks: TaskGroup, kind: str, action: Awaitable[None]) -> None:
         self._busy = True
@@ -287,13 +288,13 @@ class Supervisor:
         for claim in self._claims.expire():
             event(_log, logging.WARNING, "lease_expired", camera=self.name, client=claim.client)
             text = f"lease of {claim.client!r} ended without renewal: the fail-safe budget is in force"
-            await self._alarms.raised("lease_expired", text)
+            await self._alarms.raised(LEASE_EXPIRED, text)
             try:
                 await self._journal.drop_claim(claim.id, "expired")
             except JournalError as error:  # it has expired all the same; the boot clock will say so again
                 event(_log, logging.ERROR, "journal_unavailable", camera=self.name, error=error)
         if not self._claims.fail_safe:
-            await self._alarms.cleared("lease_expired")
+            await self._alarms.cleared(LEASE_EXPIRED)
 
     def _outcome(self, claim: Claim | None) -> ClaimOutcome:
         effective = self._claims.effective

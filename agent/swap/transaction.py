@@ -7,10 +7,11 @@ before the gap starts, so that no write to disk falls into it.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
+
+import anyio
 
 from agent.clock import Clock
 from agent.domain.device import Camera, GoldenCheck, GoldenOutcome, NetworkReport, NetworkSetup
@@ -205,10 +206,11 @@ class SwapTransaction:
         if left_s <= 0:
             return CameraTimeout(f"swap step {step.value}: the swap's deadline has passed; raise swap.deadline_s")
         try:
-            await asyncio.wait_for(self._do(step, payload, generation, left_s), left_s + GRACE_S)
+            with anyio.fail_after(left_s + GRACE_S):
+                await self._do(step, payload, generation, left_s)
         except AgentError as error:
             return error
-        except asyncio.TimeoutError:  # after AgentError: CameraTimeout is a TimeoutError too
+        except TimeoutError:  # after AgentError: CameraTimeout is a TimeoutError too
             return CameraTimeout(f"swap step {step.value}: no answer within {left_s:.1f} s; the camera hangs")
         return None
 

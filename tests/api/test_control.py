@@ -182,7 +182,7 @@ def test_an_acknowledged_alarm_lets_its_camera_try_again(tmp_path: Path) -> None
         return rig.control, answer.alarm
 
     control, alarm = run(scenario())
-    assert control.calls == [("acknowledge_fault", "tester")]
+    assert control.calls == [("acknowledge", "swap_failed tester")]
     assert (alarm.id, alarm.acknowledged_by, alarm.HasField("cleared_at")) == (1, "tester", False)
 
 

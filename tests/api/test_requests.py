@@ -28,7 +28,7 @@ MUTATIONS: dict[str, Send] = {
     "release_budget": lambda client: client.release_budget(request_id=ID),
     "acknowledge_alarm": lambda client: client.acknowledge_alarm(1, request_id=ID),
 }
-CALLED = {"acknowledge_alarm": "acknowledge_fault"}
+CALLED = {"acknowledge_alarm": "acknowledge"}
 
 
 async def prepare(rig: Rig) -> None:

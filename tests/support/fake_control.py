@@ -151,8 +151,8 @@ class FakeControl:
         self.claims.pop(client, None)
         return self._outcome(None)
 
-    async def acknowledge_fault(self, by: str) -> None:
-        await self._change("acknowledge_fault", by)
+    async def acknowledge(self, key: str, by: str) -> None:
+        await self._change("acknowledge", f"{key} {by}")
 
     def status_feed(self) -> Reader[CameraSnapshot]:
         return self.snapshots.subscribe(1, self.now)

@@ -158,7 +158,9 @@ def test_an_acknowledgement_lifts_the_fail_safe() -> None:
         await asyncio.sleep(2.0)
         with pytest.raises(BadInput, match="no lease"):
             await supervisor.renew_budget("plc")
-        await supervisor.acknowledge_fault("engineer")
+        await supervisor.acknowledge("infeasible", "engineer")
+        assert supervisor.snapshot().budget.fail_safe  # another alarm than the lease's lifts nothing
+        await supervisor.acknowledge("lease_expired", "engineer")
         assert supervisor.snapshot().budget.priority is Priority.DEFAULT
 
     bench.run(story)
@@ -221,7 +223,7 @@ def test_a_faulted_camera_waits_for_the_acknowledgement_and_then_recovers() -> N
         await asyncio.sleep(300.0)
         assert supervisor.snapshot().state is CameraState.FAULTED
         assert not supervisor.snapshot().verified
-        await supervisor.acknowledge_fault("engineer")
+        await supervisor.acknowledge("swap_failed", "engineer")
         await until(supervisor, CameraState.ACTIVE)
 
     bench.run(story)
