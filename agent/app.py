@@ -119,14 +119,13 @@ def sdk_for(camera: cfg.Camera, clock: Clock) -> Iterator[tuple[Sdk, str]]:
         return
     from agent.sim import bus, pyspin
     from agent.sim.remote import RemoteBusDevice
-    from agent.sim.spec import SimulationSpec
 
     simulation = camera.simulation or cfg.Simulation()
     if simulation.socket is not None:
         place = RemoteBusDevice(simulation.socket)
         bus.attach(place)
         try:
-            yield cast("Sdk", pyspin), camera.serial or SimulationSpec().serial
+            yield cast("Sdk", pyspin), camera.serial or ""
         finally:
             bus.detach(place)
         return

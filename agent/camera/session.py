@@ -72,6 +72,8 @@ class SystemOwner:
                 raise translate(exc, f"look for camera {serial}") from exc
 
     def _pick(self, cameras: CameraList, serial: str) -> CameraPtr:
+        if not serial:
+            return self._only(cameras)
         camera = cameras.GetBySerial(serial)
         if camera is None or not camera.IsValid():  # an unknown serial is no exception (pyspin-surface.md 2.1)
             seen = cameras.GetSize()
@@ -79,6 +81,13 @@ class SystemOwner:
                 f"no camera with serial {serial} among {seen} found; check cable, power and the udev rule for 1e10"
             )
         return camera
+
+    def _only(self, cameras: CameraList) -> CameraPtr:
+        """The camera of a config that names no serial: unambiguous, or none."""
+        seen = cameras.GetSize()
+        if seen != 1:
+            raise CameraGone(f"{seen} cameras found and no serial is configured; set `serial`, or connect just one")
+        return cameras.GetByIndex(0)
 
     def _end(self, system: System) -> None:
         for _ in range(_RELEASE_TRIES):
