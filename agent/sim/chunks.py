@@ -72,7 +72,7 @@ class FrameSettings:
     black_level: float
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Frame:
     """One delivered frame. `timestamp_ns` is the camera's time at the end of exposure."""
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from agent.clock import Clock, Signal
 from agent.sim.acquisition import Acquisition, BufferMode
-from agent.sim.chunks import Frame, LinkGone, TransferFailed
+from agent.sim.chunks import Frame, LinkBusy, LinkGone, TransferFailed
 from agent.sim.faults import FaultPlan
 from agent.sim.features import Features, ImageSource, Parts, set_identity
 from agent.sim.files import FileEngine
@@ -56,6 +56,7 @@ class Firefly:
         self._lock = threading.RLock()
         self._debt_s = 0.0
         self._present = True
+        self._attached = False
         self._absent_until_ns = 0
         self._epoch = 0
         now_ns = clock.now_ns()
@@ -86,10 +87,13 @@ class Firefly:
             return DeviceInfo(self.spec.serial, MODEL, self.spec.firmware)
 
     def attach(self) -> int:
-        """A host opens the camera; the epoch it has to show from now on. Raises LinkGone."""
+        """A host opens the camera; the epoch it has to show from now on. Raises LinkGone, LinkBusy."""
         with self._lock:
             if not self._on_bus(self.clock.now_ns()):
                 raise LinkGone(f"camera {self.spec.serial} is not on the bus")
+            if self._attached:
+                raise LinkBusy(f"camera {self.spec.serial} is in use by another host, close it there first")
+            self._attached = True
             return self._epoch
 
     def is_attached(self, epoch: int) -> bool:
@@ -97,10 +101,13 @@ class Firefly:
         with self._lock:
             return epoch == self._epoch and self._on_bus(self.clock.now_ns())
 
-    def detach(self) -> None:
+    def detach(self, epoch: int) -> None:
         """The host went away or died: acquisition stops; registers, DDR and an open file stay."""
         with self._lock:
             self._advance()
+            if epoch != self._epoch:
+                return  # the connection died with the cable; another host may be there by now
+            self._attached = False
             self._parts.acquisition.stop()
             self._notify()
 
@@ -230,8 +237,9 @@ class Firefly:
 
     def unplug(self) -> None:
         """Pull the cable: bus power goes with it."""
-        self._locked(lambda now: self._lose_power(now, 0.0))
-        self._present = False
+        with self._lock:
+            self._lose_power(self._advance(), 0.0)
+            self._present = False
 
     def replug(self) -> None:
         """Put the cable back."""
@@ -322,6 +330,7 @@ class Firefly:
         kept = parts.bank.text("DeviceUserID"), parts.bank.symbol("UserSetDefault")
         self._features.reset_wanted = False
         self._epoch += 1
+        self._attached = False
         parts.acquisition.stop()
         parts.files.lose_power()
         parts.vpu.drop()

@@ -23,7 +23,7 @@ _IDLE_C, _LOADED_C, _TAU_S = 38.0, 55.0, 180.0
 _UNRESOLVED_KEPT = 256
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Inference:
     """One inference, finished or not. Times are the device's, `timestamp_ns` is the camera time of the exposure."""
 

@@ -121,7 +121,7 @@ class LocalLink:
     def close(self) -> None:
         self.abort_stream()
         self._device.unlisten(self._activity)
-        self._device.detach()
+        self._device.detach(self._epoch)
 
 
 class LocalBusDevice:

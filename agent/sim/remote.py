@@ -87,6 +87,7 @@ class RemoteLink:
                 channel.close()
             raise
         self._settings: FrameSettings | None = None
+        self._pixel_lock = threading.Lock()
 
     def read(self, address: int, length: int) -> bytes:
         return self._control.ask(Op.READ, struct.pack("<QI", address, length))
@@ -124,9 +125,10 @@ class RemoteLink:
         threading.Event().wait(timeout_s)
 
     def frame_pixels(self, frame: Frame) -> NDArray[np.uint8] | NDArray[np.uint16]:
-        payload = self._pixels.ask(Op.PIXELS, struct.pack("<Q", frame.token))
-        height, width, item_bytes = struct.unpack("<III", payload)
-        narrow: NDArray[np.uint8] = np.frombuffer(self._memory, np.uint8, height * width * item_bytes).copy()
+        with self._pixel_lock:  # the memory holds one frame
+            payload = self._pixels.ask(Op.PIXELS, struct.pack("<Q", frame.token))
+            height, width, item_bytes = struct.unpack("<III", payload)
+            narrow: NDArray[np.uint8] = np.frombuffer(self._memory, np.uint8, height * width * item_bytes).copy()
         if item_bytes == 2:
             wide: NDArray[np.uint16] = narrow.view(np.uint16)
             return wide.reshape(height, width)

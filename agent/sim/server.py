@@ -143,7 +143,7 @@ class DeviceServer:
         with self._lock:
             if self._session is not None:
                 raise LinkBusy(f"camera {self._device.spec.serial} is in use by another host, close it there first")
-            self._session = _Session(self._device)
+            self._session = _Session(self._device)  # asks the camera, which may be unplugged
             return self._session
 
     def _serve_stream(self, connection: socket.socket, token: str) -> None:

@@ -13,7 +13,9 @@ from PIL import Image as Pillow
 from agent.clock import VirtualClock
 from agent.sim import bus
 from agent.sim import pyspin as PySpin
+from agent.sim.chunks import LinkBusy
 from agent.sim.device import Firefly
+from agent.sim.link import LocalLink
 from agent.sim.spec import FaultSpec, SimulationSpec
 from tests.support.vendor import LocalBench, bench
 
@@ -253,6 +255,30 @@ def test_a_device_reset_takes_the_camera_off_the_bus_for_a_while(camera: LocalBe
     found = system.GetCameras()
     assert found.GetSize() == 1
     found.Clear()
+
+
+def test_a_camera_admits_one_host(camera: LocalBench) -> None:
+    with pytest.raises(LinkBusy, match="in use by another host"):
+        LocalLink(camera.device)
+    camera.camera.DeInit()
+    link = LocalLink(camera.device)
+    with pytest.raises(PySpin.SpinnakerException) as refused:
+        camera.camera.Init()
+    assert refused.value.errorcode == -1005
+    link.close()
+    camera.camera.Init()
+
+
+def test_closing_a_connection_that_died_does_not_disturb_the_next_host(camera: LocalBench) -> None:
+    camera.device.unplug()
+    camera.device.replug()
+    link = LocalLink(camera.device)
+    camera.camera.DeInit()
+    assert link.is_alive()
+    with pytest.raises(LinkBusy):
+        LocalLink(camera.device)
+    link.close()
+    camera.camera.Init()
 
 
 def test_a_second_core_of_the_same_camera_opens_after_the_first_lost_it(camera: LocalBench) -> None:
