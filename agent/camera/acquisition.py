@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from agent.camera.frames import Task
 from agent.camera.nodes import Nodes
 from agent.camera.settings import CameraSettings, Roi
-from agent.camera.stream import Task
 from agent.errors import CameraRefused
 
 _INFERENCE_CHUNKS: dict[Task, tuple[str, ...]] = {

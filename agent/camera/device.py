@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from agent.camera import acquisition, network, selftest
-from agent.camera.attribution import Attribution
+from agent.camera.feed import Feed
+from agent.camera.frames import FrameReader, Tally, Task
 from agent.camera.guard import Guard
 from agent.camera.info import read_info
 from agent.camera.nodes import Nodes
 from agent.camera.profile import Profile, read_profile
 from agent.camera.session import Session, SystemOwner, open_session
 from agent.camera.settings import CameraSettings
-from agent.camera.stream import ClockMap, FrameReader, Stream, Tally, Task
+from agent.camera.stream import Stream
 from agent.camera.upload import NETWORK, SLOTS, FileSlot, NoRoom
 from agent.camera.vendor_errors import clear_frames, translate
 from agent.clock import Clock
@@ -32,9 +33,6 @@ from agent.domain.device import (
 from agent.domain.result import RawInference
 from agent.errors import CameraError, CameraGone, CameraRefused, CameraTimeout
 
-_BOUND_FACTOR = 3.0  # upper bound of a service time over the longest one seen
-_BOUND_MS = 1000.0  # before any was seen: four times the slowest network measured (facts section 4)
-
 
 class FireflyDevice:
     """One camera on its worker thread; that thread owns all of it."""
@@ -46,17 +44,12 @@ class FireflyDevice:
         self._clock = clock
         self._session: Session | None = None
         self._stream = Stream(clock, self.tally, settings.triggered)
-        self._clocks: ClockMap | None = None
-        self._reader: FrameReader | None = None
-        self._service: network.ServiceTime | None = None
-        self._generation: int | None = None
+        self._feed: Feed | None = None
         self._task: Task = "classification"
         self._restoration = selftest.Restoration(settings)
         self._resident = selftest.ResidentImage()
         self._injects = False
         self._pipe_clear = False  # nothing is being inferred from an earlier acquisition
-        self._slowest_ms = 0.0
-        self._stalled = False
         self._checked_ns = 0
 
     # -- connection --------------------------------------------------------------------------------------------------
@@ -67,7 +60,7 @@ class FireflyDevice:
 
     @property
     def streaming(self) -> bool:
-        return self._reader is not None
+        return self._feed is not None and self._feed.reader is not None
 
     def connect(self, guard: Guard) -> CameraInfo:
         """Find, open, repair what a dead host left, configure, read the limits."""
@@ -84,8 +77,9 @@ class FireflyDevice:
 
     def disconnect(self) -> None:
         """Teardown in the vendor's order; never raises a CameraError."""
-        self._reader = self._service = None
-        self._stream.end()
+        if self._feed is not None:
+            self._feed.forget()
+        self._feed = None
         session, self._session = self._session, None
         if session is None:
             return
@@ -108,8 +102,7 @@ class FireflyDevice:
         acquisition.apply(nodes, settings)
         acquisition.enable_chunks(nodes, self._task, settings)
         acquisition.configure_buffers(session.stream_nodes, settings.timing.stream_buffers)
-        self._clocks = ClockMap(self._clock, nodes)
-        self._clocks.measure(settings.timing.clock_round_trips)
+        self._feed = Feed(session, settings, self._stream, self.tally, self._clock)
         self._pipe_clear = False
         self._restoration = selftest.Restoration(settings)
         self._resident = selftest.ResidentImage()
@@ -156,7 +149,6 @@ class FireflyDevice:
             self._task = task
         network.enable(nodes)
         network.wait_loaded(nodes, setup, guard, self._clock, self.settings.timing)
-        self._slowest_ms = 0.0
 
     def read_network(self) -> NetworkReport:
         return network.read_report(self._open().nodes)
@@ -185,72 +177,35 @@ class FireflyDevice:
     # -- acquisition -------------------------------------------------------------------------------------------------
 
     def start_stream(self, generation: int | None) -> None:
-        session = self._idle("start the stream")
+        session, feed = self._idle("start the stream"), self._open_feed()
         self._restoration.run(session)
-        attribution = None
         self._match_trigger(session.nodes, generation)
         if generation is not None:
             self._clear_pipe(session.nodes)
-            bound_ms = max(_BOUND_MS, _BOUND_FACTOR * self._slowest_ms)
-            attribution = Attribution(self._pipe_clear, round(bound_ms * 1e6))
-        self._begin(session)
-        self._generation = generation
-        self._reader = FrameReader(
-            session.pointer, session.nodes, self._task, self.tally, attribution, self.settings.timestamps
-        )
-        self._service = network.ServiceTime(session.nodes, self._clock)
-        self._stalled = False
-        self._stream.begin()
+        feed.begin(self._task, generation, self._pipe_clear)
 
     def stop_stream(self) -> None:
-        if self._session is None or self._reader is None:
-            return
-        self._session.end()
-        self._reader = None
-        self._stream.end()
-        # A running inference goes on and would show up in the next acquisition.
-        self._pipe_clear = False
+        if self._feed is not None and self._feed.reader is not None:
+            self._feed.end()
+            # A running inference goes on and would show up in the next acquisition.
+            self._pipe_clear = False
 
     def grab(self) -> RawInference | None:
         """Wait at most the grab timeout for a frame; the record it brings, if it brings one."""
-        session, reader, clocks = self._open(), self._reader, self._clocks
-        if reader is None or clocks is None:
-            return None
-        timing = self.settings.timing
-        if clocks.due(timing.clock_refresh_s):
-            clocks.measure(timing.clock_round_trips)
-        frame = reader.read(timing.grab_timeout_ms)
-        if frame is None:
-            self._check_alive(session)
-            return None
-        self._stalled = False
-        clocks.observe(frame.timestamp_ns)
-        self._stream.note(frame)
-        if frame.answer is None or self._generation is None:
-            return None
-        service_ms = self._service.read_ms() if self._service is not None else None
-        record = self._stream.record(frame, frame.answer, self._generation, service_ms, clocks.offset_ns)
-        if record is not None:
-            self._slowest_ms = max(self._slowest_ms, record.service_ms)
+        came, record = self._open_feed().grab()
+        if not came:
+            self.check_idle()
         return record
 
     def reader(self) -> FrameReader:
         """The running acquisition's reader; raises CameraRefused where there is none."""
-        self._open()
-        if self._reader is None:
+        reader = self._open_feed().reader
+        if reader is None:
             raise CameraRefused(f"camera {self.settings.serial} is not streaming; start the stream first")
-        return self._reader
+        return reader
 
     def newly_stalled(self) -> str | None:
-        """A line about a stream that fell silent, once each time; silence of a triggered one is normal (F-4843)."""
-        silent_s = self._stream.silent_s()
-        if self.settings.triggered or silent_s is None or self._stalled:
-            return None
-        allowed_s = self._allowed_silence_s()
-        if silent_s < allowed_s:
-            return None
-        self._stalled = True
-        return f"no frame for {silent_s:.1f} s, allowed are {allowed_s:.1f} s; restart the stream"
+        return self._open_feed().newly_stalled()
 
     def fire_trigger(self) -> None:
         """One software trigger."""
@@ -276,9 +231,16 @@ class FireflyDevice:
             raise translate(exc, f"camera {self.settings.serial}: read its nodes") from exc
 
     def check_idle(self) -> None:
-        """Raise CameraGone where a connected camera does not answer; at most once in `idle_check_s`."""
-        if self._session is not None:
-            self._check_alive(self._session)
+        """Raise CameraGone where a connected camera does not answer; asks at most once in `idle_check_s`.
+
+        A pulled cable looks like silence: GetNextImage only times out (facts section 3, messages).
+        """
+        now_ns = self._clock.now_ns()
+        if self._session is None or now_ns - self._checked_ns < self.settings.timing.idle_check_s * 1e9:
+            return
+        self._checked_ns = now_ns
+        if not self._session.alive():
+            raise CameraGone(f"camera {self.settings.serial} does not answer any more; connect again")
 
     def gone_after(self, error: CameraError) -> CameraGone | None:
         """Whether `error` means that the camera is gone: some numbers tell, for the others it is asked."""
@@ -297,23 +259,17 @@ class FireflyDevice:
             raise CameraGone(f"camera {self.settings.serial} is not connected; connect first")
         return self._session
 
+    def _open_feed(self) -> Feed:
+        if self._feed is None:
+            raise CameraGone(f"camera {self.settings.serial} is not connected; connect first")
+        return self._feed
+
     def _idle(self, what: str) -> Session:
         session = self._open()
-        if self._reader is not None:
+        if self.streaming:
             # The camera locks these nodes while it acquires, without naming the reason (S7).
             raise CameraRefused(f"camera {self.settings.serial} is streaming, cannot {what}; stop the stream first")
         return session
-
-    def _begin(self, session: Session) -> None:
-        try:
-            session.begin()
-        except CameraGone:
-            raise
-        except CameraError:
-            # An open file stops acquisition without a reason given (S7).
-            for slot in SLOTS:
-                FileSlot(session.nodes, slot).close_leftover(tries=1)
-            session.begin()
 
     def _match_trigger(self, nodes: Nodes, generation: int | None) -> None:
         """Frames that wait for inferences would never come without a network."""
@@ -330,17 +286,3 @@ class FireflyDevice:
             network.disable(nodes)
             network.enable(nodes)
             self._pipe_clear = True
-
-    def _check_alive(self, session: Session) -> None:
-        """A pulled cable looks like silence: GetNextImage only times out (facts section 3, messages)."""
-        now_ns = self._clock.now_ns()
-        if now_ns - self._checked_ns < self.settings.timing.idle_check_s * 1e9:
-            return
-        self._checked_ns = now_ns
-        if not session.alive():
-            raise CameraGone(f"camera {self.settings.serial} does not answer any more; connect again")
-
-    def _allowed_silence_s(self) -> float:
-        period_s = (self._stream.frame_period_ms() or 0.0) / 1e3
-        exposure_s = (self.settings.exposure_us or 0.0) / 1e6
-        return max(self.settings.timing.stall_s, 10.0 * period_s, 3.0 * exposure_s)

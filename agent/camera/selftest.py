@@ -11,11 +11,11 @@ from functools import partial
 
 from agent.camera import acquisition, network
 from agent.camera.attribution import Attribution
+from agent.camera.frames import Answer, FrameReader, Tally, Task
 from agent.camera.guard import Guard
 from agent.camera.nodes import Nodes
 from agent.camera.session import Session
 from agent.camera.settings import CameraSettings
-from agent.camera.stream import Answer, FrameReader, Tally, Task
 from agent.camera.upload import INJECTED_IMAGE, FileSlot
 from agent.domain.device import GoldenCheck, GoldenOutcome, Image8
 from agent.errors import CameraError, CameraGone

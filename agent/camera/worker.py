@@ -17,12 +17,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from agent.camera.device import FireflyDevice
+from agent.camera.frames import Picture
 from agent.camera.guard import Guard
 from agent.camera.mailbox import Mailbox, Request, post
 from agent.camera.profile import Profile
 from agent.camera.session import SystemOwner
 from agent.camera.settings import CameraSettings
-from agent.camera.stream import Picture
 from agent.camera.vendor_errors import clear_frames
 from agent.clock import Clock
 from agent.domain.device import (

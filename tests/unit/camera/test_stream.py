@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from agent.camera.attribution import Attribution
-from agent.camera.stream import Answer, ClockMap, Frame, FrameReader, Stream, Tally, Task
+from agent.camera.clock_map import ClockMap
+from agent.camera.frames import Answer, Frame, FrameReader, Tally, Task
+from agent.camera.stream import Stream
 from agent.clock import VirtualClock
 from agent.domain.result import Box
-from agent.errors import CameraGone
+from agent.errors import CameraGone, CameraRefused
 from tests.unit.camera.fakes import Picture, RawBox, Rect, Vendor, camera_of, nodes_of
 
 MS = 1_000_000
@@ -148,9 +150,56 @@ def test_the_shortest_of_several_round_trips_maps_the_clocks() -> None:
     clocks = ClockMap(clock, nodes_of({"TimestampLatch": latch, "TimestampLatchValue": lambda: latched}))
     clocks.measure(3)
     assert clocks.offset_ns == pytest.approx(-1_000 * MS, abs=MS), "within half the shortest trip"
-    assert not clocks.due(10)
+
+
+def latching(clock: VirtualClock, ahead_ns: list[int], gone: bool = False) -> ClockMap:
+    """A camera whose clock is `ahead_ns[0]` ahead; None of its latches work where the list is empty."""
+
+    def latch() -> int:
+        if not ahead_ns:
+            raise CameraGone("x") if gone else CameraRefused("x")
+        return 0
+
+    return ClockMap(
+        clock, nodes_of({"TimestampLatch": latch, "TimestampLatchValue": lambda: clock.now_ns() + ahead_ns[0]})
+    )
+
+
+def test_the_clocks_are_mapped_again_after_a_while_and_not_before() -> None:
+    clock, ahead = VirtualClock(), [MS]
+    clocks = latching(clock, ahead)
+    clocks.measure(1)
+    ahead[0] = 2 * MS
+    for after_s, expected in ((9.9, -MS), (0.1, -2 * MS)):
+        clock.sleep(after_s)
+        clocks.refresh(10, 1)
+        assert clocks.offset_ns == expected
+
+
+def test_a_latch_that_fails_while_streaming_keeps_the_old_mapping_for_another_turn() -> None:
+    clock, ahead = VirtualClock(), [MS]
+    clocks = latching(clock, ahead)
+    clocks.measure(1)
+    ahead.clear()
     clock.sleep(10)
-    assert clocks.due(10)
+    clocks.refresh(10, 1)
+    assert clocks.offset_ns == -MS
+    ahead.append(3 * MS)
+    clocks.refresh(10, 1)
+    assert clocks.offset_ns == -MS, "not before the next turn"
+    clock.sleep(10)
+    clocks.refresh(10, 1)
+    assert clocks.offset_ns == -3 * MS
+
+
+def test_a_camera_that_goes_while_its_clock_is_read_is_gone() -> None:
+    clock, ahead = VirtualClock(), [MS]
+    clocks = latching(clock, ahead, gone=True)
+    clocks.measure(1)
+    ahead.clear()
+    clock.sleep(10)
+    with pytest.raises(CameraGone):
+        clocks.refresh(10, 1)
 
 
 def test_without_a_latch_the_fastest_arrival_maps_the_clocks() -> None:
@@ -161,4 +210,5 @@ def test_without_a_latch_the_fastest_arrival_maps_the_clocks() -> None:
         clock.sleep(arrival_s - clock.now_ns() / 1e9)
         clocks.observe(round(stamp_s * 1e9))
     assert clocks.offset_ns == pytest.approx(40 * MS)
-    assert not clocks.due(0)
+    clocks.refresh(0, 3)
+    assert clocks.offset_ns == pytest.approx(40 * MS)
