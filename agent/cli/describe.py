@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from agent.cli.output import number, percent, size
@@ -10,9 +11,9 @@ from agent.cli.wire import seconds, word
 if TYPE_CHECKING:
     from agent.pb.ofa_agent.v1 import types_pb2 as pb
 
-DECISION_HEADINGS = ("sub-net", "accuracy", "service ms", "latency ms", "measured", "meets the budget")
+DECISION_HEADINGS = ("", "sub-net", "fits", "accuracy", "service", "latency", "measured")
 SUBNET_HEADINGS = ("sub-net", "accuracy", "predicted", "size", "input", "active")
-SWAP_HEADINGS = ("started (UTC)", "from", "to", "reason", "outcome", "gap")
+SWAP_HEADINGS = ("UTC", "from", "to", "reason", "outcome", "gap")
 
 
 def status_lines(status: pb.CameraStatus) -> list[str]:
@@ -70,15 +71,16 @@ def swap_words(swap: pb.RunningSwap) -> str:
 
 
 def candidate_rows(decision: pb.Decision) -> list[tuple[str, ...]]:
-    """Rows under DECISION_HEADINGS; the wanted sub-net is starred."""
+    """Rows under DECISION_HEADINGS; the wanted sub-net is starred, one that does not fit says in which respect."""
     return [
         (
-            f"{'*' if c.subnet_id == decision.target_subnet_id else ' '} {c.subnet_id}",
+            "*" if c.subnet_id == decision.target_subnet_id else "",
+            c.subnet_id,
+            "yes" if c.feasible else f"no: {_respects(c.why_not)}",
             percent(c.accuracy),
-            number(c.service_bound_ms),
-            number(c.latency_bound_ms),
+            number(c.service_bound_ms, 1, " ms"),
+            number(c.latency_bound_ms, 1, " ms"),
             str(c.measured_count),
-            "yes" if c.feasible else c.why_not or "no",
         )
         for c in decision.candidates
     ]
@@ -101,7 +103,7 @@ def swap_row(swap: pb.Swap) -> tuple[str, ...]:
     """A row under SWAP_HEADINGS."""
     outcome = word(swap, "outcome").lower()
     return (
-        swap.started_at.ToDatetime().strftime("%m-%d %H:%M:%S"),
+        _moment(swap.started_at.ToDatetime()),
         swap.from_subnet_id or "-",
         swap.to_subnet_id,
         swap.reason,
@@ -118,6 +120,17 @@ def result_line(result: pb.InferenceResult) -> str:
         f"{result.camera} {part}: {name} {result.confidence:.2f}  {result.subnet_id} (generation {result.generation})"
         f"  service {number(result.service_ms)} ms, latency {number(result.latency_ms)} ms"
     )
+
+
+def _respects(why_not: str) -> str:
+    """`service 26.3 ms > 20.7 ms; latency 85 ms > 60 ms` as `service, latency`: the figures are in the table."""
+    return ", ".join(clause.split()[0].rstrip(":") for clause in why_not.split(";") if clause.strip())
+
+
+def _moment(at: datetime) -> str:
+    """Time of a day, with the date instead of the seconds where it was not today."""
+    today = datetime.now(timezone.utc).date()
+    return at.strftime("%H:%M:%S" if at.date() == today else "%m-%d %H:%M")
 
 
 def _active(status: pb.CameraStatus) -> str:

@@ -47,7 +47,7 @@ def _rich_table(headings: Sequence[str], rows: Sequence[Sequence[str]], left: in
     from rich.table import Table
 
     console = Console(width=min(WIDTH, Console().width), highlight=False)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for index, heading in enumerate(headings):
         table.add_column(heading, justify="left" if index < left else "right", overflow="fold")
     for row in rows:

@@ -73,7 +73,7 @@ def explain(
         print_json(plain(decision))
         return DONE
     click.echo(f"budget: {budget_words(decision.budget)}")
-    print_table(DECISION_HEADINGS, candidate_rows(decision))
+    print_table(DECISION_HEADINGS, candidate_rows(decision), left=3)
     click.echo(decision.text)
     return DONE
 

@@ -90,7 +90,12 @@ def _table(phases: Sequence[PhaseScore], now: str) -> Table:
     from rich.table import Table
 
     table = Table(
-        box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), caption=escape(now), caption_justify="left"
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        caption=escape(now),
+        caption_justify="left",
     )
     for index, heading in enumerate(PHASE_HEADINGS):
         table.add_column(heading, justify="left" if index == 1 else "right")

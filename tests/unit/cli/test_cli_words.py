@@ -54,12 +54,13 @@ def test_a_camera_without_anything_can_be_told() -> None:
 
 def test_the_wanted_candidate_is_starred_and_the_others_say_why_not() -> None:
     decision = pb.Decision(target_subnet_id="b")
-    decision.candidates.add(subnet_id="a", accuracy=0.9, why_not="service 30 > 20 ms")
+    decision.candidates.add(
+        subnet_id="a", accuracy=0.9, why_not="service 30 ms > 20 ms (3000 parts/min); latency 85 ms > 60 ms"
+    )
     decision.candidates.add(subnet_id="b", accuracy=0.8, feasible=True)
     rows = describe.candidate_rows(decision)
-    assert rows[0][0] == "  a"
-    assert rows[0][-1] == "service 30 > 20 ms"
-    assert (rows[1][0], rows[1][-1]) == ("* b", "yes")
+    assert rows[0][:3] == ("", "a", "no: service, latency")
+    assert rows[1][:3] == ("*", "b", "yes")
 
 
 def test_a_swap_row_shows_its_gap_and_the_step_that_failed() -> None:
