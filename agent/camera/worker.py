@@ -16,6 +16,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+import anyio
+
 from agent.camera.device import FireflyDevice
 from agent.camera.frames import Picture
 from agent.camera.guard import Guard
@@ -126,11 +128,10 @@ class WorkerCamera:
         thread, ended = self._thread, self._ended
         if thread is None or ended is None:
             return
-        try:
-            await asyncio.wait_for(ended.wait(), deadline_s)
-        except asyncio.TimeoutError:
-            return  # an SDK call hangs; the thread ends when it returns
-        self._clock.join(thread, deadline_s)
+        with anyio.move_on_after(deadline_s):
+            await ended.wait()
+        if ended.is_set():  # otherwise an SDK call hangs; the thread ends when it returns
+            self._clock.join(thread, deadline_s)
 
     # -- the event loop's side ---------------------------------------------------------------------------------------
 
