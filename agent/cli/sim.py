@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import runpy
 import sys
 from collections.abc import Iterator
@@ -44,6 +45,8 @@ def serve(
     socket: Path, spec: str | None, seed: int | None, time_scale: float | None, parts_per_minute: float | None
 ) -> int:
     """Run the simulated camera's device process until SIGTERM or SIGINT."""
+    # Before numpy is loaded: its second BLAS thread would spin for most of a core between two frames.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from agent.sim.server import serve as serve_device
 
     serve_device(socket, build_spec(spec, seed, time_scale, parts_per_minute), _announce)
