@@ -1,4 +1,18 @@
-"""Fault plan: which operation goes wrong, when and how. Counts are per operation and never restart."""
+"""Fault plan: which operation goes wrong, when and how. Counts are per operation and never restart.
+
+    operation           effects
+    file.*              io_error (the transfer breaks), wrong_status (Failure), stall
+    file.write          also short_write (half the bytes), corrupt (a byte is flipped)
+    network.load        wrong_status (ends in Error), stall, wrong_output (loads, but answers the next class)
+    inference.enable    io_error, wrong_status (stays off and says nothing), stall
+    acquisition.start   io_error, wrong_status (does not start), frozen (starts and sends nothing), stall
+    acquisition.stop    io_error, wrong_status (goes on), stall
+    stream (a frame)    corrupt (incomplete), frozen (not sent), stall (late), unplug
+    inference           wrong_output, stall (takes longer), frozen (hangs until inference is disabled)
+    register            io_error, stall, unplug
+
+`stall` takes `seconds`. An effect that is not listed for its operation does nothing.
+"""
 
 from __future__ import annotations
 

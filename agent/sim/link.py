@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.sim.acquisition import BufferMode
-from agent.sim.chunks import Frame, StreamAborted
+from agent.sim.chunks import Frame, LinkGone, StreamAborted
 from agent.sim.device import DeviceInfo, Firefly
 
 # Debts below this are carried along, so that a register access costs no turn of a virtual clock.
@@ -91,9 +92,10 @@ class LocalLink:
                 raise StreamAborted("stream was aborted")
             self._activity.clear()
             # A pulled cable looks like frames that do not come (facts/firefly-dl.md section 3, -1011).
-            frame = device.poll_frame(self._epoch) if self.is_alive() else None
-            if frame is not None:
-                return frame
+            with contextlib.suppress(LinkGone):
+                frame = device.poll_frame(self._epoch)
+                if frame is not None:
+                    return frame
             now_ns = clock.now_ns()
             if deadline_ns is not None and now_ns >= deadline_ns:
                 return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -164,7 +165,9 @@ def _initialised(held: Bench) -> Iterator[None]:
         yield
     finally:
         if held.camera.IsStreaming():
-            held.camera.EndAcquisition()
+            # A camera that is gone says so, and stops streaming all the same.
+            with contextlib.suppress(PySpin.SpinnakerException):
+                held.camera.EndAcquisition()
         held.camera.DeInit()
         del held.camera
         if PySpin.System.GetInstance().IsInUse():

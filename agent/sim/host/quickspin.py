@@ -12,6 +12,7 @@ from agent.sim.host.genapi import NodeSource
 from agent.sim.host.nodes import (
     IBoolean,
     ICommand,
+    IEnumEntry,
     IEnumeration,
     IFloat,
     IInteger,
@@ -30,6 +31,20 @@ _CLASSES: dict[str, type[IValue]] = {
     "String": IString,
     "Command": ICommand,
     "Register": IRegister,
+}
+
+# Names that programs use and this camera lacks: the attribute is there, the node is not implemented.
+_ABSENT: dict[str, type[IValue]] = {
+    "BalanceWhiteAuto": IEnumeration,
+    "BinningHorizontal": IInteger,
+    "BinningSelector": IEnumeration,
+    "BinningVertical": IInteger,
+    "DecimationHorizontal": IInteger,
+    "DecimationVertical": IInteger,
+    "LineSource": IEnumeration,
+    "SequencerMode": IEnumeration,
+    "TransferQueueCurrentBlockCount": IInteger,
+    "V3_3Enable": IBoolean,
 }
 
 
@@ -60,6 +75,11 @@ class _QuickEnumeration(IEnumeration):
             )
         self.FromString(symbolic, Verify)
 
+    def GetEntry(self, IntValue: int) -> IEnumEntry | None:
+        """By the SDK's constant, unlike GetEntry of a pointer."""
+        symbolic = next((k for k, v in TABLE.get(self._node_name, {}).items() if v == IntValue), None)
+        return None if symbolic is None else self.GetEntryByName(symbolic)
+
 
 @lru_cache(maxsize=256)
 def enumeration_class(name: str) -> type[_QuickEnumeration]:
@@ -78,7 +98,8 @@ def camera_names() -> dict[str, type[IValue]]:
             names[name] = enumeration_class(name)
         elif tag in _CLASSES:
             names[name] = _CLASSES[tag]
-    return {n: c for n, c in names.items() if not _deep_learning_only(n)}
+    absent = {name: enumeration_class(name) if kind is IEnumeration else kind for name, kind in _ABSENT.items()}
+    return absent | {n: c for n, c in names.items() if not _deep_learning_only(n)}
 
 
 def _deep_learning_only(name: str) -> bool:

@@ -160,6 +160,19 @@ def test_an_entry_that_the_sdk_does_not_know_reads_by_name_only(camera: LocalBen
         camera.camera.FileSelector.GetValue()
 
 
+def test_a_quickspin_enumeration_finds_entries_by_the_sdks_constant(camera: LocalBench) -> None:
+    entry = camera.camera.PixelFormat.GetEntry(PySpin.PixelFormat_Mono8)
+    assert (entry.GetSymbolic(), entry.GetValue()) == ("Mono8", 0x01080001)
+    assert camera.camera.PixelFormat.GetEntry(99) is None
+    assert camera.enum("PixelFormat").GetEntry(99) is None
+
+
+def test_a_listed_attribute_that_the_camera_lacks_is_not_implemented(camera: LocalBench) -> None:
+    assert type(camera.camera.BinningHorizontal) is PySpin.IInteger
+    assert not PySpin.IsReadable(camera.camera.BinningHorizontal)
+    assert not PySpin.IsWritable(camera.camera.BalanceWhiteAuto)
+
+
 def test_entries_carry_node_and_symbolic_in_their_name(camera: LocalBench) -> None:
     entries = camera.enum("TriggerSource").GetEntries()
     assert "EnumEntry_TriggerSource_InferenceReady" in [e.GetName() for e in entries]

@@ -257,3 +257,23 @@ def test_a_fault_strikes_the_nth_time_and_count_times() -> None:
             seen.append(camera.execute("Open"))
             camera.execute("Close")
         assert seen == ["Success", "Failure", "Failure", "Success"]
+
+
+def test_a_cable_pulled_by_the_stream_ends_it(camera: LocalBench) -> None:
+    camera.device.inject_fault(FaultSpec("stream", "unplug", nth=5))
+    camera.enable_chunks()
+    camera.camera.BeginAcquisition()
+    with pytest.raises(PySpin.SpinnakerException, match="-1011"):
+        camera.grab(10)
+    assert not camera.camera.IsValid()
+
+
+def test_the_camera_warms_up_with_its_duty(camera: LocalBench) -> None:
+    cold = camera.real("DeviceTemperature").GetValue()
+    camera.clock.sleep(600)
+    assert camera.real("DeviceTemperature").GetValue() == pytest.approx(cold, abs=0.5)
+    camera.load(tiny_ir())
+    camera.device.set_slowdown(50.0)
+    camera.camera.BeginAcquisition()
+    camera.clock.sleep(600)
+    assert camera.real("DeviceTemperature").GetValue() > cold + 5
