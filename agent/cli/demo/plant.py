@@ -43,7 +43,10 @@ class Plant:
     async def truth(self, since_ns: int) -> Truth:
         """What happened from `since_ns` (camera time) on."""
         assert self._client is not None
-        return to_truth(await asyncio.to_thread(self._client.truth, since_ns))
+        try:
+            return to_truth(await asyncio.to_thread(self._client.truth, since_ns))
+        except TimeoutError as exc:
+            raise TimeoutError(f"{self._socket}: the simulated camera did not tell the truth in time") from exc
 
 
 def to_truth(report: Mapping[str, Any]) -> Truth:

@@ -22,7 +22,7 @@ from agent.pb.ofa_agent.v1 import control_pb2, control_pb2_grpc, status_pb2, sta
 
 CALL_TIMEOUT_S = 10.0
 READY_TIMEOUT_S = 20.0
-LEASE_S = 9
+LEASE_S = 15
 
 
 class Gateway:
@@ -33,6 +33,7 @@ class Gateway:
         self._status = status_pb2_grpc.StatusServiceStub(channel)
         self._camera = camera
         self._gate_pitches = gate_pitches
+        self._renewed = 0.0  # monotonic seconds
 
     def run(self, speeds: list[float], seconds: float) -> None:
         """Go through `speeds` (parts a minute), `seconds` each."""
@@ -63,6 +64,7 @@ class Gateway:
             ttl=Duration(seconds=LEASE_S),
         )
         answer = self._control.SetBudget(request, timeout=CALL_TIMEOUT_S)
+        self._renewed = time.monotonic()
         say(
             "budget",
             phase=phase,
@@ -97,6 +99,11 @@ class Gateway:
             self._renew()
 
     def _renew(self) -> None:
+        """Renew the lease where that is due."""
+        now = time.monotonic()
+        if now - self._renewed < LEASE_S / 3:
+            return
+        self._renewed = now
         request = control_pb2.RenewBudgetRequest(client="gateway", camera=self._camera)
         self._control.RenewBudget(request, timeout=CALL_TIMEOUT_S)
 
