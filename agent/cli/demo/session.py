@@ -76,12 +76,14 @@ class Session:
             await self._start_camera(children)
             async with AgentClient(f"unix:{self._places.api_socket}", name="demo-observer") as client:
                 await self._start_daemon(children, client)
-                async with Plant(self._places.camera_socket) as plant, self._observer(client) as observer:
-                    await self._let_work(children, client, plant, observer)
-                    await asyncio.sleep(SETTLE_S)
-                    observer.check()
-                    swaps = await self._swaps(client)
+                async with Plant(self._places.camera_socket) as plant:
+                    async with self._observer(client) as observer:
+                        await self._let_work(children, client, plant, observer)
+                        await asyncio.sleep(SETTLE_S)
+                        observer.check()
+                    # Only now: a result that came later would miss from the truth.
                     truth = await plant.truth(min((r.captured_ns for r in observer.results), default=0))
+                    swaps = await self._swaps(client)
         self._screen.close()
         _keep(observer.results, self._places.state / "results.jsonl")
         found = score(observer.results, truth, digests(self._places.library), self._phases)
