@@ -69,14 +69,14 @@ def write_images(path: Path, data: ImageSet) -> Path:
     return path
 
 
-def train(directory: Path, name: str) -> Path:
+def train(directory: Path, name: str, *extra: str) -> Path:
     """Run the command for a few steps; returns the supernet file, with its log beside it."""
     sources = {"--images": images(TRAIN_COUNT), "--held-out": images(40, seed=1)}
     paths = [
         word for flag, data in sources.items() for word in (flag, str(write_images(directory / f"{flag}.npz", data)))
     ]
     out = directory / f"{name}.safetensors"
-    main([*paths, "--out", str(out), "--threads", "1", "--seed", "4", "--batch", "16", "--steps", "2,2,5"])
+    main([*paths, "--out", str(out), "--threads", "1", "--seed", "4", "--batch", "16", "--steps", "2,2,5", *extra])
     return out
 
 
@@ -281,6 +281,13 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
         with pytest.raises(KeyboardInterrupt):
             train(tmp_path, "parts")
     assert train(tmp_path, "parts").read_bytes() == finished.read_bytes()
+
+
+def test_methods_trained_one_by_one_in_any_order_give_the_same_file(finished: Path, tmp_path: Path) -> None:
+    for method in ("warm-up", "shrinking", "sandwich"):
+        train(tmp_path, "apart", "--only", method)
+        assert not (tmp_path / "apart.safetensors").exists()
+    assert train(tmp_path, "apart").read_bytes() == finished.read_bytes()
 
 
 def test_the_log_says_what_was_measured_and_which_method_was_kept(finished: Path) -> None:

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import torch
 
-from agent.builder.train.campaign import Campaign, Order
+from agent.builder.train.campaign import METHODS, Campaign, Order
 from agent.builder.train.data import load_images, measure_normalisation
 from agent.builder.train.schedule import Limit, Method
 from agent.builder.train.spec import SupernetSpec
 from agent.builder.train.trainer import Material
 
-METHODS: tuple[Method, ...] = ("warm-up", "sandwich", "shrinking")
 # Sandwich and shrinking get equal time so that they can be compared.
 SHARES = (0.3, 0.35, 0.35)
 
@@ -32,7 +31,11 @@ def main(arguments: list[str] | None = None) -> None:
         directory=options.resume or options.out.with_suffix(".checkpoints"),
     )
     material = Material(train, measure_normalisation(train.images), options.seed, options.batch)
-    Campaign(order, material, held_out, _report).run()
+    campaign = Campaign(order, material, held_out, _report)
+    if options.only:
+        campaign.train(options.only)
+    else:
+        campaign.run()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch", type=int, default=64, help="images a step")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--resume", type=Path, metavar="DIR", help="directory of checkpoints to keep and continue")
+    parser.add_argument("--only", choices=METHODS, help="train one method into the checkpoints, write no supernet")
     return parser
 
 

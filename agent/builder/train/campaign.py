@@ -36,6 +36,7 @@ PLANS: dict[Method, Callable[[SupernetSpec], tuple[Stage, ...]]] = {
     "sandwich": schedule.sandwich,
     "shrinking": schedule.shrinking,
 }
+METHODS: tuple[Method, ...] = tuple(PLANS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,6 @@ class Campaign:
         self._log: dict[str, Any] = {
             "spec": json.loads(order.spec.to_json()),
             "seed": material.seed,
-            "threads": torch.get_num_threads(),
             "torch": torch.__version__,
             "batch": material.batch,
             "images": {"train": len(material.train), "held_out": len(held_out)},
@@ -72,12 +72,15 @@ class Campaign:
         }
 
     def run(self) -> None:
-        """Train, compare and write the better supernet; finished stages are read from their checkpoints."""
-        number = self._train("warm-up", self._fresh(), 0)
-        for method in ("sandwich", "shrinking"):
-            net = self._restored("warm-up")
-            number = self._train(method, net, number)
-            self._write_best()
+        """Train, compare and write the better supernet; finished methods are read from their checkpoints."""
+        for method in METHODS:
+            self.train(method)
+            if method != "warm-up":
+                self._write_best()
+
+    def train(self, method: Method) -> None:
+        """Train one method, or read it if it is finished. Both after the warm-up may run at once, in two processes."""
+        self._train(method, self._fresh() if method == "warm-up" else self._restored("warm-up"))
 
     def _fresh(self) -> Supernet:
         torch.manual_seed(self._material.seed)
@@ -91,15 +94,16 @@ class Campaign:
     def _finished(self, method: Method) -> Path:
         return self._order.directory / f"{method}.pt"
 
-    def _train(self, method: Method, net: Supernet, number: int) -> int:
-        """All stages of one method; returns the number of the next stage of the run."""
+    def _train(self, method: Method, net: Supernet) -> None:
         plan = PLANS[method](self._order.spec)
+        # Stages are numbered through all methods: the number is part of every seed and checkpoint name.
+        number = sum(len(PLANS[earlier](self._order.spec)) for earlier in METHODS[: METHODS.index(method)])
         path = self._finished(method)
         if path.exists():
             done = torch.load(path)
             self._log["stages"] += done["stages"]
             self._log["accuracy_percent"][method] = done["table"]
-            return number + len(plan)
+            return
         teacher = extract(net, self._order.spec.largest()).requires_grad_(False).train()
         records = []
         for offset, stage in enumerate(plan):
@@ -113,7 +117,6 @@ class Campaign:
         self._log["accuracy_percent"][method] = table
         self._write_log()
         self._report(f"{method}: {json.dumps(table)}")
-        return number + len(plan)
 
     def _session(self, net: Supernet, stage: Stage, number: int, limit: Limit) -> Session:
         """A session at the start of the stage, or at its last checkpoint."""
@@ -161,6 +164,7 @@ class Campaign:
             "name": session.stage.name,
             "method": session.stage.method,
             "steps": steps,
+            "threads": torch.get_num_threads(),
             "seconds": round(elapsed_s, 1),
             "epochs": round(steps * self._material.batch / len(self._material.train), 2),
             "peak_lr": session.stage.peak_lr,
