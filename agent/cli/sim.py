@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import runpy
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from agent.cli.blas import use_one_thread
 from agent.cli.exits import DONE
 from agent.errors import BadInput
 
@@ -45,8 +45,7 @@ def serve(
     socket: Path, spec: str | None, seed: int | None, time_scale: float | None, parts_per_minute: float | None
 ) -> int:
     """Run the simulated camera's device process until SIGTERM or SIGINT."""
-    # Before numpy is loaded: its second BLAS thread would spin for most of a core between two frames.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    use_one_thread()
     from agent.sim.server import serve as serve_device
 
     serve_device(socket, build_spec(spec, seed, time_scale, parts_per_minute), _announce)
@@ -68,6 +67,7 @@ def execute(
     arguments: tuple[str, ...],
 ) -> int:
     """Run a script with `import PySpin` bound to the simulation; its exit code is that of the command."""
+    use_one_thread()
     import agent.sim.pyspin
 
     with _camera(socket, build_spec(spec, seed, time_scale, parts_per_minute)):
