@@ -1,0 +1,211 @@
+"""Frames and results of a running acquisition on the simulated SDK; rules name their source in facts/firefly-dl.md."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from agent.camera import Trigger
+from agent.domain.device import EventKind
+from agent.errors import CameraRefused
+from agent.sim.spec import FaultSpec, SimulationSpec, VpuSpec
+from tests.contract.rig import (
+    NET_A,
+    NET_C,
+    Rig,
+    play,
+    settings,
+    transactions,
+)
+
+LINE = settings(trigger=Trigger("Line0"))
+
+
+def test_a_stream_without_a_network_gives_frames_and_no_results() -> None:
+    async def main(made: Rig) -> None:
+        await made.camera.connect(30)
+        await made.camera.start_stream(5, None)
+        await asyncio.sleep(1)
+        health = await made.camera.health(5)
+        assert health.counts.frames > 50
+        assert health.counts.results == 0
+        assert health.frame_period_ms == pytest.approx(1000 / 60, rel=0.05)
+        assert health.temperature_c == pytest.approx(38, abs=1)
+        assert not made.camera.take_results()
+
+    play(main)
+
+
+def test_results_name_the_inferred_frame_and_its_latency() -> None:
+    """interfaces.md section 3: end of exposure of the inferred frame to the record; parts are triggered frames."""
+
+    async def main(made: Rig) -> None:
+        await made.camera.connect(30)
+        await made.install(NET_A)
+        await made.camera.start_stream(5, 7)
+        await asyncio.sleep(5.2)
+        records = made.camera.take_results()
+        assert len(records) >= 8
+        assert not made.wrong(records, {7: NET_A})
+        parts = [record.part for record in records]
+        assert parts == list(range(parts[0] or 0, (parts[0] or 0) + len(parts)))
+        truth = {row["timestamp_ns"]: row["service_ms"] for row in made.device.truth()["inferences"]}
+        for record in records:
+            # InferenceTime is that of the last inference, which may already be the next one.
+            assert record.service_ms == pytest.approx(truth[record.captured_ns], rel=0.05)
+            # The scene sends a part every 500 ms; a frame reaches the host 5 ms after its exposure.
+            assert record.carried_ns - record.captured_ns == 500_000_000
+            assert record.transfer_ms == pytest.approx(5, abs=2)
+
+    play(main, chosen=LINE)
+
+
+def test_parts_go_on_counting_over_acquisitions() -> None:
+    async def main(made: Rig) -> None:
+        await made.camera.connect(30)
+        await made.install(NET_A)
+        parts: list[int | None] = []
+        for generation in (1, 2):
+            await made.camera.start_stream(5, generation)
+            await asyncio.sleep(3)
+            parts += [record.part for record in made.camera.take_results()]
+            await made.camera.stop_stream(5)
+        assert len(parts) >= 8
+        assert parts == sorted(parts, key=lambda part: part or 0)
+        assert len(set(parts)) == len(parts)
+
+    play(main, chosen=LINE)
+
+
+def test_every_frame_carries_its_own_result_where_inference_is_synchronous() -> None:
+    """S12: TriggerSource InferenceReady; the frame rate is the inference rate."""
+
+    async def main(made: Rig) -> None:
+        await made.camera.connect(30)
+        await made.install(NET_A)
+        await made.camera.start_stream(5, 1)
+        await asyncio.sleep(1)
+        records = made.camera.take_results()
+        assert len(records) > 10
+        assert all(record.captured_ns == record.carried_ns for record in records)
+        assert not made.wrong(records, {1: NET_A})
+
+    play(main, chosen=settings(inference_sync="every_frame"))
+
+
+def test_images_come_without_a_network_also_where_inference_is_synchronous() -> None:
+    async def main(made: Rig) -> None:
+        await made.camera.connect(30)
+        await made.camera.start_stream(5, None)
+        await asyncio.sleep(1)
+        assert (await made.camera.health(5)).counts.frames > 50
+        assert not made.events
+
+    play(main, chosen=settings(inference_sync="every_frame"))
+
+
+def test_the_frame_rate_is_cut_to_what_the_exposure_allows() -> None:
+    async def main(made: Rig) -> None:
+        await made.camera.connect(30)
+        await made.camera.start_stream(5, None)
+        await asyncio.sleep(1)
+        assert (await made.camera.health(5)).frame_period_ms == pytest.approx(17.0, abs=0.05)
+
+    play(main, chosen=settings(frame_rate=60.0, exposure_us=17_000.0))
+
+
+def test_streaming_reads_one_register_a_new_result_and_none_a_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main(made: Rig) -> None:
+        await made.camera.connect(30)
+        await made.install(NET_C)
+        await made.camera.start_stream(5, 1)
+        await asyncio.sleep(0.1)
+        count = transactions(made, monkeypatch)
+        made.camera.take_results()
+        await asyncio.sleep(5)
+        results = len(made.camera.take_results())
+        assert results > 20
+        assert abs(count() - results) <= 10 + 5 + 1, "ten for the clocks, one a second for the scaler"
+
+    play(main, SimulationSpec(vpu=VpuSpec(time_scale=60.0)))
+
+
+def test_a_fault_of_the_adapter_itself_loses_the_camera_and_not_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_self: object, _frame: object) -> None:
+        raise ZeroDivisionError("bug")
+
+    async def main(made: Rig) -> None:
+        await made.camera.connect(30)
+        monkeypatch.setattr("agent.camera.stream.Stream.note", broken)
+        await made.camera.start_stream(5, None)
+        await asyncio.sleep(0.5)
+        assert ["bug" in event.detail for event in made.seen(EventKind.LOST)] == [True]
+        monkeypatch.undo()
+        await made.camera.connect(30)
+        await made.camera.start_stream(5, None)
+
+    play(main)
+
+
+def test_a_capture_is_a_coming_frame_and_costs_no_result() -> None:
+    async def main(made: Rig) -> None:
+        await made.camera.connect(30)
+        with pytest.raises(CameraRefused, match="start the stream first"):
+            await made.camera.capture(5)
+        await made.install(NET_A)
+        await made.camera.start_stream(5, 1)
+        await asyncio.sleep(0.5)
+        pictures = [await made.camera.capture(5) for _ in range(3)]
+        assert [p.pixels.shape for p in pictures] == [(1080, 1440)] * 3
+        assert pictures[0].frame_id < pictures[1].frame_id < pictures[2].frame_id
+        await asyncio.sleep(0.5)
+        ids = [record.frame_id for record in made.camera.take_results()]
+        assert ids == list(range(ids[0], ids[0] + len(ids)))
+
+    play(main)
+
+
+def test_incomplete_images_are_counted_and_released() -> None:
+    """Section 6: an image that is not released starves the stream."""
+
+    async def main(made: Rig) -> None:
+        await made.camera.connect(30)
+        made.device.inject_fault(FaultSpec("stream", "corrupt", nth=5, count=40))
+        await made.camera.start_stream(5, None)
+        await asyncio.sleep(1.5)
+        counts = (await made.camera.health(5)).counts
+        assert counts.incomplete == 40
+        assert counts.frames > 30
+
+    play(main)
+
+
+def test_results_that_nobody_takes_are_dropped_oldest_first_and_counted() -> None:
+    async def main(made: Rig) -> None:
+        await made.camera.connect(30)
+        await made.install(NET_A)
+        await made.camera.start_stream(5, 1)
+        await asyncio.sleep(2)
+        counts = (await made.camera.health(5)).counts
+        records = made.camera.take_results()
+        assert len(records) == 8
+        assert counts.dropped >= counts.results - 8 - 1
+        assert records[-1].frame_id > 60
+        assert len(made.seen(EventKind.RESULTS)) == 1, "one event until somebody takes"
+
+    chosen = settings()
+    play(main, chosen=replace(chosen, timing=replace(chosen.timing, results_capacity=8)))
+
+
+def test_software_triggers_make_one_frame_each() -> None:
+    async def main(made: Rig) -> None:
+        await made.camera.connect(30)
+        await made.camera.start_stream(5, None)
+        for _ in range(3):
+            await made.camera.fire_trigger(5)
+            await asyncio.sleep(0.2)
+        assert (await made.camera.health(5)).counts.frames == 3
+
+    play(main, chosen=settings(trigger=Trigger("software")))
