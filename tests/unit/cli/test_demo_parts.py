@@ -149,12 +149,12 @@ def test_a_missing_supernet_is_named(tmp_path: Path) -> None:
         ensure_library(tmp_path, tmp_path / "none.safetensors", lambda _: None)
 
 
-@pytest.mark.parametrize("seconds", [1, 20, 34, 36, 60, 120, 3600])
+@pytest.mark.parametrize("seconds", [1, 20, 44, 46, 60, 120, 3600])
 def test_a_program_of_any_length_has_its_swaps(seconds: float) -> None:
     orders = program(seconds)
     changes = sum(a != b and {a, b} != {SPEEDS[0], SPEEDS[-1]} for a, b in pairwise(orders.speeds))
     assert 2 <= orders.least_swaps < changes
-    assert 5.0 <= orders.phase_s <= 9.5
+    assert 5.0 <= orders.phase_s <= 11.0
     if seconds >= 20:
         assert orders.phase_s * len(orders.speeds) == pytest.approx(seconds)
 
