@@ -10,6 +10,7 @@ through `Signal.wait` and `Clock.sleep`; a mutex held for pure memory work is fi
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
 import threading
 import time
@@ -300,7 +301,8 @@ class _VirtualSelector(selectors.DefaultSelector):  # type: ignore[misc,valid-ty
         events: list[tuple[selectors.SelectorKey, int]] = super().select(0)
         if events or (timeout is not None and timeout <= 0):
             return events
-        self.wake.wait(timeout)
+        # Rounded up: a timer that looks again a fraction of a nanosecond early would look for ever.
+        self.wake.wait(None if timeout is None else math.ceil(timeout * _NS) / _NS)
         self.wake.clear()
         return super().select(0)  # type: ignore[no-any-return,unused-ignore]
 

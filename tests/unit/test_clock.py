@@ -6,6 +6,7 @@ import asyncio
 import threading
 from functools import partial
 
+import anyio
 import pytest
 
 from agent.clock import Clock, Signal, SystemClock, VirtualClock, VirtualDeadlock, in_thread, run_virtual
@@ -105,6 +106,19 @@ def test_loop_timeouts_are_virtual() -> None:
         return clock.now_ns()
 
     assert run_virtual(clock, main()) == 7 * 10**9
+
+
+def test_a_deadline_between_two_nanoseconds_is_reached() -> None:
+    clock = VirtualClock()
+
+    async def main() -> None:
+        for fraction in range(1, 8):
+            with anyio.move_on_after(0.1 + fraction / 8e9) as scope:
+                await asyncio.Event().wait()
+            assert scope.cancelled_caught
+
+    run_virtual(clock, asyncio.wait_for(main(), 60.0))
+    assert clock.now_ns() < 10**9
 
 
 @pytest.mark.parametrize("make", [SystemClock, VirtualClock])
