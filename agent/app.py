@@ -137,9 +137,9 @@ def simulation_spec(camera: cfg.Camera, simulation: cfg.Simulation) -> Simulatio
     """The `simulation:` section to the simulated camera's own terms; raises BadInput naming the key."""
     from agent.sim.spec import SimulationSpec
 
-    def section(name: str, **defaults: object) -> dict[str, object]:
+    def section(name: str, **defaults: object) -> object:
         given = simulation.spec.get(name, {})
-        return {**defaults, **given} if isinstance(given, dict) else defaults
+        return {**defaults, **given} if isinstance(given, dict) else given  # the specification refuses it by its key
 
     line = {} if simulation.parts_per_minute is None else {"parts_per_minute": simulation.parts_per_minute}
     merged: dict[str, object] = {

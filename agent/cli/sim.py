@@ -71,7 +71,8 @@ def execute(
     import agent.sim.pyspin
 
     with _camera(socket, build_spec(spec, seed, time_scale, parts_per_minute)):
-        sys.modules["PySpin"] = agent.sim.pyspin
+        # The vendor's is a package whose names live in a module of the same name (facts/pyspin-surface.md 1).
+        sys.modules["PySpin"] = sys.modules["PySpin.PySpin"] = agent.sim.pyspin
         sys.argv = [str(script), *arguments]
         sys.path.insert(0, str(script.resolve().parent))
         try:

@@ -16,11 +16,16 @@ GRID_TOLERANCE = 5e-3  # frame periods are measured; n of them must not miss a r
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A candidate, how far it is off the budget (0 = fits, .2 = 20 % too slow) and whether it may be uploaded."""
+    """A candidate, how far it is off the budget (0 = fits, .2 = 20 % too slow) and whether it may be uploaded.
+
+    `keeps_pace`: it answers each part before the next one comes. A late answer is still one; a part that passes while
+    the network is busy has none.
+    """
 
     candidate: Candidate
     excess: float
     usable: bool
+    keeps_pace: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,7 @@ def _judge(
         feasible=not reasons,
         why_not="; ".join(reasons),
     )
-    return Judged(candidate, max(excess for excess, _ in verdicts), not quarantine)
+    return Judged(candidate, max(excess for excess, _ in verdicts), not quarantine, not verdicts[0][1])
 
 
 def _over(value: float, allowed: float) -> str:

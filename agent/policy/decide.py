@@ -155,7 +155,7 @@ def _infeasible(case: _Case, active: Judged | None) -> Decision:
         return case.settle(Action.KEEP, Reason.INFEASIBLE, active.candidate.subnet_id, text)
     nearest = min((verdict for verdict in case.judged if verdict.usable), key=_nearness)
     why = f"no usable sub-net meets {asked}; nearest is {_named(nearest.candidate)}: {nearest.candidate.why_not}"
-    if active is not None and (1.0 + active.excess) / (1.0 + nearest.excess) - 1.0 < case.context.min_relief:
+    if active is not None and not _relieves(nearest, active, case.context.min_relief):
         text = f"keep {active.candidate.subnet_id}: {why}"
         return case.settle(Action.KEEP, Reason.INFEASIBLE, active.candidate.subnet_id, text)
     reason = Reason.FAIL_SAFE if case.effective.fail_safe else Reason.INFEASIBLE
@@ -203,8 +203,16 @@ def _preference(candidate: Candidate) -> tuple[float, float, str]:
     return (-candidate.accuracy, candidate.service_bound_ms, candidate.subnet_id)
 
 
-def _nearness(verdict: Judged) -> tuple[float, float, float, str]:
-    return (verdict.excess, *_preference(verdict.candidate))
+def _nearness(verdict: Judged) -> tuple[bool, float, float, float, str]:
+    """A part that passes a busy network is not inspected at all, so pace comes before lateness."""
+    return (not verdict.keeps_pace, verdict.excess, *_preference(verdict.candidate))
+
+
+def _relieves(nearest: Judged, active: Judged, least: float) -> bool:
+    """Whether `nearest` is so much nearer to an infeasible budget than the active net that a swap is worth it."""
+    if nearest.keeps_pace and not active.keeps_pace:
+        return True
+    return (1.0 + active.excess) / (1.0 + nearest.excess) - 1.0 >= least
 
 
 def _named(candidate: Candidate) -> str:

@@ -133,6 +133,18 @@ def test_infeasible_nets_that_are_about_as_far_off_are_not_swapped() -> None:
     assert outcome(found) == (Action.KEEP, Reason.INFEASIBLE, "a", False)
 
 
+def test_what_cannot_be_had_is_no_reason_to_miss_parts() -> None:
+    """None is accurate enough; the nearest one would also miss parts while it is busy, so it is not taken."""
+    wanted = effective(Budget(parts_per_minute=1500.0, min_accuracy=0.99))
+    model = measured({"small": 10.0, "middle": 20.0, "large": 42.0})
+    found = decide(LADDER, "large", model, wanted, None, False, SETTLED)
+    assert outcome(found)[:3] == (Action.SWAP, Reason.INFEASIBLE, "middle")
+    found = decide(
+        LADDER, "large", measured({"small": 41.0, "middle": 41.0, "large": 42.0}), wanted, None, False, SETTLED
+    )
+    assert outcome(found)[:3] == (Action.KEEP, Reason.INFEASIBLE, "large")
+
+
 def test_in_hold_mode_an_infeasible_budget_swaps_nothing_but_starts_something() -> None:
     hold = Context(now_s=100.0, infeasible_mode="hold", promise=PROMISE)
     assert outcome(decided(rate(5.0), "large", hold)) == (Action.KEEP, Reason.INFEASIBLE, "large", False)
