@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Parts a minute. The changes call for other rungs of the demo ladder (12 to 39 ms at TIME_SCALE) whatever the hidden
+# Parts a minute. The changes call for other rungs of the demo ladder (15 to 52 ms at TIME_SCALE) whatever the hidden
 # factors of the simulated VPU; the sensor takes at most 60 frames a second, so 3500 would be too many.
-SPEEDS = (900.0, 2100.0, 1250.0, 2900.0, 1450.0, 2300.0, 1000.0, 2600.0, 1100.0)
+SPEEDS = (680.0, 1580.0, 940.0, 2180.0, 1090.0, 1730.0, 750.0, 1950.0, 830.0)
 # A short run still tightens and loosens. Both end slow, so that the default budget calls for the same sub-net.
-SHORT_SPEEDS = (900.0, 2900.0, 1600.0, 900.0)
+SHORT_SPEEDS = (680.0, 2180.0, 1200.0, 680.0)
 SHORTEST_PHASE_S, USUAL_PHASE_S = 5.0, 6.7
 # The reject gate is this many parts behind the camera: a result rides on a later frame (facts/firefly-dl.md section 4).
 GATE_PITCHES = 6.0
-# Stretches the simulated VPU's law so that the small demo nets take 12 to 39 ms.
-TIME_SCALE = 6.0
+# Stretches the simulated VPU's law so that the small demo nets take 15 to 52 ms.
+TIME_SCALE = 8.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from agent.errors import BuildError
 SUPERNET = Path(__file__).parents[3] / "deploy" / "demo" / "supernet.safetensors"
 # The supernet was trained on scene 1 and chosen on scene 2. These are other scenes, and the line shows a third one.
 CALIBRATION_SEED, HELD_OUT_SEED, LINE_SEED = 101, 102, 103
-CALIBRATION_IMAGES, HELD_OUT_IMAGES = 1024, 1500
+CALIBRATION_IMAGES, HELD_OUT_IMAGES = 1024, 3000
 STAMP = "demo.json"  # beside the library: what it was built from
-_RECIPE = 1  # grows when a build would come out otherwise
+_RECIPE = 2  # grows when a build would come out otherwise
 
 
 def ensure_library(folder: Path, supernet: Path, tell: Callable[[str], None]) -> Path:
