@@ -338,9 +338,10 @@ class Supervisor:
 
     def _publish(self) -> CameraSnapshot:
         actor = self._actor
-        latency = self._figures.figures() if actor.installed else None
+        current = actor.installed is not None and actor.installed.generation == self._figures.generation
+        latency = self._figures.figures() if current else None
         asked_per_s = self._asked_per_s()
-        load = self._figures.load(asked_per_s) if actor.installed and asked_per_s else None
+        load = self._figures.load(asked_per_s) if current and asked_per_s else None
         snapshot = compose(
             self.name,
             self._revision + 1,

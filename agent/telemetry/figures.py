@@ -21,6 +21,11 @@ class RollingFigures:
         self._generation: int | None = None
         self._count = 0
 
+    @property
+    def generation(self) -> int | None:
+        """Whose figures these are; None before the first result."""
+        return self._generation
+
     def add(self, results: Iterable[RawInference]) -> None:
         """Count results; the first one of another generation starts the figures anew."""
         for result in results:

@@ -404,7 +404,9 @@ def test_results_are_named_and_the_gap_is_measured() -> None:
         feed = supervisor.result_feed(10)
         bench.camera.deliver(1_000_000_000, 45.0, 60.0)
         outcome = await supervisor.set_budget("plc", Budget(parts_per_minute=1800.0), 600.0, True)
+        assert supervisor.snapshot().latency is not None
         await until(supervisor, CameraState.ACTIVE, "small")
+        assert supervisor.snapshot().latency is None  # the figures of another sub-net are not this one's
         await asyncio.sleep(1.0)
         bench.camera.deliver(3_500_000_000, 16.0, 40.0)
         first, second = await feed.next(1.0), await feed.next(1.0)
