@@ -439,3 +439,48 @@ def test_a_swap_shows_its_stages_to_watchers() -> None:
     bench.run(story)
     wanted = [SwapStage.STOPPING, SwapStage.UPLOADING, SwapStage.ACTIVATING, SwapStage.VERIFYING]
     assert list(dict.fromkeys(stages)) == wanted
+
+
+def test_a_full_disk_stops_neither_the_line_nor_the_fail_safe() -> None:
+    """Leases end and alarms hold in memory while the journal cannot be written."""
+    bench = Bench()
+
+    async def story(supervisor: Supervisor) -> None:
+        await until(supervisor, CameraState.ACTIVE, "large")
+        await supervisor.set_budget("plc", Budget(max_latency_ms=300.0), 2.0, True)
+        bench.journal.broken = True
+        await asyncio.sleep(3.0)
+        assert supervisor.snapshot().budget.fail_safe
+        assert supervisor.snapshot().state is CameraState.ACTIVE
+        bench.camera.emit(EventKind.STALLED, "no frame for 2 s")
+        await until(supervisor, CameraState.DISCONNECTED)
+        bench.journal.broken = False
+        await until(supervisor, CameraState.ACTIVE)
+
+    bench.run(story)
+
+
+def test_a_fault_of_our_own_lets_go_of_the_camera_and_begins_anew() -> None:
+    bench = Bench()
+    bench.camera.fail = {("upload", 1): ZeroDivisionError("a fault of ours")}
+
+    async def story(supervisor: Supervisor) -> None:
+        await until(supervisor, CameraState.DISCONNECTED)
+        await until(supervisor, CameraState.ACTIVE, "large")
+        assert "internal" in {alarm.key for alarm in bench.journal.known_alarms}
+
+    bench.run(story)
+
+
+def test_health_that_cannot_be_read_is_no_reason_to_stop_and_a_gone_camera_is() -> None:
+    bench = Bench()
+    bench.camera.fail = {("health", 1): UploadFailed("unreadable"), ("health", 3): CameraGone("pulled")}
+
+    async def story(supervisor: Supervisor) -> None:
+        await until(supervisor, CameraState.ACTIVE, "large")
+        await asyncio.sleep(1.5)
+        assert supervisor.snapshot().state is CameraState.ACTIVE
+        await until(supervisor, CameraState.DISCONNECTED)
+        await until(supervisor, CameraState.ACTIVE, "large")
+
+    bench.run(story)

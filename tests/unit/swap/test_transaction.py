@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 
 from agent.clock import VirtualClock, run_virtual
-from agent.domain.device import Camera, GoldenCheck, NetworkReport, NetworkSetup
+from agent.domain.device import Camera, GoldenCheck, GoldenOutcome, NetworkReport, NetworkSetup, ProgressFn
 from agent.domain.journal import Activation, Journal, SwapOutcome, SwapRecord
 from agent.domain.states import SwapStage
 from agent.domain.subnet import InputSpec
-from agent.errors import CameraGone, CameraRefused, DigestMismatch, UploadFailed, VerificationFailed
-from agent.swap.transaction import Installed, Payload, SwapEnd, SwapTransaction, check_report
+from agent.errors import (
+    CameraGone,
+    CameraRefused,
+    CameraTimeout,
+    DigestMismatch,
+    JournalError,
+    UploadFailed,
+    VerificationFailed,
+)
+from agent.swap.transaction import Installed, Payload, SwapEnd, SwapTransaction, check_goldens, check_report
 from tests.support.fake_camera import FakeCamera
 from tests.support.memory_journal import MemoryJournal
 
@@ -197,3 +206,80 @@ def test_each_read_only_property_is_compared(report: NetworkReport, what: str) -
     with pytest.raises(VerificationFailed, match=what):
         check_report(report, _payload("large").setup)
     check_report(NetworkReport(None, None, None, None, None, None), _payload("large").setup)
+
+
+class _Hanging(FakeCamera):
+    """An SDK call that never comes back."""
+
+    async def upload_network(self, blob: bytes, deadline_s: float, progress: ProgressFn) -> None:
+        if not self.calls.count("upload"):
+            self.calls.append("upload")
+            await asyncio.sleep(3600.0)
+        self.calls.pop()
+        await super().upload_network(blob, deadline_s, progress)
+
+
+def test_a_call_that_never_returns_is_given_up_a_second_after_its_deadline_and_rolled_back() -> None:
+    bench = _Bench(camera=_Hanging()).with_old()
+    clock = VirtualClock()
+    record = SwapRecord("id-1", "station-1", "small", "large", "budget", "b-1", 0)
+    end = run_virtual(clock, bench.transaction(clock).swap(record, OLD, 60.0))
+    assert isinstance(end.error, CameraTimeout)
+    assert end.record.outcome is SwapOutcome.ROLLED_BACK
+    assert clock.now_ns() / 1e9 == pytest.approx(61.0)
+
+
+class _Slow(FakeCamera):
+    """Deleting takes as long as the whole swap may."""
+
+    async def delete_network(self, deadline_s: float) -> None:
+        await super().delete_network(deadline_s)
+        if self.calls.count("delete") == 1:
+            await asyncio.sleep(deadline_s)
+
+
+def test_a_step_is_not_begun_after_the_deadline() -> None:
+    bench = _Bench(camera=_Slow()).with_old()
+    end = bench.swap(OLD)
+    assert end.record.failed_step == "upload"
+    assert "deadline has passed" in str(end.error)
+    assert bench.camera.calls.count("upload") == 1  # the old one's, on the way back
+
+
+def test_a_journal_that_fails_at_the_end_does_not_hide_what_is_on_the_camera() -> None:
+    bench = _Bench().with_old()
+    start = bench.camera.start_stream
+
+    async def start_and_break(deadline_s: float, generation: int | None) -> None:
+        await start(deadline_s, generation)
+        bench.journal.broken = True
+
+    bench.camera.start_stream = start_and_break  # type: ignore[method-assign]
+    end = bench.swap(OLD)
+    assert isinstance(end.error, JournalError)
+    assert end.installed is not None
+    assert end.installed.subnet_id == "large"
+
+
+def test_an_adoption_that_the_library_refuses_touches_nothing() -> None:
+    bench = _Bench(source=_Source({"small": DigestMismatch("blobs/s: digest differs")})).with_old()
+    clock = VirtualClock()
+    record = SwapRecord("adopt", "station-1", None, "small", "recovery", "", 0)
+    end = run_virtual(clock, bench.transaction(clock).adopt(record, 60.0))
+    assert (end.record.outcome, end.installed, bench.camera.calls) == (SwapOutcome.REFUSED, None, [])
+
+
+def test_an_adoption_that_fails_its_proof_leaves_no_activation() -> None:
+    bench = _Bench().with_old()
+    bench.camera.wrong_golden = {"small"}
+    clock = VirtualClock()
+    record = SwapRecord("adopt", "station-1", None, "small", "recovery", "", 0)
+    end = run_virtual(clock, bench.transaction(clock).adopt(record, 60.0))
+    assert (end.record.outcome, end.installed) == (SwapOutcome.FAULTED, None)
+    assert bench.journal.activations == {}
+
+
+def test_fewer_answers_than_golden_images_prove_nothing() -> None:
+    goldens = _payload("large").goldens
+    with pytest.raises(VerificationFailed, match="1 of 2 golden images"):
+        check_goldens((GoldenOutcome(2, 0.9, True),), goldens)
