@@ -8,9 +8,9 @@
     │   ├── ManifestInvalid (ValueError)
     │   ├── BlobMissing (FileNotFoundError)
     │   ├── DigestMismatch (ValueError)
-    │   ├── BlobInvalid (ValueError)
+    │   ├── BlobInvalid (ValueError)    with a leaf of its own room: agent.library.blob.InputMismatch
     │   └── SignatureInvalid (ValueError)
-    ├── BuildError (ValueError)         the offline builder's inputs
+    ├── BuildError (ValueError)         the offline builder's inputs; leaves in agent.builder.errors
     ├── SdkError (ImportError)          PySpin itself
     │   ├── SdkMissing
     │   ├── SdkWrongPackage

@@ -67,7 +67,10 @@ def build_library(request: BuildRequest, progress: Progress = lambda _line: None
     calibration, held_out = _checked_sets(calibration, held_out, supernet)
     candidates, held_out = _candidates(request, supernet, calibration, held_out, progress)
     bench = Bench(calibration, held_out, supernet.normalisation)
-    made = [_make(supernet, candidate, bench, progress) for candidate in candidates]
+    made: list[Finished] = []
+    for candidate in candidates:
+        shared = sorted({golden.index for one in made for golden in one.goldens})
+        made.append(_make(supernet, candidate, bench, shared, progress))
     if not request.archs:
         made = _still_rising(made)
     provenance = Provenance(supernet, request.law, calibration, held_out)
@@ -127,14 +130,19 @@ def read_arch(source: Path | str, supernet: Supernet) -> Arch:
         raise BuildError(f"{text}: cannot be read as an architecture: {exc}") from exc
 
 
-def _make(supernet: Supernet, candidate: Candidate, bench: Bench, progress: Progress) -> Finished:
-    """Calibrate, write the artifact, and measure that very artifact on the whole held-out set."""
+def _make(
+    supernet: Supernet, candidate: Candidate, bench: Bench, shared: Sequence[int], progress: Progress
+) -> Finished:
+    """Calibrate, write the artifact, and measure that very artifact on the whole held-out set.
+
+    `shared` are the golden images of the rungs before it.
+    """
     net = bench.calibrate(supernet.cut(candidate.arch))
     blob = net_to_ir(net, softmax=True)
     subnet_id, held_out = candidate.arch.subnet_id(), bench.held_out
     answers = Runner(compile_ir(blob, subnet_id))(bench.held_out_input(net.side_px))
     score = accuracy(answers, held_out.labels)
-    goldens = choose_goldens(subnet_id, held_out.images, answers, held_out.labels)
+    goldens = choose_goldens(subnet_id, held_out.images, answers, held_out.labels, shared=shared)
     progress(f"built {subnet_id}: {candidate.predicted_ms:.1f} ms, {100 * score.top1:.1f} %")
     return Finished(candidate, net, blob, score, goldens)
 

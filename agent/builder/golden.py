@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,8 @@ from agent.errors import BuildError
 
 MARGIN = 0.2
 TOLERANCE = 0.05
-PER_SUBNET = 3
+# Each is an acquisition inside the gap of every swap, so there are no more than the contract asks for.
+PER_SUBNET = 2
 MIN_CLASSES = 2
 
 # The image is injected on a 16-bit scale and comes back through the scaler: leave room above the least margin.
@@ -22,8 +24,9 @@ _WANTED_MARGIN = 0.4
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """One golden image: PNG bytes, their digest, and the answer of the shipped network in f32."""
+    """One golden image: its place in the set, PNG bytes, their digest, and the shipped network's answer in f32."""
 
+    index: int
     png: bytes
     sha256: str
     class_id: int
@@ -37,17 +40,20 @@ def choose_goldens(
     probabilities: NDArray[np.float32],
     labels: NDArray[np.int64],
     count: int = PER_SUBNET,
+    shared: Sequence[int] = (),
 ) -> tuple[Reference, ...]:
     """Pick `count` clear images of different classes, correctly answered where there are such.
 
-    `probabilities` (n, classes) are the artifact's own answers to `images`. Deterministic: clear enough comes
-    first, then the order of the set. Raises BuildError where two classes with the margin cannot be found.
+    `probabilities` (n, classes) are the artifact's own answers to `images`; `shared` are places of images that other
+    sub-nets have: one that is still on the camera from the last swap need not be uploaded in the gap of the next.
+    Deterministic: clear enough comes first, then the shared ones, then the order of the set. Raises BuildError where
+    two classes with the margin cannot be found.
     """
     ranked = np.sort(probabilities, axis=1)
     margin = ranked[:, -1] - ranked[:, -2]
     answers = probabilities.argmax(1)
     chosen: dict[int, int] = {}
-    for index in _by_preference(margin, answers == labels):
+    for index in _by_preference(margin, answers == labels, shared):
         chosen.setdefault(int(answers[index]), int(index))
         if len(chosen) == count:
             break
@@ -56,7 +62,7 @@ def choose_goldens(
             f"sub-net {subnet_id}: golden images of {len(chosen)} classes with a margin of {MARGIN}, "
             f"need {MIN_CLASSES}; the network is too unsure or too one-sided"
         )
-    return tuple(_reference(images[i], probabilities[i]) for i in chosen.values())
+    return tuple(_reference(i, images[i], probabilities[i]) for i in chosen.values())
 
 
 def encode_png(pixels: NDArray[np.uint8]) -> bytes:
@@ -68,15 +74,15 @@ def encode_png(pixels: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def _by_preference(margin: NDArray[np.float32], correct: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Indices with enough margin: comfortable and correct first, in the order of the set."""
+def _by_preference(margin: NDArray[np.float32], correct: NDArray[np.bool_], shared: Sequence[int]) -> NDArray[np.intp]:
+    """Indices with enough margin: comfortable and correct first, of these the shared, in the order of the set."""
     usable = np.flatnonzero(margin >= MARGIN)
-    rank = 2 * (margin[usable] < _WANTED_MARGIN) + ~correct[usable]
+    rank = 4 * (margin[usable] < _WANTED_MARGIN) + 2 * ~correct[usable] + ~np.isin(usable, shared)
     return usable[np.argsort(rank, kind="stable")]
 
 
-def _reference(pixels: NDArray[np.uint8], probabilities: NDArray[np.float32]) -> Reference:
+def _reference(index: int, pixels: NDArray[np.uint8], probabilities: NDArray[np.float32]) -> Reference:
     png = encode_png(pixels)
     class_id = int(probabilities.argmax())
     # Six digits are far below the tolerance and keep the manifest readable.
-    return Reference(png, hashlib.sha256(png).hexdigest(), class_id, round(float(probabilities[class_id]), 6))
+    return Reference(index, png, hashlib.sha256(png).hexdigest(), class_id, round(float(probabilities[class_id]), 6))

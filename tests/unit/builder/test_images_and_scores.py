@@ -149,6 +149,17 @@ def test_golden_images_are_clear_correct_and_of_different_classes() -> None:
     np.testing.assert_array_equal(decode_golden(chosen[0].png, 1, "g"), images[2])
 
 
+def test_golden_images_are_shared_with_other_rungs_where_they_are_as_clear() -> None:
+    images = np.arange(5, dtype=np.uint8)[:, None, None] * np.ones((1, 4, 4), np.uint8)
+    rows = [[0.9, 0.1], [0.1, 0.9], [0.35, 0.65], [0.9, 0.1], [0.1, 0.9]]
+    labels = np.array([0, 1, 1, 0, 1])
+    answers = np.array(rows, np.float32)
+    assert [golden.index for golden in choose_goldens("net", images, answers, labels)] == [0, 1]
+    assert [golden.index for golden in choose_goldens("net", images, answers, labels, shared=[3, 4])] == [3, 4]
+    # image 2 is less clear: sharing is not worth a weaker proof
+    assert [golden.index for golden in choose_goldens("net", images, answers, labels, shared=[2, 3])] == [3, 1]
+
+
 def test_unsure_networks_get_no_golden_images() -> None:
     images = np.zeros((4, 4, 4), np.uint8)
     unsure = np.full((4, 3), 1 / 3, np.float32)
