@@ -28,6 +28,7 @@ from agent.sim.wire import Op, Status, check, receive, send, unpack_frame
 # The device process answers at once or waits out a simulated transfer; a stall fault may take longer than any limit.
 _CONNECT_S = 5.0
 _SLICE_S = 1.0
+_HANG_UP_S = 2.0
 
 
 class _Channel:
@@ -66,6 +67,15 @@ class _Channel:
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+
+    def hang_up(self) -> None:
+        """Close, and wait (at most _HANG_UP_S) until the process has ended the session: it can be opened anew at once."""
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_WR)
+            self.socket.settimeout(_HANG_UP_S)
+            while self.socket.recv(4096):
+                pass
         self.socket.close()
 
 
@@ -142,8 +152,9 @@ class RemoteLink:
         return True
 
     def close(self) -> None:
-        for channel in (self._control, self._stream, self._pixels):
+        for channel in (self._stream, self._pixels):
             channel.close()
+        self._control.hang_up()
         with contextlib.suppress(BufferError):
             self._memory.close()
 

@@ -135,9 +135,9 @@ class DeviceServer:
             self._answer(connection, lambda op, payload: self._control(session, op, payload))
         finally:
             # The host closed or died (a killed process closes its sockets).
+            session.link.close()  # before the next host is let in: it stops the acquisition
             with self._lock:
                 self._session = None
-            session.link.close()
 
     def _admit(self) -> _Session:
         with self._lock:
