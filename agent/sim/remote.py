@@ -70,7 +70,7 @@ class _Channel:
         self.socket.close()
 
     def hang_up(self) -> None:
-        """Close, and wait (at most _HANG_UP_S) until the process has ended the session: it can be opened anew at once."""
+        """Close, and wait (at most _HANG_UP_S) until the process has ended the session."""
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_WR)
             self.socket.settimeout(_HANG_UP_S)
