@@ -8,9 +8,15 @@ import io
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from agent.sim.faults import FaultPlan
+from agent.sim.inference import Vpu
 from agent.sim.network import Network, NetworkInvalid, load_network
+from agent.sim.spec import SimulationSpec
+from agent.sim.truth import Truth
+from agent.sim.vpu import Executor
 from tests.support.networks import tiny_ir, zip_ir
 
 
@@ -85,3 +91,14 @@ def test_every_damaged_byte_is_refused_or_read_but_never_crashes() -> None:
         damaged[position] ^= 0x5A
         with contextlib.suppress(NetworkInvalid):
             assert isinstance(load_network(bytes(damaged), {}), Network)
+
+
+def test_swapping_to_and_fro_keeps_one_network_for_equal_bytes() -> None:
+    """The ground truth holds the network of each of its inferences: ten thousand swaps must not be as many copies."""
+    vpu = Vpu(SimulationSpec(), Executor(lambda *_: np.zeros((1, 1, 16, 16), np.float32)), FaultPlan(), Truth(int), 0)
+    loaded = []
+    for seed in (1, 2, 1, 2, 1):
+        vpu.load(tiny_ir(seed=seed), 0)
+        loaded.append(vpu.slot.network)
+    assert None not in loaded
+    assert len({id(network) for network in loaded}) == 2
