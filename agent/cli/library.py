@@ -94,7 +94,7 @@ def inspect(file: Path, as_json: bool) -> int:
 
 
 @library.command()
-@click.option("--supernet", required=True, type=_FILE, help="Weights: .pth, .safetensors or .npz.")
+@click.option("--supernet", required=True, type=_FILE, help="Weights: .safetensors or .npz.")
 @click.option("--images", required=True, type=_FILE, help="Calibration images: npz, or a folder with one per class.")
 @click.option("--held-out", required=True, type=_FILE, help="Images for the accuracy; none of the above.")
 @click.option("--out", required=True, type=_FILE, help="Folder of the library.")
@@ -143,7 +143,7 @@ def build(
 
 
 @library.command()
-@click.option("--supernet", required=True, type=_FILE, help="Weights: .pth, .safetensors or .npz.")
+@click.option("--supernet", required=True, type=_FILE, help="Weights: .safetensors or .npz.")
 @click.option("--arch", required=True, help="Architecture: JSON text, or a file that holds it.")
 @click.option("--out", required=True, type=_FILE, help="The IR to write, FILE.ovir.")
 @click.option("--bn", type=_FILE, help="Ready batch-norm statistics (npz).")
