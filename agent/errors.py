@@ -22,7 +22,6 @@
     │   ├── CameraRefused               the camera said no: node locked, out of range, wrong status
     │   ├── UploadFailed
     │   └── VerificationFailed
-    ├── SwapError                       a transaction that ended without the wanted network
     ├── Refused (PermissionError)       mode, interlock, permission
     ├── Infeasible (ValueError)         no sub-net meets the budget and best effort was refused
     ├── JournalError (OSError)
@@ -146,12 +145,6 @@ class UploadFailed(CameraError):
 
 class VerificationFailed(CameraError):
     reason = "VERIFICATION_FAILED"
-
-
-class SwapError(AgentError):
-    """A swap that did not end with its target verified."""
-
-    reason = "SWAP_FAILED"
 
 
 class Refused(AgentError, PermissionError):

@@ -46,7 +46,6 @@ CODES: Mapping[type[errors.AgentError], grpc.StatusCode] = MappingProxyType(
         errors.CameraRefused: _Code.FAILED_PRECONDITION,
         errors.UploadFailed: _Code.UNAVAILABLE,
         errors.VerificationFailed: _Code.DATA_LOSS,
-        errors.SwapError: _Code.ABORTED,
         errors.Refused: _Code.FAILED_PRECONDITION,
         errors.Infeasible: _Code.FAILED_PRECONDITION,
         errors.JournalError: _Code.UNAVAILABLE,

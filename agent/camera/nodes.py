@@ -133,9 +133,6 @@ class Nodes:
         except self._sdk.SpinnakerException as exc:
             raise self.wrap(name, exc, "execute") from exc
 
-    def command_done(self, name: str) -> bool:
-        return self._read(name, self._pointer(name, "command", self._sdk.CCommandPtr).IsDone)
-
     # -- optional nodes ----------------------------------------------------------------------------------------------
 
     def try_int(self, name: Name) -> int | None:

@@ -19,9 +19,9 @@ from agent.errors import (
     ConfigError,
     DaemonUnreachable,
     Infeasible,
+    JournalError,
     ManifestInvalid,
     Refused,
-    SwapError,
 )
 
 READ_COMMANDS = ("status", "watch", "results", "subnets", "explain", "swaps", "alarms")
@@ -39,7 +39,7 @@ READ_COMMANDS = ("status", "watch", "results", "subnets", "explain", "swaps", "a
         (Infeasible("x"), 5),
         (CameraTimeout("x"), 6),
         (TimeoutError(), 6),
-        (SwapError("x"), 1),
+        (JournalError("x"), 1),
         (OSError("x"), 1),
         (CallFailed("x", "INVALID_ARGUMENT", ""), 2),
         (CallFailed("x", "FAILED_PRECONDITION", "INHIBITED"), 4),

@@ -7,7 +7,6 @@ import pytest
 from agent.domain.budget import Budget
 from agent.domain.decision import Action, Decision, Reason
 from agent.policy.decide import Context, Promise, decide, promise_of
-from agent.policy.explain import explain
 from agent.policy.latency import LatencyModel
 from tests.unit.policy.ladder import LADDER, a_catalogue, a_net, candidate_of, effective, measured, samples
 
@@ -214,11 +213,3 @@ def test_the_words_never_say_that_a_number_exceeds_itself(allowed_ms: float, wor
     budget = Budget(parts_per_minute=60_000.0 / allowed_ms, quantile=0.5)
     found = decide(net, None, LatencyModel.empty(), effective(budget), None, False, SETTLED)
     assert words in found.candidates[0].why_not
-
-
-def test_an_explanation_names_every_candidate_the_most_accurate_first() -> None:
-    lines = explain(decided(rate(30.0), "small"))
-    assert [line.split()[0] for line in lines] == ["swap:", "large", ">", "*"]
-    assert lines[1].endswith("ms > 30.0 ms (2000 parts/min)")
-    assert lines[2].startswith("> middle  accuracy 0.750  service 2")
-    assert lines[2].endswith("(300 results)  fits")
