@@ -32,8 +32,20 @@ class ImageKey:
     digest: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One detection, a rectangle in image pixels that may overshoot the image (facts/firefly-dl.md section 2)."""
+
+    class_id: int
+    confidence: float
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
 class ChunkResult(Protocol):
-    """The inference result in the chunks of a frame."""
+    """The inference result in the chunks of a frame; `boxes` are those of a detection network."""
 
     @property
     def frame_id(self) -> int: ...
@@ -41,6 +53,8 @@ class ChunkResult(Protocol):
     def class_id(self) -> int: ...
     @property
     def confidence(self) -> float: ...
+    @property
+    def boxes(self) -> tuple[Box, ...]: ...
 
 
 @dataclass(slots=True)
@@ -50,6 +64,7 @@ class NoResult:
     frame_id: int
     class_id: int = 0
     confidence: float = 0.0
+    boxes: tuple[Box, ...] = ()
 
 
 @dataclass(slots=True)
@@ -59,6 +74,7 @@ class FinishedResult:
     frame_id: int
     class_id: int
     confidence: float
+    boxes: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import math
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
-from agent.sim.chunks import ChunkResult, ImageKey, NoResult
+from agent.sim.chunks import Box, ChunkResult, ImageKey, NoResult
 from agent.sim.faults import FaultPlan
 from agent.sim.latency import LatencyModel, ServiceTime
 from agent.sim.network import Network, NetworkInvalid, load_network
@@ -60,6 +60,10 @@ class Inference:
     @property
     def confidence(self) -> float:
         return self.outcome().confidence
+
+    @property
+    def boxes(self) -> tuple[Box, ...]:
+        return ()
 
     def outcome(self) -> Outcome:
         """Run the network if nobody did so far."""
