@@ -1,115 +1,46 @@
-"""The simulated vendor SDK: use it as `PySpin`. What it finds on the bus is attached with `agent.sim.bus`.
+"""The simulated vendor SDK, generation 4: use it as `PySpin`. What it finds is attached with `agent.sim.bus`.
 
-Surface and behaviour: facts/pyspin-surface.md, generation 4. Calls that are not there raise NotImplementedError.
+Surface and behaviour: facts/pyspin-surface.md. Calls that are not there raise NotImplementedError naming the call.
+Programs that say `import PySpin` get these names from `agent/sim/drop_in`, in the generation that they ask for.
 """
 
+# ruff: noqa: F403, F405, PLC0414 - this module is made of re-exports
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from agent.sim.host import constants as _constants
 from agent.sim.host import errors as _errors
-from agent.sim.host.camera import Camera, CameraPtr
-from agent.sim.host.constants import (
-    EVENT_TIMEOUT_INFINITE,
-    EVENT_TIMEOUT_NONE,
-    INFERENCE_BOX_TYPE_CIRCLE,
-    INFERENCE_BOX_TYPE_RECTANGLE,
-    INFERENCE_BOX_TYPE_ROTATED_RECTANGLE,
-)
-from agent.sim.host.errors import (
-    SpinnakerException,
-)
-from agent.sim.host.genapi import (
-    NA,
-    NI,
-    RO,
-    RW,
-    WO,
-)
-from agent.sim.host.images import (
-    ChunkData,
-    Image,
-    ImageProcessor,
-    ImagePtr,
-    InferenceBoundingBoxResult,
-)
-from agent.sim.host.missing import (
-    DeregisterNodeCallback,
-    DeviceArrivalEventHandler,
-    DeviceEventHandler,
-    DeviceRemovalEventHandler,
-    ImageEventHandler,
-    ImageListEventHandler,
-    InterfaceEventHandler,
-    LoggingEventHandler,
-    NodeCallback,
-    RegisterNodeCallback,
-    SpinVideo,
-    SystemEventHandler,
-)
-from agent.sim.host.nodes import (
-    CBooleanPtr,
-    CCategoryPtr,
-    CCommandPtr,
-    CEnumEntryPtr,
-    CEnumerationPtr,
-    CFloatPtr,
-    CIntegerPtr,
-    CNodePtr,
-    CRegisterPtr,
-    CStringPtr,
-    CValuePtr,
-    IBoolean,
-    ICategory,
-    ICommand,
-    IEnumEntry,
-    IEnumeration,
-    IFloat,
-    IInteger,
-    INode,
-    INodeMap,
-    IRegister,
-    IsAvailable,
-    IsImplemented,
-    IsReadable,
-    IString,
-    IsWritable,
-    IValue,
-    intfIBase,
-    intfIBoolean,
-    intfICategory,
-    intfICommand,
-    intfIEnumEntry,
-    intfIEnumeration,
-    intfIFloat,
-    intfIInteger,
-    intfIPort,
-    intfIRegister,
-    intfIString,
-    intfIValue,
-)
-from agent.sim.host.quickspin import (
-    TransportLayerDevice,
-    TransportLayerInterface,
-    TransportLayerStream,
-)
-from agent.sim.host.quickspin import (
-    enumeration_class as _enumeration_class,
-)
-from agent.sim.host.system import (
-    CameraList,
-    InterfaceList,
-    InterfacePtr,
-    LibraryVersion,
-    System,
-    SystemPtr,
-)
+from agent.sim.host.camera import Camera as Camera
+from agent.sim.host.camera import CameraPtr as CameraPtr
+from agent.sim.host.constants import EVENT_TIMEOUT_INFINITE as EVENT_TIMEOUT_INFINITE
+from agent.sim.host.constants import EVENT_TIMEOUT_NONE as EVENT_TIMEOUT_NONE
+from agent.sim.host.errors import SpinnakerException as SpinnakerException
+from agent.sim.host.images import ChunkData as ChunkData
+from agent.sim.host.images import Image as Image
+from agent.sim.host.images import ImageProcessor as ImageProcessor
+from agent.sim.host.images import ImagePtr as ImagePtr
+from agent.sim.host.images import InferenceBoundingBoxResult as InferenceBoundingBoxResult
+from agent.sim.host.missing import *
+from agent.sim.host.nodes import *
+from agent.sim.host.pointers import *
+from agent.sim.host.quickspin import TransportLayerDevice as TransportLayerDevice
+from agent.sim.host.quickspin import TransportLayerInterface as TransportLayerInterface
+from agent.sim.host.quickspin import TransportLayerStream as TransportLayerStream
+from agent.sim.host.quickspin import enumeration_class as _enumeration_class
+from agent.sim.host.system import CameraList as CameraList
+from agent.sim.host.system import InterfaceList as InterfaceList
+from agent.sim.host.system import InterfacePtr as InterfacePtr
+from agent.sim.host.system import LibraryVersion as LibraryVersion
+from agent.sim.host.system import System as System
+from agent.sim.host.system import SystemPtr as SystemPtr
 
+# Static methods are there a second time as functions (facts/pyspin-surface.md 1).
 System_GetInstance = System.GetInstance
 Image_GetImageStatusDescription = Image.GetImageStatusDescription
 Image_Create = Image.Create
 Image_Load = Image.Load
+NodeMap_ClearXMLCache = INodeMap.ClearXMLCache
 
 globals().update(_constants.constants())
 globals().update({k: v for k, v in vars(_errors).items() if k.startswith("SPINNAKER_ERR_")})
@@ -119,89 +50,3 @@ if TYPE_CHECKING:
 
     def __getattr__(name: str) -> int:
         """Enumeration constants, for the type checker."""
-
-
-__all__ = [
-    "EVENT_TIMEOUT_INFINITE",
-    "EVENT_TIMEOUT_NONE",
-    "INFERENCE_BOX_TYPE_CIRCLE",
-    "INFERENCE_BOX_TYPE_RECTANGLE",
-    "INFERENCE_BOX_TYPE_ROTATED_RECTANGLE",
-    "NA",
-    "NI",
-    "RO",
-    "RW",
-    "WO",
-    "CBooleanPtr",
-    "CCategoryPtr",
-    "CCommandPtr",
-    "CEnumEntryPtr",
-    "CEnumerationPtr",
-    "CFloatPtr",
-    "CIntegerPtr",
-    "CNodePtr",
-    "CRegisterPtr",
-    "CStringPtr",
-    "CValuePtr",
-    "Camera",
-    "CameraList",
-    "CameraPtr",
-    "ChunkData",
-    "DeregisterNodeCallback",
-    "DeviceArrivalEventHandler",
-    "DeviceEventHandler",
-    "DeviceRemovalEventHandler",
-    "IBoolean",
-    "ICategory",
-    "ICommand",
-    "IEnumEntry",
-    "IEnumeration",
-    "IFloat",
-    "IInteger",
-    "INode",
-    "INodeMap",
-    "IRegister",
-    "IString",
-    "IValue",
-    "Image",
-    "ImageEventHandler",
-    "ImageListEventHandler",
-    "ImageProcessor",
-    "ImagePtr",
-    "Image_Create",
-    "Image_GetImageStatusDescription",
-    "Image_Load",
-    "InferenceBoundingBoxResult",
-    "InterfaceEventHandler",
-    "InterfaceList",
-    "InterfacePtr",
-    "IsAvailable",
-    "IsImplemented",
-    "IsReadable",
-    "IsWritable",
-    "LibraryVersion",
-    "LoggingEventHandler",
-    "NodeCallback",
-    "RegisterNodeCallback",
-    "SpinVideo",
-    "SpinnakerException",
-    "System",
-    "SystemEventHandler",
-    "SystemPtr",
-    "System_GetInstance",
-    "TransportLayerDevice",
-    "TransportLayerInterface",
-    "TransportLayerStream",
-    "intfIBase",
-    "intfIBoolean",
-    "intfICategory",
-    "intfICommand",
-    "intfIEnumEntry",
-    "intfIEnumeration",
-    "intfIFloat",
-    "intfIInteger",
-    "intfIPort",
-    "intfIRegister",
-    "intfIString",
-    "intfIValue",
-]

@@ -9,7 +9,7 @@ import pytest
 from agent.camera import WorkerCamera
 from agent.errors import CameraGone
 from agent.sim import bus
-from agent.sim.host.nodes import CCommandPtr, CEnumerationPtr
+from agent.sim.host.pointers import CCommandPtr, CEnumerationPtr
 from agent.sim.host.system import System
 from agent.sim.spec import SimulationSpec
 from tests.contract.rig import (

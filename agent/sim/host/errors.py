@@ -28,6 +28,7 @@ SPINNAKER_ERR_INVALID_VALUE = -1019
 SPINNAKER_ERR_RESOURCE_EXHAUSTED = -1020
 SPINNAKER_ERR_OUT_OF_MEMORY = -1021
 SPINNAKER_ERR_BUSY = -1022
+SPINNAKER_ERR_IP_CONFLICT = -1023
 SPINNAKER_ERR_GENICAM_INVALID_ARGUMENT = -2001
 SPINNAKER_ERR_GENICAM_OUT_OF_RANGE = -2002
 SPINNAKER_ERR_GENICAM_PROPERTY = -2003
@@ -38,6 +39,15 @@ SPINNAKER_ERR_GENICAM_TIMEOUT = -2007
 SPINNAKER_ERR_GENICAM_DYNAMIC_CAST = -2008
 SPINNAKER_ERR_GENICAM_GENERIC = -2009
 SPINNAKER_ERR_GENICAM_BAD_ALLOCATION = -2010
+SPINNAKER_ERR_IM_CONVERT = -3001
+SPINNAKER_ERR_IM_COPY = -3002
+SPINNAKER_ERR_IM_MALLOC = -3003
+SPINNAKER_ERR_IM_NOT_SUPPORTED = -3004
+SPINNAKER_ERR_IM_HISTOGRAM_RANGE = -3005
+SPINNAKER_ERR_IM_HISTOGRAM_MEAN = -3006
+SPINNAKER_ERR_IM_MIN_MAX = -3007
+SPINNAKER_ERR_IM_COLOR_CONVERSION = -3008
+SPINNAKER_ERR_CUSTOM_ID = -10000
 
 _GENICAM_CODES = {
     "InvalidArgumentException": SPINNAKER_ERR_GENICAM_INVALID_ARGUMENT,
@@ -64,7 +74,12 @@ class SpinnakerException(Exception):
 def from_genicam(exc: Exception) -> SpinnakerException:
     """The vendor's exception for an exception of GenApi."""
     kind = type(exc).__name__
-    return SpinnakerException(f"GenICam::{kind}= {exc}", _GENICAM_CODES.get(kind, SPINNAKER_ERR_GENICAM_GENERIC))
+    return SpinnakerException(genicam_text(kind, str(exc)), _GENICAM_CODES.get(kind, SPINNAKER_ERR_GENICAM_GENERIC))
+
+
+def genicam_text(kind: str, text: str) -> str:
+    """The vendor's form of a GenApi failure (section 3, "Observed message strings")."""
+    return f"GenICam::{kind} = {text}"
 
 
 def from_link(exc: AgentError, doing: str) -> SpinnakerException:

@@ -1,17 +1,28 @@
-"""Nodes and pointers under the vendor's names (facts/pyspin-surface.md 2.3).
+"""Nodes by kind and node maps under the vendor's names (facts/pyspin-surface.md 2.3); pointers are in `pointers.py`.
 
-A pointer is made of a node, another pointer or None. Of the wrong kind it is null: not an error until it is used.
+Everything here may be null: not an error until it is used.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.sim.host.errors import SPINNAKER_ERR_GENICAM_ACCESS, SpinnakerException
-from agent.sim.host.genapi import NA, NI, RO, RW, WO, NodeSource, RawNode, access_mode, kind_of
+from agent.sim.host.errors import (
+    SPINNAKER_ERR_GENICAM_INVALID_ARGUMENT,
+    SPINNAKER_ERR_GENICAM_LOGICAL,
+    SpinnakerException,
+    genicam_text,
+)
+from agent.sim.host.genapi import NodeSource, RawNode, access_mode, kind_of
+
+__all__ = [
+    "IBoolean", "ICategory", "ICommand", "IEnumEntry", "IEnumeration", "IFloat", "IInteger", "INode", "INodeMap",
+    "IRegister", "IString", "IValue", "intfIBase", "intfIBoolean", "intfICategory", "intfICommand", "intfIEnumEntry",
+    "intfIEnumeration", "intfIFloat", "intfIInteger", "intfIPort", "intfIRegister", "intfIString", "intfIValue",
+]  # fmt: skip
 
 N = TypeVar("N", bound="INode")
 
@@ -52,10 +63,13 @@ class INode:
 
     def _live(self) -> tuple[RawNode, NodeSource]:
         if self._raw is None or self._source is None:
-            raise SpinnakerException(
-                "GenICam::AccessException= NULL pointer dereferenced", SPINNAKER_ERR_GENICAM_ACCESS
-            )
+            raise self._null()
         return self._raw, self._source
+
+    def _null(self) -> SpinnakerException:
+        """What using nothing raises."""
+        text = genicam_text("LogicalErrorException", "NULL pointer dereferenced")
+        return SpinnakerException(text, SPINNAKER_ERR_GENICAM_LOGICAL)
 
     def _get(self, attribute: str) -> Any:
         raw, source = self._live()
@@ -68,6 +82,10 @@ class INode:
     def _call(self, method: str, *arguments: Any) -> Any:
         raw, source = self._live()
         return source.call(lambda: getattr(raw, method)(*arguments))
+
+    def _on_node(self, method: str, *arguments: Any) -> Any:
+        raw, source = self._live()
+        return source.call(lambda: getattr(raw.node, method)(*arguments))
 
     def IsValid(self) -> bool:
         return self._raw is not None
@@ -97,8 +115,49 @@ class INode:
         raw, source = self._live()
         return source.call(access_mode, raw)
 
-    def ImposeAccessMode(self, mode: int) -> None:
-        raise NotImplementedError("INode.ImposeAccessMode")
+    def ImposeAccessMode(self, ImposedAccessMode: int) -> None:
+        """Allow no more than this; the camera's own rules still hold."""
+        self._on_node("impose_access_mode", _typed(ImposedAccessMode, int))
+
+    def ImposeVisibility(self, ImposedVisibility: int) -> None:
+        self._on_node("impose_visibility", _typed(ImposedVisibility, int))
+
+    def InvalidateNode(self) -> None:
+        self._on_node("invalidate_node")
+
+    def IsFeature(self) -> bool:
+        """Whether the node belongs to a category, as opposed to the registers and formulas behind such nodes."""
+        return bool(self._on_node("is_feature"))
+
+    def IsStreamable(self) -> bool:
+        return bool(self._on_node("is_streamable"))
+
+    def IsDeprecated(self) -> bool:
+        return bool(self._on_node("is_deprecated"))
+
+    def GetNameSpace(self) -> int:
+        return int(self._node("name_space"))
+
+    def GetPollingTime(self) -> int:
+        return int(self._node("polling_time"))
+
+    def GetEventID(self) -> str:
+        return str(self._node("event_id"))
+
+    def GetDeviceName(self) -> str:
+        return str(self._node("device_name"))
+
+    def GetNodeMap(self) -> INodeMap:
+        return INodeMap(self._live()[1])
+
+    def GetProperty(self, *_arguments: object) -> NoReturn:
+        raise NotImplementedError("INode.GetProperty")
+
+    def GetPropertyNames(self, *_arguments: object) -> NoReturn:
+        raise NotImplementedError("INode.GetPropertyNames")
+
+    def RegisterCallback(self, *_arguments: object) -> NoReturn:
+        raise NotImplementedError("INode.RegisterCallback (programs call RegisterNodeCallback)")
 
 
 class IValue(INode):
@@ -109,6 +168,9 @@ class IValue(INode):
 
     def FromString(self, ValueStr: str, Verify: bool = True) -> None:
         self._call("from_string", _typed(ValueStr, str), Verify)
+
+    def IsValueCacheValid(self) -> bool:
+        return bool(self._call("is_value_cache_valid"))
 
 
 class IInteger(IValue):
@@ -121,7 +183,7 @@ class IInteger(IValue):
         return int(self._read(Verify, IgnoreCache))
 
     def SetValue(self, Value: int, Verify: bool = True) -> None:
-        self._call("set_value", _typed(Value, int), Verify)
+        self._call("set_value", _int64(Value), Verify)
 
     def GetMin(self) -> int:
         return int(self._get("min"))
@@ -132,11 +194,24 @@ class IInteger(IValue):
     def GetInc(self) -> int:
         return int(self._get("inc"))
 
+    def GetIncMode(self) -> int:
+        return int(self._get("inc_mode"))
+
     def GetUnit(self) -> str:
         return str(self._get("unit"))
 
     def GetRepresentation(self) -> int:
         return int(self._get("representation"))
+
+    def ImposeMin(self, Value: int) -> None:
+        """Narrow the range on the host."""
+        self._call("impose_min", _typed(Value, int))
+
+    def ImposeMax(self, Value: int) -> None:
+        self._call("impose_max", _typed(Value, int))
+
+    def GetListOfValidValues(self, *_arguments: object) -> NoReturn:
+        raise NotImplementedError("IInteger.GetListOfValidValues")
 
     def _read(self, verify: bool, ignore_cache: bool) -> Any:
         return self._call("get_value", verify, ignore_cache) if verify or ignore_cache else self._get("value")
@@ -168,8 +243,30 @@ class IFloat(IValue):
     def GetInc(self) -> float:
         return float(self._get("inc"))
 
+    def GetIncMode(self) -> int:
+        return int(self._get("inc_mode"))
+
     def GetUnit(self) -> str:
         return str(self._get("unit"))
+
+    def GetRepresentation(self) -> int:
+        return int(self._get("representation"))
+
+    def GetDisplayNotation(self) -> int:
+        return int(self._get("display_notation"))
+
+    def GetDisplayPrecision(self) -> int:
+        return int(self._get("display_precision"))
+
+    def ImposeMin(self, Value: float) -> None:
+        """Narrow the range on the host."""
+        self._call("impose_min", float(_typed(Value, int, float)))
+
+    def ImposeMax(self, Value: float) -> None:
+        self._call("impose_max", float(_typed(Value, int, float)))
+
+    def GetListOfValidValues(self, *_arguments: object) -> NoReturn:
+        raise NotImplementedError("IFloat.GetListOfValidValues")
 
 
 class IBoolean(IValue):
@@ -228,10 +325,16 @@ class IRegister(IValue):
         return int(self._get("address"))
 
     def Set(self, pBuffer: NDArray[np.uint8], Verify: bool = True) -> None:
-        self._call("set", _typed(pBuffer, np.ndarray).astype(np.uint8, casting="no", copy=False).tobytes(), Verify)
+        """Write from the register's start on; shorter than the register is allowed."""
+        if _typed(pBuffer, np.ndarray).dtype != np.uint8:
+            raise TypeError(f"array is of {pBuffer.dtype}, wanted uint8")
+        self._call("set", pBuffer.tobytes(), Verify)
 
     def Get(self, Length: int, Verify: bool = False, IgnoreCache: bool = False) -> NDArray[np.uint8]:
-        data: bytes = self._call("get", _typed(Length, int), Verify, IgnoreCache)
+        if _typed(Length, int) < 0:
+            text = genicam_text("InvalidArgumentException", f"length {Length} is negative")
+            raise SpinnakerException(text, SPINNAKER_ERR_GENICAM_INVALID_ARGUMENT)
+        data: bytes = self._call("get", Length, Verify, IgnoreCache)
         return np.array(bytearray(data), np.uint8)
 
 
@@ -277,8 +380,10 @@ class IEnumeration(IValue):
     def GetIntValue(self, Verify: bool = False, IgnoreCache: bool = False) -> int:
         return int(self._call("get_int_value", Verify, IgnoreCache))
 
-    def SetIntValue(self, Value: int, Verify: bool = True) -> None:
-        self._call("set_int_value", int(_typed(Value, int, float)), Verify)
+    def SetIntValue(self, Value: float, Verify: bool = True) -> None:
+        # Callers pass what GetNumericValue returned, a float (facts/firefly-dl.md S12).
+        number = _typed(Value, int, float)
+        self._call("set_int_value", _int64(int(number) if number == int(number) else number), Verify)
 
 
 class ICategory(IValue):
@@ -287,50 +392,6 @@ class ICategory(IValue):
     def GetFeatures(self) -> list[IValue]:
         raw, source = self._live()
         return [typed_node(f, source) for f in source.call(lambda: list(raw.features))]
-
-
-class CNodePtr(INode):
-    pass
-
-
-class CValuePtr(IValue):
-    pass
-
-
-class CIntegerPtr(IInteger):
-    pass
-
-
-class CFloatPtr(IFloat):
-    pass
-
-
-class CBooleanPtr(IBoolean):
-    pass
-
-
-class CStringPtr(IString):
-    pass
-
-
-class CCommandPtr(ICommand):
-    pass
-
-
-class CRegisterPtr(IRegister):
-    pass
-
-
-class CEnumerationPtr(IEnumeration):
-    pass
-
-
-class CEnumEntryPtr(IEnumEntry):
-    pass
-
-
-class CCategoryPtr(ICategory):
-    pass
 
 
 _BY_KIND: dict[str, type[IValue]] = {
@@ -342,45 +403,6 @@ _BY_KIND: dict[str, type[IValue]] = {
 def typed_node(raw: RawNode, source: NodeSource) -> IValue:
     """`raw` under the class of its kind."""
     return _BY_KIND.get(kind_of(raw), IValue)._make(raw, source)
-
-
-def IsImplemented(node: INode | int | None) -> bool:
-    return _mode(node) != NI
-
-
-def IsAvailable(node: INode | int | None) -> bool:
-    return _mode(node) not in {NI, NA}
-
-
-def IsReadable(node: INode | int | None) -> bool:
-    return _mode(node) in {RO, RW}
-
-
-def IsWritable(node: INode | int | None) -> bool:
-    return _mode(node) in {WO, RW}
-
-
-def _mode(node: INode | int | None) -> int:
-    """Access mode of anything; never raises, None and null pointers are not implemented."""
-    if isinstance(node, int):
-        return node
-    if node is None or not node.IsValid():
-        return NI
-    try:
-        return node.GetAccessMode()
-    except SpinnakerException:
-        return NA
-
-
-def _typed(value: Any, *wanted: type) -> Any:
-    """Wrong argument types are a TypeError in the SDK; numpy integers count as int."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, bool) and bool not in wanted and int not in wanted:
-        raise TypeError(f"argument is bool, wanted {wanted[0].__name__}")
-    if not isinstance(value, wanted):
-        raise TypeError(f"argument is {type(value).__name__}, wanted {wanted[0].__name__}")
-    return value
 
 
 class INodeMap:
@@ -401,3 +423,29 @@ class INodeMap:
 
     def InvalidateNodes(self) -> None:
         self._source.invalidate()
+
+    def Poll(self, ElapsedTime: int) -> NoReturn:
+        raise NotImplementedError(f"NodeMap.Poll after {ElapsedTime} ms")
+
+    @staticmethod
+    def ClearXMLCache(*_arguments: object) -> NoReturn:
+        raise NotImplementedError("NodeMap_ClearXMLCache")
+
+
+def _typed(value: Any, *wanted: type) -> Any:
+    """Wrong argument types are a TypeError in the SDK; numpy integers count as int."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bool) and bool not in wanted and int not in wanted:
+        raise TypeError(f"argument is bool, wanted {wanted[0].__name__}")
+    if not isinstance(value, wanted):
+        raise TypeError(f"argument is {type(value).__name__}, wanted {wanted[0].__name__}")
+    return value
+
+
+def _int64(value: Any) -> int:
+    """A number that fits the node's 64 bits; anything else is a TypeError."""
+    number = int(_typed(value, int))
+    if not -(1 << 63) <= number < 1 << 63:
+        raise TypeError(f"argument is {number}, wanted 64 bits")
+    return number
