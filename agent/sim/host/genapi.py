@@ -37,12 +37,13 @@ class _Port(genapi.AbstractPort):  # type: ignore[misc]
     def __init__(self, backend: PortBackend) -> None:
         super().__init__()
         self._backend = backend
+        self._access: Callable[[], int] = getattr(backend, "access_mode", lambda: RW)
 
     def is_open(self) -> bool:
         return True
 
     def get_access_mode(self) -> int:
-        return RW
+        return self._access()
 
     def read(self, address: int, length: int) -> bytes:
         try:
@@ -66,6 +67,9 @@ class NodeSource:
         self.lock = lock
         self._settle = settle
         self._closed = False
+        self._fired: list[Callable[[], None]] = []
+        self._observers: list[tuple[object, str, Any]] = []
+        self.on_observers: Callable[[], None] = lambda: None
         self._map = genapi.NodeMap()
         self._map.load_xml_from_string(xml)
         self._ports = [(name, _Port(backend)) for name, backend in ports.items()]
@@ -73,23 +77,35 @@ class NodeSource:
             self._map.connect(port, name)
 
     def close(self) -> None:
-        """Nodes of this map raise from now on."""
-        self._closed = True
+        """Nodes of this map raise from now on, and nobody is told of them."""
+        with self.lock:
+            self._closed = True
+            for _, _, handle in self._observers:
+                genapi.deregister(handle)
+            self._observers.clear()
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call into GenApi under the camera's lock; every failure is a SpinnakerException.
 
-        Not to be nested: what the call cost is waited out at its end, when the lock must be free.
+        Not to be nested: what the call cost is waited out at its end, when the lock must be free. Observers of nodes
+        that it touched are told there, too: they are programs, and may call anything.
         """
+        fired: list[Callable[[], None]] = []
         try:
             with self.lock:
                 if self._closed:
                     raise SpinnakerException("Node map is no longer valid.", SPINNAKER_ERR_INVALID_HANDLE)
-                return function(*arguments)
+                try:
+                    return function(*arguments)
+                finally:
+                    if self._fired:
+                        fired, self._fired = self._fired, []
         except genapi.GenericException as exc:
             raise from_genicam(exc) from exc
         finally:
             self._pay()
+            for tell in fired:
+                tell()
 
     def find(self, name: str) -> RawNode | None:
         """The node `name`, None where the map has none."""
@@ -110,6 +126,35 @@ class NodeSource:
     def nodes(self) -> list[RawNode]:
         """All nodes of the map."""
         return self.call(lambda: list(self._map.nodes))
+
+    def observe(self, raw: RawNode, owner: object, tell: Callable[[RawNode], None]) -> None:
+        """Call `tell(node)` after each call that wrote the node `raw` or invalidated it, on the caller's thread."""
+
+        def fire(_raw: RawNode) -> None:
+            self._fired.append(lambda: tell(raw))
+
+        def register() -> None:
+            self._observers.append((owner, raw.node.name, genapi.register(raw.node, fire)))
+
+        self.call(register)
+        self.on_observers()
+
+    def unobserve(self, owner: object) -> None:
+        """End every observation of `owner`."""
+        with self.lock:
+            for _, _, handle in [o for o in self._observers if o[0] is owner]:
+                genapi.deregister(handle)
+            self._observers = [o for o in self._observers if o[0] is not owner]
+        self.on_observers()
+
+    def observed(self) -> set[str]:
+        """Names of the nodes that somebody observes."""
+        with self.lock:
+            return {name for _, name, _ in self._observers}
+
+    def invalidate_node(self, name: str) -> None:
+        """Forget what is cached of a node and of those that depend on it; observers are told."""
+        self.call(lambda: self._map.get_node(name).node.invalidate_node())
 
     def invalidate(self) -> None:
         """Forget cached register values."""
