@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.sim.chunks import Frame, FrameSettings, ImageKey
+from agent.sim.chunks import PLAIN, Frame, FrameSettings, ImageKey, Processing
 from agent.sim.faults import FaultPlan
 from agent.sim.inference import Vpu
 from agent.sim.line import ProductionLine
@@ -38,6 +38,7 @@ class Plan:
     injected: str | None
     infers: bool
     preprocessing: Preprocessing
+    processing: Processing = PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,11 @@ class Acquisition:
             self._pass_parts(now_ns, "not_acquiring")
         elif self._plan.trigger != "line":
             self._pass_parts(now_ns, None)
+
+    def exposing(self, now_ns: int) -> bool:
+        """Whether light is being gathered at `now_ns`, up to which everything was replayed."""
+        pending, plan = self._pending, self._plan
+        return pending is not None and plan is not None and pending.end_ns - plan.exposure_ns <= now_ns
 
     def due_ns(self) -> int | None:
         """When something can happen next without an outside cause: a frame to deliver, an exposure, a part."""
@@ -249,8 +255,8 @@ class Acquisition:
     def _image(self, plan: Plan, part: int) -> ImageKey:
         geometry = plan.settings.geometry
         if plan.injected is not None:
-            return ImageKey("injected", 0, geometry, plan.injected)
-        return ImageKey("scene", self._scene.content(part), geometry)
+            return ImageKey("injected", 0, geometry, plan.injected, plan.processing)
+        return ImageKey("scene", self._scene.content(part), geometry, processing=plan.processing)
 
     def _send(self, frame: Frame) -> None:
         fault = self._faults.strike("stream")

@@ -17,6 +17,28 @@ class Geometry:
     offset_x: int
     offset_y: int
     pixel_format: str
+    bin_x: int = 1
+    bin_y: int = 1
+    bin_sums: bool = False
+    reverse_x: bool = False
+    reverse_y: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Processing:
+    """What the sensor's gain and the image pipeline do to pixel values; the default changes nothing.
+
+    `light` multiplies, `gamma` is an exponent on values of 0 to 1, `black` is added (fraction of the full range).
+    """
+
+    light: float = 1.0
+    gamma: float = 1.0
+    black: float = 0.0
+    sharpens: bool = False
+    denoises: bool = False
+
+
+PLAIN = Processing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +52,7 @@ class ImageKey:
     content: int
     geometry: Geometry
     digest: str = ""
+    processing: Processing = PLAIN
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,10 @@ from agent.clock import Clock, Signal
 from agent.sim.acquisition import Acquisition, BufferMode
 from agent.sim.chunks import Frame, LinkBusy, LinkGone, TransferFailed
 from agent.sim.faults import FaultPlan
-from agent.sim.features import Features, ImageSource, Parts, set_identity
+from agent.sim.features.device import set_identity
+from agent.sim.features.dispatch import Features
+from agent.sim.features.images import ImageSource
+from agent.sim.features.parts import Parts
 from agent.sim.files import FileEngine
 from agent.sim.inference import Inference, Vpu
 from agent.sim.line import ProductionLine
@@ -64,18 +67,20 @@ class Firefly:
         scene = Scene(spec.scene)
         self._images = ImageSource(scene)
         self._parts = self._assemble(scene, now_ns)
-        self._features = Features(self._parts, self._images, self._camera_ns, self._owe)
+        self._features = Features(self._parts, self._images)
         set_identity(spec, self._parts.bank)
         self._features.boot(now_ns)
 
     def _assemble(self, scene: Scene, now_ns: int) -> Parts:
         spec = self.spec
-        bank, faults = RegisterBank(load_description()), FaultPlan(spec.faults)
+        bank, faults = RegisterBank(load_description(spec.firmware)), FaultPlan(spec.faults)
         truth, line = Truth(scene.true_class), ProductionLine(spec.scene.parts_per_minute, now_ns)
         files = FileEngine(spec, bank, faults, self._file_closed, self._file_deleted, self._owe)
         vpu = Vpu(spec, Executor(self._images.scaled), faults, truth, self._offset_ns)
         acquisition = Acquisition(spec, line, scene, vpu, truth, faults)
-        return Parts(spec, bank, faults, files, scene, line, vpu, acquisition, truth)
+        return Parts(
+            spec, bank, faults, files, scene, line, vpu, acquisition, truth, self._owe, self._camera_ns
+        )  # fmt: skip
 
     # -- the bus ---------------------------------------------------------------------------------------------------
 
@@ -136,7 +141,7 @@ class Firefly:
                 raise TransferFailed(f"register of {feature} is read-only")
             self._parts.bank.write(address, data)
             self._features.after_write(feature, now_ns)
-            if self._features.reset_wanted:
+            if self._features.device.reset_wanted:
                 self._lose_power(now_ns, self.spec.transport.reset_s)
             self._notify()
 
@@ -275,10 +280,10 @@ class Firefly:
         self._debt_s += seconds
 
     def _file_closed(self, name: str) -> None:
-        self._features.file_closed(name, self.clock.now_ns())
+        self._features.inference.file_closed(name, self.clock.now_ns())
 
     def _file_deleted(self, name: str) -> None:
-        self._features.file_deleted(name, self.clock.now_ns())
+        self._features.inference.file_deleted(name, self.clock.now_ns())
 
     def _advance(self) -> int:
         now_ns = self.clock.now_ns()
@@ -326,9 +331,10 @@ class Firefly:
     def _lose_power(self, now_ns: int, absent_s: float) -> None:
         """Bus power went: DDR is gone, connections are dead; boots again `absent_s` later."""
         parts = self._parts
-        name = parts.bank.text("InferenceNetworkName") if self.spec.quirks.name_survives_power_loss else ""
-        kept = parts.bank.text("DeviceUserID"), parts.bank.symbol("UserSetDefault")
-        self._features.reset_wanted = False
+        kept = {"DeviceUserID": parts.bank.text("DeviceUserID"), "UserSetDefault": parts.bank.symbol("UserSetDefault")}
+        if self.spec.quirks.name_survives_power_loss and parts.bank.has("InferenceNetworkName"):
+            kept["InferenceNetworkName"] = parts.bank.text("InferenceNetworkName")
+        self._features.device.reset_wanted = False
         self._epoch += 1
         self._attached = False
         parts.acquisition.stop()
@@ -338,9 +344,8 @@ class Firefly:
         parts.vpu.slot.clear(now_ns)
         parts.bank.load_defaults()
         set_identity(self.spec, parts.bank)
-        for feature, value in zip(("DeviceUserID", "UserSetDefault"), kept, strict=True):
+        for feature, value in kept.items():
             parts.bank.put(feature, value)
-        parts.bank.put("InferenceNetworkName", name)
         self._absent_until_ns = now_ns + round(absent_s * 1e9)
         self._features.boot(self._absent_until_ns)
         self._notify()

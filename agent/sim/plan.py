@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from agent.sim.acquisition import Plan, Trigger
-from agent.sim.chunks import FrameSettings, Geometry
+from agent.sim.chunks import FrameSettings, Geometry, Processing
 from agent.sim.registers import RegisterBank
+from agent.sim.spec import SceneSpec
 from agent.sim.vpu import Preprocessing
 
 CHANNELS = ("Channel1", "Channel2", "Channel3")
 # Length of the part sensor's pulse on Line0.
 PULSE_NS = 10_000_000
+SENSOR_RATE_HZ = 60.0  # S9
+_DEFAULT_GAMMA, _DEFAULT_BLACK = 0.8, 0.01  # as in the table of nodes
+_BITS_PER_PIXEL = {
+    "Mono8": 8, "Mono16": 16, "Mono10Packed": 12, "Mono12Packed": 12, "Mono10p": 10, "Mono12p": 12,
+}  # fmt: skip
 
 
-def make_plan(bank: RegisterBank, injected: str | None) -> Plan:
+def make_plan(bank: RegisterBank, scene: SceneSpec, injected: str | None) -> Plan:
     """The plan of the next frames; `injected` is the digest of the injected image where one replaces the sensor."""
     exposure_us = bank.real("ExposureTime")
     trigger, delay_ns = _trigger(bank)
@@ -27,12 +33,25 @@ def make_plan(bank: RegisterBank, injected: str | None) -> Plan:
         injected=injected,
         infers=bank.flag("InferenceEnable") and bank.symbol("InferenceNetworkTypeSelector") == "Classification",
         preprocessing=_preprocessing(bank),
+        processing=_processing(bank, scene, injected is not None),
     )
 
 
+def payload_bytes(bank: RegisterBank) -> int:
+    """Bytes of one image."""
+    pixels = bank.integer("Width") * bank.integer("Height")
+    return pixels * _BITS_PER_PIXEL[bank.symbol("PixelFormat")] // 8
+
+
+def sensor_rate(bank: RegisterBank) -> float:
+    """Frames a second that sensor (S9), exposure and the share of the link allow."""
+    link = bank.integer("DeviceLinkThroughputLimit") / payload_bytes(bank)
+    return min(SENSOR_RATE_HZ, 1e6 / bank.real("ExposureTime"), link)
+
+
 def resulting_rate(bank: RegisterBank, limited: bool = True) -> float:
-    """Frames a second that sensor, exposure and (unless triggered) AcquisitionFrameRate allow."""
-    rate = min(bank.real("SensorFrameRateMaxReg"), 1e6 / bank.real("ExposureTime"))
+    """`sensor_rate` and (unless triggered) AcquisitionFrameRate."""
+    rate = sensor_rate(bank)
     if limited and bank.flag("AcquisitionFrameRateEnable"):
         rate = min(rate, bank.real("AcquisitionFrameRate"))
     return rate
@@ -59,11 +78,33 @@ def _settings(bank: RegisterBank, exposure_us: float) -> FrameSettings:
         bank.integer("OffsetX"),
         bank.integer("OffsetY"),
         bank.symbol("PixelFormat"),
+        bank.integer("BinningHorizontal"),
+        bank.integer("BinningVertical"),
+        bank.symbol("BinningHorizontalMode") == "Sum",
+        bank.flag("ReverseX"),
+        bank.flag("ReverseY"),
     )
     names = bank.description.entries["ChunkSelector"]
     active = bank.flag("ChunkModeActive")
     chunks = frozenset(n for n in names if active and bank.flag("ChunkEnable", n))
-    return FrameSettings(geometry, chunks, exposure_us, bank.real("Gain", "All"), bank.real("BlackLevel"))
+    return FrameSettings(geometry, chunks, exposure_us, bank.real("Gain", "All"), bank.real("BlackLevel", "All"))
+
+
+def _processing(bank: RegisterBank, scene: SceneSpec, injected: bool) -> Processing:
+    """What sensor and pipeline do to the pixels.
+
+    The scene is drawn as the camera shows it with `scene.exposure_us` and its default pipeline, so only what differs
+    counts. An injected image enters before the pipeline (S13): what is on changes it.
+    """
+    gamma = bank.real("Gamma") if bank.flag("GammaEnable") else 1.0
+    black = bank.real("BlackLevel", "All") / 100
+    if injected:
+        clamps = bank.flag("BlackLevelClampingEnable")
+        sharpens, denoises = bank.flag("SharpeningEnable"), bank.flag("DenoiseEnable")
+        return Processing(1.0, gamma, -black if clamps else 0.0, sharpens, denoises)
+    light = bank.real("ExposureTime") / scene.exposure_us * 10 ** (bank.real("Gain", "All") / 20)
+    # Rounded, so that automatic gain which makes up for a short exposure gives the very same image.
+    return Processing(round(light, 3), round(gamma / _DEFAULT_GAMMA, 6), round(black - _DEFAULT_BLACK, 6))
 
 
 def _preprocessing(bank: RegisterBank) -> Preprocessing:

@@ -1,4 +1,4 @@
-"""Register memory of the camera, laid out by `firefly.xml`.
+"""Register memory of the camera, laid out by its description (`agent.sim.nodes`).
 
 The device half knows no address: it parses the same description that GenApi reads on the host and speaks of features
 by name. A feature is found through its `pValue`; the instances of a selected feature lie at address + index * offset.
@@ -9,14 +9,14 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Literal
 from xml.etree import ElementTree
+
+from agent.sim.nodes.camera import FIRMWARES, description_xml
 
 Kind = Literal["IntReg", "FloatReg", "StringReg", "Register"]
 Number = int | float
 
-DESCRIPTION_PATH = Path(__file__).with_name("firefly.xml")
 _NAMESPACE = "{http://www.genicam.org/GenApi/Version_1_1}"
 _KINDS: tuple[Kind, ...] = ("IntReg", "FloatReg", "StringReg", "Register")
 
@@ -59,15 +59,10 @@ class Place:
     instance: int | None
 
 
-def description_xml() -> str:
-    """The text of `firefly.xml`."""
-    return DESCRIPTION_PATH.read_text(encoding="utf-8")
-
-
-@lru_cache(maxsize=1)
-def load_description() -> Description:
-    """Parse the packaged description once a process."""
-    return parse_description(description_xml())
+@lru_cache(maxsize=len(FIRMWARES))
+def load_description(firmware: str) -> Description:
+    """What the device of `firmware` needs to know of its description, parsed once a process."""
+    return parse_description(description_xml(firmware))
 
 
 def parse_description(xml: str) -> Description:
@@ -153,6 +148,10 @@ class RegisterBank:
     def flag(self, feature: str, instance: str | None = None) -> bool:
         return self.integer(feature, instance) != 0
 
+    def has(self, feature: str) -> bool:
+        """Whether this firmware has the feature."""
+        return self.description.feature_register.get(feature, feature) in self.description.registers
+
     def text(self, feature: str) -> str:
         spec = self.description.register_of(feature)
         return self._values[spec.address].split(b"\0", 1)[0].decode("utf-8", "replace")
@@ -169,12 +168,14 @@ class RegisterBank:
             value = self.description.entries[feature][value]
         self._values[self._address(spec, instance)] = encode(spec, value)
 
-    def snapshot(self) -> dict[str, str]:
-        """Every writable value as hex by '<address>', for user sets."""
+    def snapshot(self, skipped: tuple[str, ...] = ()) -> dict[str, str]:
+        """Every writable value as hex by '<address>', for user sets; not of features that begin with one `skipped`."""
         return {
             f"{address:x}": self._values[address].hex()
             for address, place in self._places.items()
-            if place.register.access == "RW" and place.register.kind != "Register"
+            if place.register.access == "RW"
+            and place.register.kind != "Register"
+            and not (skipped and place.feature.startswith(skipped))
         }
 
     def restore(self, snapshot: dict[str, str]) -> None:

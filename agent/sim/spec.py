@@ -81,6 +81,8 @@ class SceneSpec:
     parts_per_minute: float = field(default=120.0, metadata=_limits(0.0, 1e6))
     seed: int = field(default=0, metadata=_limits(0, 1 << 62))
     distinct: int = field(default=0, metadata=_limits(0, 1 << 40))
+    # Exposure that shows the scene as it is drawn, with no gain.
+    exposure_us: float = field(default=5000.0, metadata=_limits(29.0, 3e7))
 
 
 @dataclass(frozen=True, slots=True)

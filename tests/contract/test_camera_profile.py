@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from agent.camera.profile import Profile, diff_profiles
+from agent.sim.registers import load_description
 from agent.sim.spec import SimulationSpec
 from tests.contract.rig import Rig, play
 
@@ -22,7 +23,8 @@ def test_a_profile_names_every_node_with_its_numbers() -> None:
     assert len(profile) > 100
     assert (profile["InferenceEnable"]["kind"], profile["InferenceEnable"]["access"]) == ("boolean", "RW")
     assert profile["FileAccessBuffer"]["length"] == 65536
-    assert profile["FileSelector"]["entries"]["InferenceNetwork"] == 33, "the camera's own number"
+    numbers = load_description("1905.4.103").entries["FileSelector"]
+    assert profile["FileSelector"]["entries"] == numbers, "the camera's own numbers"
     assert (profile["ExposureTime"]["low"], profile["ExposureTime"]["high"]) == (29.0, 30_000_000.0)
     assert json.loads(json.dumps(profile)) == profile
 

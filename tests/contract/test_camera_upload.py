@@ -10,7 +10,7 @@ import pytest
 
 from agent.domain.device import GoldenCheck
 from agent.errors import CameraRefused, UploadFailed
-from agent.sim.host import nodes as vendor
+from agent.sim import pyspin as vendor
 from agent.sim.host.nodes import INodeMap
 from agent.sim.host.system import System
 from agent.sim.spec import FaultSpec, Quirks, SimulationSpec, StorageSpec, TransportSpec

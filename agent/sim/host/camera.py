@@ -24,13 +24,14 @@ from agent.sim.host.errors import (
     SpinnakerException,
     from_link,
 )
-from agent.sim.host.genapi import NodeSource
+from agent.sim.host.genapi import NodeSource, PortBackend
 from agent.sim.host.images import Buffers, ImagePtr
 from agent.sim.host.nodes import INodeMap
 from agent.sim.host.quickspin import TransportLayerDevice, TransportLayerStream, camera_names, quick_node
 from agent.sim.host.transport_layer import device_xml, stream_xml
 from agent.sim.link import BusDevice, DeviceLink
-from agent.sim.registers import description_xml, encode, load_description
+from agent.sim.nodes.camera import description_xml
+from agent.sim.registers import encode, load_description
 
 # How long a starved GetNextImage sleeps before it looks for a released buffer again.
 _STARVED_S = 0.01
@@ -40,9 +41,10 @@ _BUFFERS = 10
 class _FrameChunks:
     """Port of the Chunk... mirrors: values of the last grabbed frame."""
 
-    def __init__(self) -> None:
+    def __init__(self, firmware: str) -> None:
         self.frame: Frame | None = None
-        description = load_description()
+        description = load_description(firmware)
+        self._pixel_formats = description.entries["PixelFormat"]
         self._features = {
             description.register_of(f).address: (f, description.register_of(f))
             for f in ("ChunkInferenceBoundingBoxResult", *description.feature_register)
@@ -57,8 +59,7 @@ class _FrameChunks:
     def write(self, address: int, data: bytes) -> None:
         raise SpinnakerException(f"chunk at {address:08X} is read-only ({len(data)} bytes)", SPINNAKER_ERR_IO)
 
-    @staticmethod
-    def _value(feature: str, frame: Frame) -> float | None:
+    def _value(self, feature: str, frame: Frame) -> float | None:
         settings, geometry = frame.settings, frame.settings.geometry
         values: dict[str, float | None] = {
             "ChunkFrameID": frame.frame_id,
@@ -70,7 +71,7 @@ class _FrameChunks:
             "ChunkExposureTime": settings.exposure_us,
             "ChunkGain": settings.gain_db,
             "ChunkBlackLevel": settings.black_level,
-            "ChunkPixelFormat": load_description().entries["PixelFormat"][geometry.pixel_format],
+            "ChunkPixelFormat": self._pixel_formats[geometry.pixel_format],
             "ChunkInferenceFrameId": frame.result.frame_id,
         }
         if feature == "ChunkInferenceResult":
@@ -91,7 +92,7 @@ class CameraCore:
         self.source: NodeSource | None = None
         self.streaming = False
         self.buffers = Buffers()
-        self.chunks = _FrameChunks()
+        self.chunks = _FrameChunks(info.firmware)
         self._numbers = itertools.count()
         self.tl_device = NodeSource(device_xml(info), {}, self.lock, _nothing)
         self.tl_stream = NodeSource(stream_xml(), {}, self.lock, _nothing)
@@ -109,9 +110,8 @@ class CameraCore:
             except AgentError as exc:
                 raise from_link(exc, "open device") from exc
             self.link = link
-            self.source = NodeSource(
-                description_xml(), {"Device": link, "FrameChunks": self.chunks}, self.lock, link.settle
-            )
+            ports: dict[str, PortBackend] = {"Device": link, "FrameChunks": self.chunks}
+            self.source = NodeSource(description_xml(self.info.firmware), ports, self.lock, link.settle)
 
     def deinit(self) -> None:
         with self.lock:

@@ -21,7 +21,7 @@ from agent.sim.host.nodes import (
     IValue,
     typed_node,
 )
-from agent.sim.registers import description_xml
+from agent.sim.nodes.camera import FIRMWARES, description_xml
 
 _CLASSES: dict[str, type[IValue]] = {
     "Integer": IInteger,
@@ -90,9 +90,8 @@ def enumeration_class(name: str) -> type[_QuickEnumeration]:
 @lru_cache(maxsize=1)
 def camera_names() -> dict[str, type[IValue]]:
     """Attribute names of a camera and their classes. DL-only nodes have no attribute, their chunks have."""
-    root = ElementTree.fromstring(description_xml())
     names: dict[str, type[IValue]] = {}
-    for element in root:
+    for element in ElementTree.fromstring(description_xml(FIRMWARES[0])):
         tag, name = element.tag.rpartition("}")[2], element.get("Name", "")
         if tag == "Enumeration":
             names[name] = enumeration_class(name)

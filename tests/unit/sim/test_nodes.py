@@ -168,8 +168,8 @@ def test_a_quickspin_enumeration_finds_entries_by_the_sdks_constant(camera: Loca
 
 
 def test_a_listed_attribute_that_the_camera_lacks_is_not_implemented(camera: LocalBench) -> None:
-    assert type(camera.camera.BinningHorizontal) is PySpin.IInteger
-    assert not PySpin.IsReadable(camera.camera.BinningHorizontal)
+    assert type(camera.camera.DecimationHorizontal) is PySpin.IInteger
+    assert not PySpin.IsReadable(camera.camera.DecimationHorizontal)
     assert not PySpin.IsWritable(camera.camera.BalanceWhiteAuto)
 
 

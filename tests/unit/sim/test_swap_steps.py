@@ -129,6 +129,8 @@ def test_an_injected_image_is_inferred_and_delivered_in_place_of_the_sensors(cam
     camera.integer("InjectedHeight").SetValue(48)
     camera.choose("TestPatternGeneratorSelector", "PipelineStart")
     camera.choose("TestPattern", "InjectedImage")
+    for name in ("DenoiseEnable", "SharpeningEnable", "GammaEnable", "BlackLevelClampingEnable"):
+        camera.flag(name).SetValue(False)
     camera.camera.BeginAcquisition()
     rows = camera.grab(10)
     assert len({row[2:] for row in rows[3:]}) == 1
