@@ -14,7 +14,7 @@ _PREPROCESSING = Category(
     "InferencePreprocessing",
     (
         enumeration(
-            "InferencePreprocessBppSelector", entries=("Mono8", "BGR8"), locked=STREAMING, visibility="Expert",
+            "InferencePreprocessBppSelector", entries=("Mono8", "Mono16", "BGR8"), locked=STREAMING, visibility="Expert",
             display="Training Pixel Format", old_display="Training Bit Depth",
         ),
         enumeration(
@@ -69,8 +69,9 @@ INFERENCE = Category(
             locked=STREAMING, visibility="Expert", display="Network Type",
         ),
         enumeration(
-            "InferenceNetworkOutputFormatSelector", entries=("ClassesThenBoxes", "BoxesThenClasses"),
-            locked=STREAMING, visibility="Expert", display="Bounding Box Format",
+            "InferenceNetworkOutputFormatSelector", locked=STREAMING, visibility="Expert",
+            entries=("XminYminXmaxYmax", "YminXminYmaxXmax", "CenterXCenterYWidthHeight"),
+            display="Bounding Box Format",
         ),
         real("InferenceBoundingBoxThreshold", default=0.5, minimum=0.0, maximum=1.0, visibility="Expert"),
         _time("InferenceScalingTime", "Scaling Time"),
