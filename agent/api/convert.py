@@ -159,11 +159,11 @@ def result(value: InferenceResult, labels: Sequence[str]) -> types_pb2.Inference
         captured_ns=inference.captured_ns,
         carried_ns=inference.carried_ns,
         class_id=inference.class_id,
-        label=labels[inference.class_id] if inference.class_id < len(labels) else "",
+        label=labels[inference.class_id] if 0 <= inference.class_id < len(labels) else "",
         confidence=inference.confidence,
         boxes=[_box(box) for box in inference.boxes],
         latency_ms=inference.latency_ms,
-        service_ms=inference.service_ms,
+        service_ms=inference.service_ms or 0.0,
         budget_id=value.budget_id,
     )
 

@@ -27,6 +27,8 @@ def apply(nodes: Nodes, settings: CameraSettings) -> None:
     nodes.set_enum("TriggerMode", "Off")
     nodes.set_enum("AcquisitionMode", "Continuous")
     nodes.set_enum("PixelFormat", settings.pixel_format)
+    if nodes.has_entry("DeviceTemperatureSelector", "Sensor"):
+        nodes.set_enum("DeviceTemperatureSelector", "Sensor")
     set_roi(nodes, settings.roi)
     _set_exposure(nodes, settings)
     apply_trigger(nodes, settings)

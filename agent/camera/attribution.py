@@ -80,3 +80,40 @@ class Attribution:
     def _restart(self, timestamp_ns: int) -> None:
         self._first_ns, self._holding = timestamp_ns, True
         self._seen, self._counted = None, -1
+
+
+class EventAttribution(Attribution):
+    """The same rule where results come as events: a frame's chunk sets the baseline and never counts itself."""
+
+    def judge(self, frame_id: int, timestamp_ns: int, inference_id: int) -> Verdict:
+        """Bounds and baseline for the events; always NONE."""
+        if self._first_ns is None:
+            self._first_ns = timestamp_ns
+        elif frame_id <= self._frame_id:
+            self._restart(timestamp_ns)
+        self._frame_id = frame_id
+        if self._seen is None:
+            self._seen = inference_id
+            self._dismissed.append(inference_id)
+        return Verdict.NONE
+
+    def judge_event(self, inference_id: int, ended_ns: int) -> Verdict:
+        """The worth of an event of an inference that ended at `ended_ns` of the camera; its frame was judged before.
+
+        Events of the acquisition before may still be queued, with ids that exist in this one too: they ended before
+        its first frame was taken.
+        """
+        if self._first_ns is None or ended_ns <= self._first_ns or not 0 <= inference_id <= self._frame_id:
+            return Verdict.STALE
+        if self._holding and ended_ns - self._first_ns < self._bound_ns:
+            return Verdict.STALE
+        if inference_id == self._counted:
+            return Verdict.REPEATED
+        if inference_id < self._counted:
+            self._restart(ended_ns)
+            return Verdict.STALE
+        if inference_id in self._dismissed:
+            return Verdict.STALE
+        self._dismissed.clear()
+        self._counted = inference_id
+        return Verdict.NEW

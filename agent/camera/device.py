@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from agent.camera import acquisition, network, selftest
+from agent.camera.events import EventTap
 from agent.camera.feed import Feed
 from agent.camera.frames import FrameReader, Tally, Task
 from agent.camera.guard import Guard
@@ -45,6 +46,7 @@ class FireflyDevice:
         self._session: Session | None = None
         self._stream = Stream(clock, self.tally, settings.triggered)
         self._feed: Feed | None = None
+        self._tap: EventTap | None = None
         self._task: Task = "classification"
         self._restoration = selftest.Restoration(settings)
         self._resident = selftest.ResidentImage()
@@ -81,10 +83,14 @@ class FireflyDevice:
             self._feed.forget()
         self._feed = None
         session, self._session = self._session, None
+        tap, self._tap = self._tap, None
         if session is None:
             return
         with suppress(CameraError):
             session.end()
+        if tap is not None:
+            tap.close()
+        with suppress(CameraError):
             network.disable(session.nodes)
             self._resident.drop(session.nodes)
             session.nodes.set_bool("ChunkModeActive", False)
@@ -102,7 +108,10 @@ class FireflyDevice:
         acquisition.apply(nodes, settings)
         acquisition.enable_chunks(nodes, self._task, settings)
         acquisition.configure_buffers(session.stream_nodes, settings.timing.stream_buffers)
-        self._feed = Feed(session, settings, self._stream, self.tally, self._clock)
+        if settings.results_from == "events":
+            capacity = settings.timing.events_capacity
+            self._tap = EventTap(self._owner.sdk, session.pointer, nodes, settings.serial, capacity)
+        self._feed = Feed(session, settings, self._stream, self.tally, self._clock, self._tap)
         self._pipe_clear = False
         self._restoration = selftest.Restoration(settings)
         self._resident = selftest.ResidentImage()
@@ -140,9 +149,13 @@ class FireflyDevice:
 
     def activate_network(self, setup: NetworkSetup, guard: Guard) -> None:
         nodes = self._idle("activate a network").nodes
+        if setup.task == "detection" and self._tap is not None:
+            raise CameraRefused(
+                f"network {setup.subnet_id}: events carry no boxes; set results_from to chunks for a detection network"
+            )
         if network.enabled(nodes):
             self.disable_inference()
-        network.configure(nodes, setup)
+        network.configure(nodes, setup, self.settings)
         task: Task = "detection" if setup.task == "detection" else "classification"
         if task != self._task:
             acquisition.enable_chunks(nodes, task, self.settings)
@@ -190,12 +203,12 @@ class FireflyDevice:
             # A running inference goes on and would show up in the next acquisition.
             self._pipe_clear = False
 
-    def grab(self) -> RawInference | None:
-        """Wait at most the grab timeout for a frame; the record it brings, if it brings one."""
-        came, record = self._open_feed().grab()
+    def grab(self) -> list[RawInference]:
+        """Wait at most the grab timeout for a frame; the records that came."""
+        came, records = self._open_feed().grab()
         if not came:
             self.check_idle()
-        return record
+        return records
 
     def reader(self) -> FrameReader:
         """The running acquisition's reader; raises CameraRefused where there is none."""
@@ -217,9 +230,10 @@ class FireflyDevice:
         nodes = self._open().nodes
         return Health(
             temperature_c=nodes.try_float("DeviceTemperature"),
-            counts=self.tally.counts(dropped),
+            counts=self.tally.counts(dropped + (0 if self._tap is None else self._tap.queue.lost)),
             frame_period_ms=self._stream.frame_period_ms(),
             last_frame_age_s=self._stream.silent_s(),
+            inference_period_ms=self._stream.inference_period_ms(),
         )
 
     def profile(self) -> Profile:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from agent.camera import network
-from agent.camera.attribution import Attribution
+from agent.camera.attribution import Attribution, EventAttribution, Verdict
 from agent.camera.clock_map import ClockMap
-from agent.camera.frames import FrameReader, Tally, Task
+from agent.camera.events import EventTap, InferenceEvent
+from agent.camera.frames import Answer, Frame, FrameReader, Tally, Task
 from agent.camera.session import Session
 from agent.camera.settings import CameraSettings
-from agent.camera.stream import Stream
+from agent.camera.stream import Arrival, Stream
 from agent.camera.upload import SLOTS, FileSlot
 from agent.clock import Clock
 from agent.domain.result import RawInference
@@ -16,13 +17,26 @@ from agent.errors import CameraError, CameraGone
 
 _BOUND_FACTOR = 3.0  # upper bound of a service time over the longest one seen
 _BOUND_MS = 1000.0  # before any was seen: four times the slowest network measured (facts section 4)
+_WAITING_EVENTS = 64  # events whose frame has not reached the host yet
 
 
 class Feed:
     """Acquisitions of one session, one after the other. Owner: the device; parts go on counting in its `Stream`."""
 
-    def __init__(self, session: Session, settings: CameraSettings, stream: Stream, tally: Tally, clock: Clock) -> None:
+    def __init__(
+        self,
+        session: Session,
+        settings: CameraSettings,
+        stream: Stream,
+        tally: Tally,
+        clock: Clock,
+        tap: EventTap | None = None,
+    ) -> None:
+        """With a `tap` results come from its events instead of the chunks."""
         self._session = session
+        self._tap = tap
+        self._events: EventAttribution | None = None
+        self._waiting: list[InferenceEvent] = []
         self._settings = settings
         self._stream = stream
         self._tally = tally
@@ -32,7 +46,7 @@ class Feed:
         self._service: network.ServiceTime | None = None
         self._generation: int | None = None
         self._slowest_ms = 0.0
-        self._stalled = False
+        self._stalled = self._mute = False
         self._clocks.measure(settings.timing.clock_round_trips)
 
     @property
@@ -42,16 +56,20 @@ class Feed:
 
     def begin(self, task: Task, generation: int | None, pipe_clear: bool) -> None:
         """Start; with a generation, results are reported from the first one that counts for it."""
-        session, attribution = self._session, None
-        if generation is not None:
-            bound_ms = max(_BOUND_MS, _BOUND_FACTOR * self._slowest_ms)
-            attribution = Attribution(pipe_clear, round(bound_ms * 1e6))
+        session = self._session
+        attribution: Attribution | None = None
+        self._events = None
+        if generation is not None and self._tap is not None:
+            attribution = self._events = EventAttribution(pipe_clear, self._bound_ns())
+        elif generation is not None:
+            attribution = Attribution(pipe_clear, self._bound_ns())
+        self._drop_events()
         stamped = self._settings.timestamps
         reader = FrameReader(session.pointer, session.nodes, task, self._tally, attribution, stamped)
         service = network.ServiceTime(session.nodes, self._clock)
         self._start(session)
         self._reader, self._service, self._generation = reader, service, generation
-        self._stalled = False
+        self._stalled = self._mute = False
         self._stream.begin()
 
     def end(self) -> None:
@@ -65,27 +83,90 @@ class Feed:
         self._reader = self._service = None
         self._stream.end()
 
-    def grab(self) -> tuple[bool, RawInference | None]:
-        """Wait at most the grab timeout: whether a frame came, and the record that it brought, if it brought one."""
-        reader, service, timing = self._reader, self._service, self._settings.timing
-        if reader is None or service is None:
-            return False, None
+    def grab(self) -> tuple[bool, list[RawInference]]:
+        """Wait at most the grab timeout: whether a frame came, and the records that came with it or as events."""
+        reader, timing = self._reader, self._settings.timing
+        if reader is None:
+            return False, []
         self._clocks.refresh(timing.clock_refresh_s, timing.clock_round_trips)
-        frame = reader.read(timing.grab_timeout_ms)
-        if frame is None:
-            return False, None
-        self._stalled = False
-        self._clocks.observe(frame.timestamp_ns)
-        self._stream.note(frame)
-        if frame.answer is None or self._generation is None:
-            return True, None
-        record = self._stream.record(frame, frame.answer, self._generation, service.read_ms(), self._clocks.offset_ns)
-        if record is not None:
-            self._slowest_ms = max(self._slowest_ms, record.service_ms)
-        return True, record
+        frame = reader.read(timing.event_poll_ms if self._awaits_event() else timing.grab_timeout_ms)
+        if frame is not None:
+            self._stalled = False
+            self._clocks.observe(frame.timestamp_ns)
+            self._stream.note(frame)
+        records = self._from_events() if self._tap is not None else self._from_chunk(frame)
+        for record in records:
+            self._mute = False
+            self._slowest_ms = max(self._slowest_ms, record.service_ms or 0.0)
+        return frame is not None, records
+
+    def _from_chunk(self, frame: Frame | None) -> list[RawInference]:
+        if frame is None or frame.answer is None:
+            return []
+        return self._record(frame.answer, self._stream.carried_by(frame))
+
+    def _from_events(self) -> list[RawInference]:
+        """Events whose frame has reached the host; the others wait for it, because only it tells when it was taken."""
+        tap, judge = self._tap, self._events
+        if tap is None or judge is None:
+            self._drop_events()
+            return []
+        self._waiting += tap.queue.take()
+        ready = [event for event in self._waiting if event.frame_id <= self._stream.newest_id]
+        waiting = [event for event in self._waiting if event.frame_id > self._stream.newest_id]
+        self._tally.stale += max(0, len(waiting) - _WAITING_EVENTS)
+        self._waiting = waiting[-_WAITING_EVENTS:]
+        records = []
+        for event in ready:
+            verdict = judge.judge_event(event.frame_id, event.ended_ns)
+            self._tally.repeated += verdict is Verdict.REPEATED
+            self._tally.stale += verdict is Verdict.STALE
+            if verdict is Verdict.NEW:
+                answer = Answer(event.frame_id, event.class_id, event.confidence, ())
+                records += self._record(answer, Arrival(None, event.ended_ns))
+        return records
+
+    def _record(self, answer: Answer, arrival: Arrival) -> list[RawInference]:
+        service, generation = self._service, self._generation
+        if service is None or generation is None:
+            return []
+        offset_ns = self._clocks.offset_ns
+        record = self._stream.record(answer, generation, arrival, service.read(), service.told, offset_ns)
+        return [] if record is None else [record]
+
+    def _awaits_event(self) -> bool:
+        """Whether an inference may end before the next frame: its event must not wait behind a silent trigger."""
+        frames, since_s = self._stream.unanswered()
+        return self._events is not None and frames > 0 and since_s * 1e9 < self._bound_ns()
+
+    def _drop_events(self) -> None:
+        self._waiting = []
+        if self._tap is not None:
+            self._tap.queue.take()
+
+    def _bound_ns(self) -> int:
+        """Upper bound of one service time."""
+        return round(max(_BOUND_MS, _BOUND_FACTOR * self._slowest_ms) * 1e6)
 
     def newly_stalled(self) -> str | None:
-        """A line about a stream that fell silent, once each time; silence of a triggered one is normal (F-4843)."""
+        """A line about a stream that fell silent, once each time."""
+        return self._no_frames() or self._no_results()
+
+    def _no_results(self) -> str | None:
+        """Frames flow and a network runs, but nothing is inferred any more (F-4843)."""
+        frames, since_s = self._stream.unanswered()
+        allowed_s = max(self._settings.timing.stall_s, 5.0 * self._bound_ns() / 1e9)
+        if self._generation is None or self._mute or since_s < allowed_s:
+            return None
+        if frames < self._settings.timing.silent_results:
+            return None
+        self._mute = True
+        return (
+            f"{frames} frames in {since_s:.1f} s and no new result, allowed are {allowed_s:.1f} s; restart the stream"
+        )
+
+    def _no_frames(self) -> str | None:
+        """Silence of a triggered stream is normal (F-4843)."""
         silent_s = self._stream.silent_s()
         if self._settings.triggered or silent_s is None or self._stalled:
             return None

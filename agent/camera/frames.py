@@ -128,8 +128,8 @@ class FrameReader:
         timestamp_ns = image.GetTimeStamp()
         if self._wanted:
             # Whether GetNDArray is a copy or a view of the buffer is unknown (pyspin-surface.md 2.5).
+            self._wanted = False  # first: a format that GetNDArray refuses must not fail every frame from now on
             self._picture = Picture(image.GetFrameID(), timestamp_ns, image.GetNDArray().copy())
-            self._wanted = False
         if self._stamped == "exposure_start":
             timestamp_ns += round(image.GetChunkData().GetExposureTime() * 1e3)
         if self._attribution is None:

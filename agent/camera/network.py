@@ -6,11 +6,12 @@ names are known by display name only (facts/firefly-dl.md 1.1): such nodes are l
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 
 from agent.camera.guard import Guard
 from agent.camera.nodes import Nodes
-from agent.camera.settings import Timing
+from agent.camera.settings import CameraSettings, Timing
 from agent.clock import Clock
 from agent.domain.device import NetworkReport, NetworkSetup
 from agent.domain.subnet import InputSpec
@@ -28,6 +29,8 @@ CHANNEL = (
 MEAN = "InferencePreprocessChannelMean"
 SCALE = "InferencePreprocessChannelScalar"
 STATUS = "InferenceNetworkStatus"
+BOX_FORMAT = "InferenceNetworkOutputFormatSelector"
+BOX_THRESHOLD = "InferenceBoundingBoxThreshold"
 MAX_SIZE = ("InferenceNetworkMaxSize", "InferenceMaxNetworkSize", "MaxNetworkSize")
 SERVICE_TIME = "InferenceTime"
 SCALING_TIME = ("InferenceScalingTime", "ScalingTime")
@@ -76,14 +79,21 @@ def clear_name(nodes: Nodes) -> None:
 
 
 def set_name(nodes: Nodes, name: str) -> None:
-    """Write the network's name, where the firmware has one."""
-    if nodes.writable(NAME):
+    """Write the network's name, where the firmware has one. One that the camera cannot hold is left empty."""
+    if not nodes.writable(NAME):
+        return
+    try:
         nodes.set_string(NAME, name)
+    except CameraRefused:
+        # How long a name may be is not published; a network that is verified must not fail for its label.
+        nodes.set_string(NAME, "")
 
 
-def configure(nodes: Nodes, setup: NetworkSetup) -> None:
+def configure(nodes: Nodes, setup: NetworkSetup, settings: CameraSettings) -> None:
     """Type first, then pre-processing; inference is enabled after (facts section 2 step 2)."""
     nodes.set_enum(TYPE, "Detection" if setup.task == "detection" else "Classification")
+    if setup.task == "detection":
+        _configure_boxes(nodes, settings)
     spec = setup.input
     if nodes.first(PIXEL_FORMAT) is not None:
         nodes.set_enum(PIXEL_FORMAT, _entry_like(nodes, PIXEL_FORMAT, spec.pixel_format))
@@ -143,6 +153,14 @@ def read_report(nodes: Nodes) -> NetworkReport:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A service time as read: whose it is shows only in `at_ns`, the host time by which it was read."""
+
+    service_ms: float
+    at_ns: int
+
+
 class ServiceTime:
     """Reads what the last inference took: InferenceTime, pre-processing included, plus the scaler's time.
 
@@ -158,18 +176,23 @@ class ServiceTime:
         self._scaling_ms = 0.0
         self._scaling_due_ns = 0
 
-    def read_ms(self) -> float | None:
+    @property
+    def told(self) -> bool:
+        """Whether this firmware has the node at all (1905.4.83 has not, S1b)."""
+        return self._inference is not None
+
+    def read(self) -> Reading | None:
         """None where the firmware does not tell or the reading failed: the result is worth more than its time."""
         if self._inference is None:
             return None
         try:
-            time_ms = self._inference()
+            time_ms, at_ns = self._inference(), self._clock.now_ns()
             if self._scaling is not None and self._clock.now_ns() >= self._scaling_due_ns:
                 self._scaling_ms = self._scaling()
                 self._scaling_due_ns = self._clock.now_ns() + _SCALING_PERIOD_NS
         except self._nodes.vendor_exception:
             return None
-        return time_ms + self._scaling_ms if time_ms > 0.0 else None
+        return Reading(time_ms + self._scaling_ms, at_ns) if time_ms > 0.0 else None
 
 
 def _patience_s(phase: Phase, size: int | None, wanted: int, timing: Timing) -> float:
@@ -178,7 +201,17 @@ def _patience_s(phase: Phase, size: int | None, wanted: int, timing: Timing) -> 
     return timing.status_lag_s if phase is Phase.READY and size is None else timing.settle_s
 
 
+def _configure_boxes(nodes: Nodes, settings: CameraSettings) -> None:
+    """Only what is configured: the entries of the format are not published (facts section 7 item 2)."""
+    if settings.box_format is not None:
+        nodes.set_enum(BOX_FORMAT, _entry_like(nodes, BOX_FORMAT, settings.box_format))
+    if settings.box_threshold is not None:
+        nodes.set_float(BOX_THRESHOLD, settings.box_threshold)
+
+
 def _set_one_for_all(nodes: Nodes, spec: InputSpec) -> None:
+    if nodes.first(MEAN) is None and not any(spec.mean) and set(spec.scale) <= {1.0}:
+        return  # folded into the network: there is nothing to set
     if len(set(spec.mean)) > 1 or len(set(spec.scale)) > 1:
         raise CameraRefused(
             "this firmware has one mean and one scale for all channels, the network wants "

@@ -59,6 +59,10 @@ class Nodes:
         """The first candidate that this firmware has, or None."""
         return self._first(name, self._sdk.IsAvailable)
 
+    def implemented(self, name: Name) -> str | None:
+        """The first candidate that this firmware knows, also while it is not available; None where it knows none."""
+        return self._first(name, self._sdk.IsImplemented)
+
     # -- values ------------------------------------------------------------------------------------------------------
 
     def get_int(self, name: str) -> int:
@@ -157,6 +161,13 @@ class Nodes:
         """The bare read of the first readable candidate, raising the vendor's exception; None where none is."""
         found = self._first(name, self._sdk.IsReadable)
         return None if found is None else self._float(found).GetValue
+
+    def float_pointer(self, name: str) -> FloatPtr:
+        return self._float(name)
+
+    def node(self, name: str) -> NodeHandle:
+        """The node itself, for the SDK's own functions."""
+        return self._handle(name)
 
     def register(self, name: str) -> RegisterPtr:
         return self._pointer(name, "register", self._sdk.CRegisterPtr)

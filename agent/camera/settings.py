@@ -7,6 +7,7 @@ from typing import Literal
 
 from agent.errors import BadInput
 
+ResultsFrom = Literal["chunks", "events"]
 TriggerSource = Literal["free", "Line0", "Line1", "Line2", "Line3", "software"]
 TRIGGER_SOURCES: tuple[str, ...] = ("free", "Line0", "Line1", "Line2", "Line3", "software")
 
@@ -47,6 +48,9 @@ class Timing:
     results_capacity: int = 4096
     requests_capacity: int = 32
     stream_buffers: int = 32
+    silent_results: int = 8  # frames without a new result before a running network may count as hanging
+    event_poll_ms: int = 2  # grab timeout while an event is awaited: it must not wait behind a silent trigger
+    events_capacity: int = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,9 @@ class CameraSettings:
     inference_sync: Literal["free_running", "every_frame"] = "free_running"
     network_storage: Literal["ddr", "flash"] = "ddr"
     timestamps: Literal["exposure_end", "exposure_start"] = "exposure_end"
+    results_from: ResultsFrom = "chunks"
+    box_threshold: float | None = None  # detection networks: boxes below it are not sent; None = as the user set says
+    box_format: str | None = None  # an entry of InferenceNetworkOutputFormatSelector; the names are not published
     timing: Timing = field(default_factory=Timing)
 
     def __post_init__(self) -> None:
@@ -75,6 +82,10 @@ class CameraSettings:
             raise BadInput(
                 "inference_sync", f"every_frame excludes the trigger {self.trigger.source}: use free_running"
             )
+        if self.results_from == "events" and self.inference_sync == "every_frame":
+            raise BadInput("results_from", "events are of no use with every_frame, whose frames carry their own result")
+        if self.box_threshold is not None and not 0.0 <= self.box_threshold <= 1.0:
+            raise BadInput("box_threshold", f"{self.box_threshold} is outside 0..1")
         if not 1 <= self.timing.grab_timeout_ms <= 100:
             raise BadInput("timing.grab_timeout_ms", f"{self.timing.grab_timeout_ms} is outside 1..100")
 

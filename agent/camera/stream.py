@@ -6,11 +6,15 @@ from collections import deque
 from dataclasses import dataclass
 
 from agent.camera.frames import Answer, Frame, Tally
+from agent.camera.network import Reading
 from agent.clock import Clock
 from agent.domain.result import RawInference
 
 _RING = 1024  # frames between capture and result: 17 s at 60 fps, far above the slowest network (facts section 4)
 _PERIODS = 32
+# Service times of one network differ by about 1 % (facts/myriad-blobs.md section 6); far more is allowed here.
+_LEAST_OWN = 0.8
+_READING_SLACK = 1.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +24,22 @@ class _Captured:
     part: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How a result came: `carried_ns` is the frame that brought it, None for an event.
+
+    `idle_ns` is the camera time from which on the VPU can have worked on another frame; None where it is not known.
+    """
+
+    carried_ns: int | None
+    idle_ns: int | None
+
+
 class Stream:
-    """One camera's running acquisition, as records. Parts go on counting over acquisitions."""
+    """One camera's running acquisition, as records. Parts go on counting over acquisitions.
+
+    `saturating`: frames come at the camera's own pace, so that the period of results is that of the VPU.
+    """
 
     def __init__(self, clock: Clock, tally: Tally, triggered: bool) -> None:
         self._clock = clock
@@ -33,8 +51,11 @@ class Stream:
         self._base_part = 0
         self._ring: list[_Captured | None] = [None] * _RING
         self._periods: deque[int] = deque(maxlen=_PERIODS)
+        self._inference_periods: deque[int] = deque(maxlen=_PERIODS)
         self._last_ns: int | None = None  # host time of the last frame, or of the start
-        self._last_captured_ns: int | None = None
+        self._last_captured: _Captured | None = None
+        self._result_ns: int | None = None  # host time of the last result, or of the start
+        self._unanswered = 0
 
     def begin(self) -> None:
         """A new acquisition: frame ids start again."""
@@ -42,12 +63,15 @@ class Stream:
         self._base_part = self._next_part
         self._ring = [None] * _RING
         self._periods.clear()
-        self._last_ns = self._clock.now_ns()
-        self._last_captured_ns = None
+        self._inference_periods.clear()
+        self._last_ns = self._result_ns = self._clock.now_ns()
+        self._last_captured = None
+        self._unanswered = 0
 
     def end(self) -> None:
         self._periods.clear()
-        self._last_ns = None
+        self._inference_periods.clear()
+        self._last_ns = self._result_ns = None
 
     def note(self, frame: Frame) -> None:
         """Remember when a frame was captured and which part it shows."""
@@ -58,47 +82,113 @@ class Stream:
         part = self._base_part + frame.frame_id - self._first_id if self._triggered else None
         if part is not None:
             self._next_part = part + 1
-        previous = self._ring[(frame.frame_id - 1) % _RING]
-        if previous is not None and previous.frame_id == frame.frame_id - 1:
+        previous = self._captured(frame.frame_id - 1)
+        if previous is not None:
             self._periods.append(frame.timestamp_ns - previous.timestamp_ns)
         self._ring[frame.frame_id % _RING] = _Captured(frame.frame_id, frame.timestamp_ns, part)
         self._last_ns = now_ns
+        self._unanswered += 1
+
+    @property
+    def newest_id(self) -> int:
+        """Id of the newest frame of this acquisition; -1 before the first."""
+        return self._last_id if self._first_id is not None else -1
+
+    def carried_by(self, frame: Frame) -> Arrival:
+        """The arrival of a result that is new on `frame`.
+
+        The frame before still had an older one, so the inference ended between the two and the VPU takes `frame` next;
+        where the frame before was lost, that cannot be said.
+        """
+        known = self._captured(frame.frame_id - 1) is not None or frame.frame_id == self._first_id
+        return Arrival(frame.timestamp_ns, frame.timestamp_ns if known else None)
 
     def record(
-        self, frame: Frame, answer: Answer, generation: int, service_ms: float | None, offset_ns: int
+        self, answer: Answer, generation: int, arrival: Arrival, reading: Reading | None, told: bool, offset_ns: int
     ) -> RawInference | None:
-        """The record of a result that counts; None (and stale) where its frame was never seen."""
-        captured = self._ring[answer.frame_id % _RING]
-        if captured is None or captured.frame_id != answer.frame_id:
+        """The record of a result that counts; None (and stale) where its frame was never seen.
+
+        `told`: the firmware has InferenceTime, so the period of results is not asked to stand in for it.
+        """
+        captured = self._captured(answer.frame_id)
+        if captured is None:
             self._tally.stale += 1
             return None
         self._tally.results += 1
-        if service_ms is None:
-            service_ms = self._guess_service_ms(captured.timestamp_ns, frame.timestamp_ns)
-        self._last_captured_ns = captured.timestamp_ns
+        now_ns = self._clock.now_ns()
+        service_ms = _own_ms(captured, arrival, reading, offset_ns) if told else self._saturated_ms(captured)
+        self._remember(captured, now_ns)
         return RawInference(
             generation=generation,
             frame_id=answer.frame_id,
             captured_ns=captured.timestamp_ns,
-            carried_ns=frame.timestamp_ns,
+            carried_ns=captured.timestamp_ns if arrival.carried_ns is None else arrival.carried_ns,
             class_id=answer.class_id,
             confidence=answer.confidence,
             service_ms=service_ms,
-            latency_ms=max(0.0, (self._clock.now_ns() - captured.timestamp_ns - offset_ns) / 1e6),
+            latency_ms=max(0.0, (now_ns - captured.timestamp_ns - offset_ns) / 1e6),
             part=captured.part,
             boxes=answer.boxes,
         )
 
     def frame_period_ms(self) -> float | None:
-        return sum(self._periods) / len(self._periods) / 1e6 if self._periods else None
+        return _mean_ms(self._periods)
+
+    def inference_period_ms(self) -> float | None:
+        """Mean time between inferred frames; the VPU's pace where it is saturated."""
+        return _mean_ms(self._inference_periods)
 
     def silent_s(self) -> float | None:
         """Host time since the last frame (or the start); None while not streaming."""
         return None if self._last_ns is None else (self._clock.now_ns() - self._last_ns) / 1e9
 
-    def _guess_service_ms(self, captured_ns: int, seen_ns: int) -> float:
-        """Firmware without InferenceTime: the period in saturation, at most the time until the result was seen."""
-        until_seen_ns = seen_ns - captured_ns
-        if self._last_captured_ns is None:
-            return until_seen_ns / 1e6
-        return min(until_seen_ns, captured_ns - self._last_captured_ns) / 1e6
+    def unanswered(self) -> tuple[int, float]:
+        """Frames, and host seconds, since the last result that counted (or the start)."""
+        since_ns = self._clock.now_ns() if self._result_ns is None else self._result_ns
+        return self._unanswered, (self._clock.now_ns() - since_ns) / 1e9
+
+    def _captured(self, frame_id: int) -> _Captured | None:
+        found = self._ring[frame_id % _RING]
+        return found if found is not None and found.frame_id == frame_id else None
+
+    def _remember(self, captured: _Captured, now_ns: int) -> None:
+        if self._last_captured is not None:
+            self._inference_periods.append(captured.timestamp_ns - self._last_captured.timestamp_ns)
+        self._last_captured = captured
+        self._result_ns, self._unanswered = now_ns, 0
+
+    def _saturated_ms(self, captured: _Captured) -> float | None:
+        """Firmware without InferenceTime: the inference period in saturation (interfaces.md section 3).
+
+        The VPU is saturated where it was busy when a frame between was taken, or where frames come without a trigger
+        and each is inferred: then the period is what counts, because results come in whole frames. Else the period is
+        the line's and says nothing of the network.
+        """
+        before = self._last_captured
+        if before is None or captured.frame_id <= before.frame_id:
+            return None
+        if self._triggered and captured.frame_id == before.frame_id + 1:
+            return None
+        return (captured.timestamp_ns - before.timestamp_ns) / 1e6
+
+
+def _own_ms(captured: _Captured, arrival: Arrival, reading: Reading | None, offset_ns: int) -> float | None:
+    """The reading, if it must be that of this inference: the node always shows the newest one that has ended.
+
+    Another inference can have begun at `idle_ns` at the earliest. What was read before that plus what was read cannot
+    be the other's; later it may be, and a sample that may be another's is dropped.
+    """
+    if reading is None or arrival.idle_ns is None:
+        return None
+    own_ns = round(reading.service_ms * 1e6)
+    available_ns = arrival.idle_ns - captured.timestamp_ns
+    idle_ns = arrival.idle_ns
+    if available_ns <= 0:  # the frame carries its own result: it was sent when its inference had ended
+        idle_ns = captured.timestamp_ns + round(_LEAST_OWN * own_ns)
+    elif own_ns > available_ns * _READING_SLACK:
+        return None
+    return reading.service_ms if reading.at_ns - offset_ns < idle_ns + own_ns else None
+
+
+def _mean_ms(periods: deque[int]) -> float | None:
+    return sum(periods) / len(periods) / 1e6 if periods else None

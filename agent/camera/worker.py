@@ -187,9 +187,9 @@ class WorkerCamera:
             request.answer(value)
 
     def _grab(self) -> None:
-        record = self._device.grab()
-        if record is not None and self._results.put(record):
-            self._tell(CameraEvent(EventKind.RESULTS))
+        for record in self._device.grab():
+            if self._results.put(record):
+                self._tell(CameraEvent(EventKind.RESULTS))
         stalled = self._device.newly_stalled()
         if stalled is not None:
             self._tell(CameraEvent(EventKind.STALLED, stalled))

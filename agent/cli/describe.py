@@ -118,7 +118,7 @@ def result_line(result: pb.InferenceResult) -> str:
     name = result.label or f"class {result.class_id}"
     return (
         f"{result.camera} {part}: {name} {result.confidence:.2f}  {result.subnet_id} (generation {result.generation})"
-        f"  service {number(result.service_ms)} ms, latency {number(result.latency_ms)} ms"
+        f"  service {number(result.service_ms or None)} ms, latency {number(result.latency_ms)} ms"
     )
 
 

@@ -87,6 +87,7 @@ class Health:
     counts: StreamCounts
     frame_period_ms: float | None  # mean of the last frames; None while not streaming
     last_frame_age_s: float | None
+    inference_period_ms: float | None = None  # mean time between inferred frames; the VPU's pace in saturation
 
 
 class EventKind(Enum):

@@ -22,9 +22,11 @@ class RawInference:
     """One new inference as the stream saw it; `generation` is that of the acquisition it counts for.
 
     `captured_ns` is the camera's timestamp of the inferred frame (end of exposure), `latency_ms` the time from then
-    to this record on the host, `service_ms` the camera's own InferenceTime (plus ScalingTime where readable).
+    to this record on the host, `service_ms` the camera's own InferenceTime (plus ScalingTime where readable), or the
+    inference period in saturation where the firmware has none; None where what was read may be another inference's.
     `carried_ns` is the camera's timestamp of the frame whose chunk data brought the result: until then the result could
     not reach the host, so `carried_ns - captured_ns` is waiting for a frame and the rest of `latency_ms` is transfer.
+    It equals `captured_ns` where the result came as an event or with its own frame: nothing was waited for.
     `part` is the number of the triggered frame within this run of the daemon, None in free-running acquisition.
     """
 
@@ -34,7 +36,7 @@ class RawInference:
     carried_ns: int
     class_id: int
     confidence: float
-    service_ms: float
+    service_ms: float | None
     latency_ms: float
     part: int | None = None
     boxes: tuple[Box, ...] = ()
@@ -47,9 +49,9 @@ class RawInference:
 
 @dataclass(frozen=True, slots=True)
 class LatencySample:
-    """What the latency model learns from one result of one sub-net, ms."""
+    """What the latency model learns from one result of one sub-net, ms; `service_ms` None where it was not measured."""
 
-    service_ms: float
+    service_ms: float | None
     latency_ms: float
     transfer_ms: float
 

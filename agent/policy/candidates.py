@@ -30,11 +30,20 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """A budget on the frame grid of a camera; `period_ms` is None where results do not wait for frames."""
+    """A budget on the frame grid of a camera; `period_ms` is None where no frames flow yet.
+
+    `results_wait`: a result travels with a later frame. It does not where it comes as an event or with its own frame.
+    """
 
     budget: Budget
     period_ms: float | None
     free_running: bool
+    results_wait: bool = True
+
+    @property
+    def wait_period_ms(self) -> float | None:
+        """Period of the frames that results wait for; None where they wait for none."""
+        return self.period_ms if self.results_wait else None
 
     def service(self, service_ms: float) -> tuple[float, str]:
         """Relative excess over the part rate, and the words for it."""
@@ -82,7 +91,7 @@ def _judge(
 ) -> Judged:
     quantile = limits.budget.quantile if quantile is None else quantile
     service = model.service_bound_ms(subnet.id, subnet.predicted_ms, quantile)
-    latency = model.delivered_ms(service, quantile, limits.period_ms)
+    latency = model.delivered_ms(service, quantile, limits.wait_period_ms)
     verdicts = (limits.service(service), limits.latency(latency), limits.accuracy(subnet.accuracy.top1))
     reasons = [words for _, words in verdicts if words]
     if quarantine:

@@ -33,7 +33,8 @@ class Context:
     """What a decision depends on beside measurements; times in seconds of one monotonic clock.
 
     `quarantined` maps nets that must not be uploaded to the reason. `promise` tells a changed budget from a changed
-    measurement; without one the active net was taken over from an earlier run. `min_gain` is the least accuracy worth
+    measurement; without one the active net was taken over from an earlier run. `results_wait`: results travel with a
+    later frame. `min_gain` is the least accuracy worth
     a swap (policy.md: h about .2 %), `min_relief` the least share by which another net must be nearer to an infeasible
     budget.
     """
@@ -44,6 +45,7 @@ class Context:
     quarantined: Mapping[str, str] = field(default_factory=dict)
     infeasible_mode: InfeasibleMode = "best_effort"
     promise: Promise | None = None
+    results_wait: bool = True
     min_gain: float = 0.002
     min_relief: float = 0.02
 
@@ -87,7 +89,7 @@ def decide(
     context: Context,
 ) -> Decision:
     """The decision under the budget in force; `frame_period_ms` None where no frames flow yet."""
-    limits = Limits(effective.budget, frame_period_ms, free_running)
+    limits = Limits(effective.budget, frame_period_ms, free_running, context.results_wait)
     known = model.with_predictions({subnet.id: subnet.predicted_ms for subnet in catalogue.subnets})
     judged = judge_all(catalogue, active_id, known, limits, context.quarantined)
     case = _Case(effective, active_id, judged, context, _unproven(catalogue, active_id, known, limits, context))
@@ -136,7 +138,7 @@ def _retired(
     over = ""
     if model.measured(active_id):
         service_ms = model.service_bound_ms(active_id, 0.0, limits.budget.quantile)
-        latency_ms = model.delivered_ms(service_ms, limits.budget.quantile, limits.period_ms)
+        latency_ms = model.delivered_ms(service_ms, limits.budget.quantile, limits.wait_period_ms)
         over = limits.service(service_ms)[1] or limits.latency(latency_ms)[1]
     if over and fitting:
         best = min(fitting, key=_preference)

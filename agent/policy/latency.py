@@ -16,6 +16,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
+from typing import TypeGuard
 
 from agent.domain.result import LatencySample
 from agent.policy.window import Window, z_score
@@ -64,9 +65,10 @@ class LatencyModel:
 
     def observe(self, subnet_id: str, samples: Sequence[LatencySample]) -> LatencyModel:
         """The model after these results of one net, oldest first; values that are no times are left out."""
-        services = [s.service_ms for s in samples if _is_time(s.service_ms) and s.service_ms > 0]
+        services = [s.service_ms for s in samples if _is_time(s.service_ms) and s.service_ms]
+        transfer = self.transfer.extended([s.transfer_ms for s in samples if _is_time(s.transfer_ms)])
         if not services:
-            return self
+            return replace(self, transfer=transfer)
         before = self.nets.get(subnet_id, _Net())
         known = before.service if subnet_id == self.latest else before.service.scaled(self._carried(before))
         service = known.extended(services)
@@ -77,8 +79,8 @@ class LatencyModel:
         return replace(
             self,
             nets=nets,
-            transfer=self.transfer.extended([s.transfer_ms for s in samples if _is_time(s.transfer_ms)]),
-            overhead=self.overhead.extended([max(0.0, s.latency_ms - s.service_ms) for s in samples if _is_whole(s)]),
+            transfer=transfer,
+            overhead=self.overhead.extended([over for s in samples if (over := _overhead_ms(s)) is not None]),
             drift=drift,
             seen=seen,
             latest=subnet_id,
@@ -161,9 +163,12 @@ def _pooled(nets: Iterable[_Net]) -> float:
     return max(LEAST_SPREAD, median(spreads)) if spreads else DEFAULT_SPREAD
 
 
-def _is_whole(sample: LatencySample) -> bool:
-    return _is_time(sample.service_ms) and _is_time(sample.latency_ms)
+def _overhead_ms(sample: LatencySample) -> float | None:
+    """Latency beyond the service time, where both were measured."""
+    if not _is_time(sample.service_ms) or not _is_time(sample.latency_ms):
+        return None
+    return max(0.0, sample.latency_ms - sample.service_ms)
 
 
-def _is_time(value: float) -> bool:
-    return math.isfinite(value) and value >= 0
+def _is_time(value: float | None) -> TypeGuard[float]:
+    return value is not None and math.isfinite(value) and value >= 0

@@ -13,6 +13,7 @@ class SupervisorSettings:
     """Config of one camera's supervision; times in seconds.
 
     `connect_deadline_s` bounds one attempt; attempts are spaced by a back-off from `backoff_s` up to `backoff_max_s`.
+    `results_wait`: a result travels with a later frame, not as an event or with its own.
     A sub-net whose swap failed is not tried again for `quarantine_s`. `tick_s` is how often the policy looks without
     being asked; a claim's expiry wakes it at its own time.
     """
@@ -22,6 +23,7 @@ class SupervisorSettings:
     accepted_formats: tuple[str, ...]
     free_running: bool = True
     frame_rate: float = 60.0
+    results_wait: bool = True
     min_dwell_s: float = 5.0
     swap_deadline_s: float = 60.0
     infeasible: Literal["best_effort", "hold"] = "best_effort"

@@ -31,7 +31,8 @@ class RollingFigures:
         for result in results:
             if result.generation != self._generation:
                 self.restart(result.generation)
-            self._service_ms.append(result.service_ms)
+            if result.service_ms is not None:
+                self._service_ms.append(result.service_ms)
             self._latency_ms.append(result.latency_ms)
             self._count += 1
 
@@ -43,10 +44,13 @@ class RollingFigures:
         self._count = 0
 
     def figures(self) -> LatencyFigures | None:
-        """`count` is of the whole generation, quantiles are of its last results; None before the first."""
+        """`count` is of the whole generation, quantiles are of its last results; None before the first.
+
+        A service time of 0 means that none was measured.
+        """
         if not self._count:
             return None
-        service, latency = sorted(self._service_ms), sorted(self._latency_ms)
+        service, latency = sorted(self._service_ms) or [0.0], sorted(self._latency_ms)
         return LatencyFigures(
             count=self._count,
             service_p50_ms=nearest_rank(service, 0.5),
@@ -57,7 +61,7 @@ class RollingFigures:
 
     def load(self, asked_per_s: float) -> float | None:
         """Median service time x rate of inferences asked for (interfaces.md section 3); 1.0 is saturation."""
-        if not self._count:
+        if not self._service_ms:
             return None
         return nearest_rank(sorted(self._service_ms), 0.5) / 1000.0 * asked_per_s
 

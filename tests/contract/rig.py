@@ -18,7 +18,7 @@ from agent.domain.result import RawInference
 from agent.domain.subnet import InputSpec
 from agent.sim import bus, pyspin
 from agent.sim.device import Firefly
-from agent.sim.host.system import System
+from agent.sim.pyspin import System
 from agent.sim.spec import SimulationSpec, TransportSpec
 from tests.support.networks import tiny_ir
 

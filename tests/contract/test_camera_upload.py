@@ -11,8 +11,6 @@ import pytest
 from agent.domain.device import GoldenCheck
 from agent.errors import CameraRefused, UploadFailed
 from agent.sim import pyspin as vendor
-from agent.sim.host.nodes import INodeMap
-from agent.sim.host.system import System
 from agent.sim.spec import FaultSpec, Quirks, SimulationSpec, StorageSpec, TransportSpec
 from tests.contract.rig import (
     NET_A,
@@ -152,7 +150,7 @@ def test_an_empty_network_is_refused_before_the_old_one_is_deleted() -> None:
 # -- cost ----------------------------------------------------------------------------------------------------------
 
 
-def vendor_upload(nodes: INodeMap, data: bytes) -> None:
+def vendor_upload(nodes: vendor.INodeMap, data: bytes) -> None:
     """The sequence of Inference.py as section 2 describes it: steps a to g, selectors before each operation."""
 
     def enum(name: str) -> vendor.CEnumerationPtr:
@@ -193,7 +191,7 @@ def vendor_upload(nodes: INodeMap, data: bytes) -> None:
 
 def vendor_cost(spec: SimulationSpec, data: bytes, monkeypatch: pytest.MonkeyPatch) -> int:
     with rig(spec) as made:
-        system = System.GetInstance()
+        system = vendor.System.GetInstance()
         camera = system.GetCameras().GetBySerial(SERIAL)
         camera.Init()
         count = transactions(made, monkeypatch)

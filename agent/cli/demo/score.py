@@ -124,7 +124,7 @@ def _phase(phase: Phase, results: Sequence[Received], truth: Truth) -> PhaseScor
         results=len(own),
         late=sum(result.latency_ms > phase.budget_ms for result in own),
         p99_ms=quantile((result.latency_ms for result in own), 0.99),
-        service_p99_ms=quantile((result.service_ms for result in own), 0.99),
+        service_p99_ms=quantile((result.service_ms for result in own if result.service_ms), 0.99),
         accuracy=_accuracy(own, truth),
     )
 

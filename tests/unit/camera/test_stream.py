@@ -7,7 +7,8 @@ import pytest
 from agent.camera.attribution import Attribution
 from agent.camera.clock_map import ClockMap
 from agent.camera.frames import Answer, Frame, FrameReader, Tally, Task
-from agent.camera.stream import Stream
+from agent.camera.network import Reading
+from agent.camera.stream import Arrival, Stream
 from agent.clock import VirtualClock
 from agent.domain.result import Box
 from agent.errors import CameraGone, CameraRefused
@@ -87,7 +88,8 @@ def test_latency_is_from_the_end_of_exposure_of_the_inferred_frame_to_the_record
     for frame_id in range(4):
         made.note(Frame(frame_id, frame_id * 10 * MS, None))
     clock.sleep(0.050)
-    record = made.record(Frame(3, 30 * MS, None), answer(1), 7, 4.0, offset_ns=5 * MS)
+    frame = Frame(3, 30 * MS, None)
+    record = made.record(answer(1), 7, made.carried_by(frame), None, True, offset_ns=5 * MS)
     assert record is not None
     assert (record.captured_ns, record.carried_ns, record.generation) == (10 * MS, 30 * MS, 7)
     assert record.latency_ms == pytest.approx(50 - 10 - 5)
@@ -100,7 +102,7 @@ def test_a_result_whose_frame_was_never_seen_is_stale() -> None:
     _, made, tally = stream()
     made.note(Frame(0, 0, None))
     made.note(Frame(2, 20 * MS, None))
-    assert made.record(Frame(2, 20 * MS, None), answer(1), 1, 4.0, 0) is None
+    assert made.record(answer(1), 1, made.carried_by(Frame(2, 20 * MS, None)), None, True, 0) is None
     assert (tally.stale, tally.results) == (1, 0)
 
 
@@ -111,7 +113,7 @@ def test_parts_count_lost_frames_and_go_on_in_the_next_acquisition() -> None:
     made.end()
     made.begin()
     made.note(Frame(0, 100 * MS, None))
-    record = made.record(Frame(0, 100 * MS, None), answer(0), 1, 4.0, 0)
+    record = made.record(answer(0), 1, made.carried_by(Frame(0, 100 * MS, None)), None, True, 0)
     assert record is not None
     assert record.part == 4
 
@@ -120,18 +122,87 @@ def test_parts_never_go_back_where_frame_ids_start_again_unannounced() -> None:
     _, made, _ = stream(triggered=True)
     for number, frame_id in enumerate((0, 1, 2, 0, 1)):
         made.note(Frame(frame_id, number * MS, None))
-    record = made.record(Frame(1, 5 * MS, None), answer(1), 1, 4.0, 0)
+    record = made.record(answer(1), 1, made.carried_by(Frame(1, 5 * MS, None)), None, True, 0)
     assert record is not None
     assert record.part == 4
 
 
-def test_without_inference_time_the_period_of_results_bounds_the_service_time() -> None:
-    """Firmware 1905.4.83 (S1b): interfaces.md section 3, saturation."""
-    _, made, _ = stream()
-    for frame_id in range(9):
+def services(made: Stream, results: list[tuple[int, int]]) -> list[float | None]:
+    """Service times of results (carrying frame, inferred frame) on firmware that has no InferenceTime."""
+    for frame_id in range(20):
         made.note(Frame(frame_id, frame_id * 10 * MS, None))
-    seen = [made.record(Frame(f, f * 10 * MS, None), answer(a), 1, None, 0) for f, a in ((3, 0), (5, 2), (8, 4))]
-    assert [r.service_ms for r in seen if r] == [30, 20, 20]
+    arrivals = [(made.carried_by(Frame(f, f * 10 * MS, None)), a) for f, a in results]
+    records = [made.record(answer(a), 1, arrival, None, False, 0) for arrival, a in arrivals]
+    return [record.service_ms for record in records if record]
+
+
+def test_without_inference_time_the_period_of_results_is_the_service_time() -> None:
+    """Firmware 1905.4.83 (S1b): interfaces.md section 3, saturation; the first result has no period."""
+    _, made, _ = stream()
+    assert services(made, [(3, 0), (5, 2), (8, 4), (9, 5)]) == [None, 20, 20, 10]
+    assert made.inference_period_ms() == pytest.approx(50 / 3)
+
+
+def test_without_inference_time_a_line_that_the_vpu_keeps_up_with_tells_nothing() -> None:
+    """The period is the line's there: only a part that found the VPU busy shows its pace."""
+    _, made, _ = stream(triggered=True)
+    assert services(made, [(2, 1), (3, 2), (5, 4), (7, 6)]) == [None, None, 20, 20]
+
+
+@pytest.mark.parametrize(
+    ("reading_ms", "read_at_ms", "service_ms"),
+    [
+        (8.0, 31.0, 8.0),
+        (8.0, 37.9, 8.0),
+        (8.0, 38.1, None),  # an inference of frame 3 may have ended by then
+        (20.0, 31.0, 20.0),
+        (21.0, 31.0, None),  # longer than frame 1 had until it was answered: it is another's
+    ],
+)
+def test_a_reading_that_may_be_another_inferences_is_no_sample(
+    reading_ms: float, read_at_ms: float, service_ms: float | None
+) -> None:
+    """InferenceTime is that of the newest inference (S1, S13); the result itself is kept."""
+    _, made, tally = stream()
+    for frame_id in range(4):
+        made.note(Frame(frame_id, frame_id * 10 * MS, None))
+    reading = Reading(reading_ms, round((read_at_ms + 5) * MS))
+    record = made.record(answer(1), 1, made.carried_by(Frame(3, 30 * MS, None)), reading, True, 5 * MS)
+    assert record is not None
+    assert (record.service_ms, tally.results) == (service_ms, 1)
+
+
+def test_a_result_behind_a_lost_frame_has_no_service_time() -> None:
+    """When its inference ended is not known then, so the VPU may have had time for another one."""
+    _, made, _ = stream()
+    for frame_id in (0, 1, 3):
+        made.note(Frame(frame_id, frame_id * 10 * MS, None))
+    arrival = made.carried_by(Frame(3, 30 * MS, None))
+    record = made.record(answer(1), 1, arrival, Reading(8.0, 31 * MS), True, 0)
+    assert record is not None
+    assert record.service_ms is None
+
+
+def test_a_frame_with_its_own_result_waited_for_nothing() -> None:
+    """S12, TriggerSource InferenceReady: the next inference needs an exposure and its own time."""
+    _, made, _ = stream()
+    made.note(Frame(0, 10 * MS, None))
+    arrival = made.carried_by(Frame(0, 10 * MS, None))
+    record = made.record(answer(0), 1, arrival, Reading(20.0, 35 * MS), True, 0)
+    assert record is not None
+    assert (record.service_ms, record.carried_ns) == (20.0, record.captured_ns)
+    made.note(Frame(1, 60 * MS, None))
+    late = made.record(answer(1), 1, made.carried_by(Frame(1, 60 * MS, None)), Reading(20.0, 97 * MS), True, 0)
+    assert late is not None
+    assert late.service_ms is None
+
+
+def test_a_result_that_came_as_an_event_waited_for_no_frame() -> None:
+    _, made, _ = stream()
+    made.note(Frame(0, 10 * MS, None))
+    record = made.record(answer(0), 1, Arrival(None, 30 * MS), Reading(19.5, 31 * MS), True, 0)
+    assert record is not None
+    assert (record.carried_ns, record.service_ms) == (record.captured_ns, 19.5)
 
 
 def test_the_shortest_of_several_round_trips_maps_the_clocks() -> None:
