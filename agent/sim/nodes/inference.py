@@ -14,8 +14,8 @@ _PREPROCESSING = Category(
     "InferencePreprocessing",
     (
         enumeration(
-            "InferencePreprocessBppSelector", entries=("Mono8", "Mono16", "BGR8"), locked=STREAMING, visibility="Expert",
-            display="Training Pixel Format", old_display="Training Bit Depth",
+            "InferencePreprocessBppSelector", entries=("Mono8", "Mono16", "BGR8"), locked=STREAMING,
+            visibility="Expert", display="Training Pixel Format", old_display="Training Bit Depth",
         ),
         enumeration(
             _CHANNEL, entries=("Channel1", "Channel2", "Channel3"), visibility="Expert",

@@ -70,7 +70,8 @@ class _Renderer:
         if node.numbers:
             return dict(zip(entries, node.numbers, strict=True))
         draw = random.Random(f"{self._firmware}/{node.name}")
-        number, numbers = draw.randint(2, 5), {}
+        # Starts that never meet, so that at least the first number differs between the firmwares.
+        number, numbers = draw.randint(2, 5) + (0 if self._new else 4), {}
         for entry in entries:
             numbers[entry] = number
             number += draw.randint(1, 4)
