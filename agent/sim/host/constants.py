@@ -1,81 +1,20 @@
-"""Enumeration constants of the SDK, numbered in declaration order (facts/pyspin-surface.md 2.4).
+"""Constants of the SDK as they are flat in its module (facts/pyspin-surface.md 1, 2.4, 2.6).
 
-They are the SDK's numbers, not the camera's: QuickSpin translates between the two by symbolic name. `TABLE` maps an
-enumeration node to its symbolics; `constants()` spells them out as module attributes (`TriggerMode_Off`).
+`TABLE` maps an enumeration node to the SDK's numbers of its symbolics; `constants()` spells all constants out as module
+attributes of generation 4 (`TriggerMode_Off`). Older names: `older.py`.
 """
 
 from __future__ import annotations
 
+from agent.sim.host.tables.enumerations import SYMBOLICS, TRANSPORT_DEVICE_TYPES
+
 EVENT_TIMEOUT_NONE = 0
 EVENT_TIMEOUT_INFINITE = 0xFFFFFFFFFFFFFFFF
 
-_AUTO = ("Off", "Once", "Continuous")
-_LINES = ("Line0", "Line1", "Line2", "Line3")
-_SETS = ("Default", "UserSet0", "UserSet1")
-
 TABLE: dict[str, dict[str, int]] = {
-    node: {symbolic: number for number, symbolic in enumerate(symbolics)}
-    for node, symbolics in {
-        "AcquisitionMode": ("Continuous", "SingleFrame", "MultiFrame"),
-        "AdcBitDepth": ("Bit8", "Bit10", "Bit12", "Bit14"),
-        "ChunkSelector": (
-            "Image",
-            "CRC",
-            "FrameID",
-            "OffsetX",
-            "OffsetY",
-            "Width",
-            "Height",
-            "ExposureTime",
-            "Gain",
-            "BlackLevel",
-            "PixelFormat",
-            "Timestamp",
-            "SequencerSetActive",
-            "SerialData",
-            "ExposureEndLineStatusAll",
-        ),
-        "DeviceCurrentSpeed": ("UnknownSpeed", "LowSpeed", "FullSpeed", "HighSpeed", "SuperSpeed"),
-        "DeviceIndicatorMode": ("Inactive", "Active", "ErrorStatus"),
-        "DeviceTemperatureSelector": ("Sensor",),
-        "DeviceType": ("GigEVision", "CameraLink", "CameraLinkHS", "CoaXPress", "USB3Vision", "Custom"),
-        "EventNotification": ("On", "Off"),
-        "ExposureAuto": _AUTO,
-        "ExposureMode": ("Timed", "TriggerWidth"),
-        "FileOpenMode": ("Read", "Write", "ReadWrite"),
-        "FileOperationSelector": ("Open", "Close", "Read", "Write", "Delete"),
-        "FileOperationStatus": ("Success", "Failure", "Overflow"),
-        "FileSelector": ("UserSetDefault", "UserSet0", "UserSet1", "UserFile1", "SerialPort0"),
-        "GainAuto": _AUTO,
-        "GainSelector": ("All",),
-        "LineMode": ("Input", "Output"),
-        "LineSelector": _LINES,
-        "StreamBufferCountMode": ("Manual", "Auto"),
-        "StreamBufferHandlingMode": ("OldestFirst", "OldestFirstOverwrite", "NewestOnly", "NewestFirst"),
-        "TestPattern": ("Off", "Increment", "SensorTestPattern"),
-        "TestPatternGeneratorSelector": ("Sensor", "PipelineStart"),
-        "TriggerActivation": ("LevelLow", "LevelHigh", "FallingEdge", "RisingEdge", "AnyEdge"),
-        "TriggerMode": ("Off", "On"),
-        "TriggerOverlap": ("Off", "ReadOut", "PreviousFrame"),
-        "TriggerSelector": ("AcquisitionStart", "FrameStart", "FrameBurstStart"),
-        "TriggerSource": ("Software", *_LINES, "UserOutput0", "UserOutput1", "UserOutput2", "UserOutput3"),
-        "UserSetDefault": _SETS,
-        "UserSetSelector": _SETS,
-    }.items()
+    node: {symbolic: number for number, symbolic in enumerate(symbolics)} for node, symbolics in SYMBOLICS.items()
 }
-# Not in declaration order here because only these matter; the numbers are the published ones.
-TABLE["PixelFormat"] = {
-    "Mono8": 0,
-    "Mono16": 1,
-    "RGB8Packed": 2,
-    "BayerGR8": 3,
-    "BayerRG8": 4,
-    "BayerGB8": 5,
-    "BayerBG8": 6,
-    "Mono12p": 19,
-    "BGR8": 27,
-    "RGB8": 63,
-}
+TABLE["DeviceType"] |= {symbolic: number for number, symbolic in enumerate(TRANSPORT_DEVICE_TYPES)}
 
 IMAGE_STATUS: dict[str, tuple[int, str]] = {
     "UNKNOWN_ERROR": (-1, "Image has an unknown error."),
@@ -107,15 +46,58 @@ COLOR_PROCESSING = (
     "WEIGHTED_DIRECTIONAL_FILTER",
 )
 
+# Priorities of the logging library that the SDK uses (log4cpp).
+LOG_LEVELS = {
+    "OFF": -1,
+    "FATAL": 0,
+    "ALERT": 100,
+    "CRIT": 200,
+    "ERROR": 300,
+    "WARN": 400,
+    "NOTICE": 500,
+    "INFO": 600,
+    "DEBUG": 700,
+    "NOTSET": 800,
+}
+
+STATISTICS_CHANNELS = ("GREY", "RED", "GREEN", "BLUE", "HUE", "SATURATION", "LIGHTNESS")
+
+IMAGE_FILE_FORMATS = {
+    "FROM_FILE_EXT": -1,
+    "PGM": 0,
+    "PPM": 1,
+    "BMP": 2,
+    "JPEG": 3,
+    "JPEG2000": 4,
+    "TIFF": 5,
+    "PNG": 6,
+    "RAW": 7,
+}
+
 INFERENCE_BOX_TYPE_RECTANGLE, INFERENCE_BOX_TYPE_CIRCLE, INFERENCE_BOX_TYPE_ROTATED_RECTANGLE = range(3)
+
+# Of GenApi: who a node is for, how its value is shown, how it steps.
+_GENAPI = {
+    name: number
+    for names in (
+        ("Beginner", "Expert", "Guru", "Invisible"),
+        ("Linear", "Logarithmic", "Boolean", "PureNumber", "HexNumber", "IPV4Address", "MACAddress"),
+        ("noIncrement", "fixedIncrement", "listIncrement"),
+    )
+    for number, name in enumerate(names)
+}
 
 
 def constants() -> dict[str, int]:
     """Every constant by its flat name, as attributes of the module."""
-    flat: dict[str, int] = {}
-    for node, symbolics in TABLE.items():
-        flat |= {f"{node}_{symbolic}": number for symbolic, number in symbolics.items()}
-        flat[f"NUM_{node.upper()}"] = len(symbolics)
+    flat = dict(_GENAPI)
+    for node, numbers in TABLE.items():
+        flat |= {f"{node}_{symbolic}": number for symbolic, number in numbers.items()}
+        flat[f"NUM_{node.upper()}"] = len(SYMBOLICS[node])
     flat |= {f"SPINNAKER_IMAGE_STATUS_{name}": number for name, (number, _) in IMAGE_STATUS.items()}
     flat |= {f"SPINNAKER_COLOR_PROCESSING_ALGORITHM_{name}": n for n, name in enumerate(COLOR_PROCESSING)}
+    flat |= {f"SPINNAKER_LOG_LEVEL_{name}": number for name, number in LOG_LEVELS.items()}
+    flat |= {f"SPINNAKER_STATISTICS_CHANNEL_{name}": n for n, name in enumerate(STATISTICS_CHANNELS)}
+    flat |= {f"SPINNAKER_IMAGE_FILE_FORMAT_{name}": number for name, number in IMAGE_FILE_FORMATS.items()}
+    flat |= {k: v for k, v in globals().items() if k.startswith(("EVENT_TIMEOUT_", "INFERENCE_BOX_TYPE_"))}
     return flat

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.sim.host.errors import (
+    SPINNAKER_ERR_GENICAM_ACCESS,
     SPINNAKER_ERR_GENICAM_INVALID_ARGUMENT,
     SPINNAKER_ERR_GENICAM_LOGICAL,
     SpinnakerException,
     genicam_text,
 )
-from agent.sim.host.genapi import NodeSource, RawNode, access_mode, kind_of
+from agent.sim.host.genapi import NI, NodeSource, RawNode, access_mode, kind_of
 
 __all__ = [
     "IBoolean", "ICategory", "ICommand", "IEnumEntry", "IEnumeration", "IFloat", "IInteger", "INode", "INodeMap",
@@ -35,6 +36,8 @@ class INode:
     """A node of a node map, or nothing."""
 
     _kinds: ClassVar[tuple[str, ...]] = ()
+    # Set where this stands for a feature that the SDK lists and the camera lacks (QuickSpin).
+    _lacks = ""
 
     def __init__(self, source: INode | None = None) -> None:
         raw = source._raw if isinstance(source, INode) else None
@@ -46,6 +49,13 @@ class INode:
     def _make(cls: type[N], raw: RawNode | None, source: NodeSource) -> N:
         node = cls.__new__(cls)
         node._raw, node._source = raw, source if raw is not None else None
+        return node
+
+    @classmethod
+    def _lacking(cls: type[N], name: str) -> N:
+        """The feature `name` of a camera that has none such: not implemented."""
+        node = cls()
+        node._lacks = name
         return node
 
     def __bool__(self) -> bool:
@@ -67,7 +77,10 @@ class INode:
         return self._raw, self._source
 
     def _null(self) -> SpinnakerException:
-        """What using nothing raises."""
+        """What using nothing raises: GenApi's references and its pointers differ."""
+        if self._lacks:
+            text = genicam_text("AccessException", f"Feature {self._lacks} not present (reference not valid)")
+            return SpinnakerException(text, SPINNAKER_ERR_GENICAM_ACCESS)
         text = genicam_text("LogicalErrorException", "NULL pointer dereferenced")
         return SpinnakerException(text, SPINNAKER_ERR_GENICAM_LOGICAL)
 
@@ -94,6 +107,8 @@ class INode:
         return INode(self)
 
     def GetName(self) -> str:
+        if self._lacks:
+            return self._lacks
         return str(self._node("name"))
 
     def GetDisplayName(self) -> str:
@@ -112,6 +127,8 @@ class INode:
         return int(self._node("principal_interface_type"))
 
     def GetAccessMode(self) -> int:
+        if self._lacks:
+            return NI
         raw, source = self._live()
         return source.call(access_mode, raw)
 
@@ -183,7 +200,7 @@ class IInteger(IValue):
         return int(self._read(Verify, IgnoreCache))
 
     def SetValue(self, Value: int, Verify: bool = True) -> None:
-        self._call("set_value", _int64(Value), Verify)
+        self._call("set_value", as_int64(Value), Verify)
 
     def GetMin(self) -> int:
         return int(self._get("min"))
@@ -383,7 +400,7 @@ class IEnumeration(IValue):
     def SetIntValue(self, Value: float, Verify: bool = True) -> None:
         # Callers pass what GetNumericValue returned, a float (facts/firefly-dl.md S12).
         number = _typed(Value, int, float)
-        self._call("set_int_value", _int64(int(number) if number == int(number) else number), Verify)
+        self._call("set_int_value", as_int64(int(number) if number == int(number) else number), Verify)
 
 
 class ICategory(IValue):
@@ -443,7 +460,7 @@ def _typed(value: Any, *wanted: type) -> Any:
     return value
 
 
-def _int64(value: Any) -> int:
+def as_int64(value: Any) -> int:
     """A number that fits the node's 64 bits; anything else is a TypeError."""
     number = int(_typed(value, int))
     if not -(1 << 63) <= number < 1 << 63:

@@ -109,7 +109,7 @@ def _mode(node: object) -> int:
     """Access mode of anything; never raises. None, null pointers and what is no node are not implemented."""
     if isinstance(node, int):
         return node
-    if not isinstance(node, INode) or not node.IsValid():
+    if not isinstance(node, INode) or not node:
         return NI
     try:
         return node.GetAccessMode()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any
-from xml.etree import ElementTree
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, ClassVar
 
 from agent.sim.host.constants import TABLE
 from agent.sim.host.errors import SPINNAKER_ERR_GENICAM_INVALID_ARGUMENT, SpinnakerException
-from agent.sim.host.genapi import NodeSource
+from agent.sim.host.genapi import NodeSource, kind_of
 from agent.sim.host.nodes import (
     IBoolean,
     ICommand,
@@ -19,32 +19,20 @@ from agent.sim.host.nodes import (
     IRegister,
     IString,
     IValue,
+    as_int64,
     typed_node,
 )
-from agent.sim.nodes.camera import FIRMWARES, description_xml
+from agent.sim.host.tables.camera_nodes import CAMERA_NODES
+from agent.sim.host.tables.kinds import Kind
+from agent.sim.host.tables.transport_nodes import DEVICE_NODES, INTERFACE_NODES, STREAM_NODES
 
-_CLASSES: dict[str, type[IValue]] = {
-    "Integer": IInteger,
-    "Float": IFloat,
-    "Boolean": IBoolean,
-    "StringReg": IString,
-    "String": IString,
-    "Command": ICommand,
-    "Register": IRegister,
-}
-
-# Names that programs use and this camera lacks: the attribute is there, the node is not implemented.
-_ABSENT: dict[str, type[IValue]] = {
-    "BalanceWhiteAuto": IEnumeration,
-    "BinningHorizontal": IInteger,
-    "BinningSelector": IEnumeration,
-    "BinningVertical": IInteger,
-    "DecimationHorizontal": IInteger,
-    "DecimationVertical": IInteger,
-    "LineSource": IEnumeration,
-    "SequencerMode": IEnumeration,
-    "TransferQueueCurrentBlockCount": IInteger,
-    "V3_3Enable": IBoolean,
+_CLASSES: dict[Kind, type[IValue]] = {
+    "integer": IInteger,
+    "float": IFloat,
+    "boolean": IBoolean,
+    "string": IString,
+    "command": ICommand,
+    "register": IRegister,
 }
 
 
@@ -61,80 +49,77 @@ class _QuickEnumeration(IEnumeration):
         try:
             return TABLE[self._node_name][symbolic]
         except KeyError:
-            raise SpinnakerException(
-                f"{self._node_name} has no constant for {symbolic}", SPINNAKER_ERR_GENICAM_INVALID_ARGUMENT
-            ) from None
+            raise self._unknown(f"has no constant for {symbolic}") from None
 
     def SetValue(self, Value: int, Verify: bool = True) -> None:
-        if isinstance(Value, bool) or not isinstance(Value, int):
-            raise TypeError(f"{self._node_name}.SetValue takes an int constant")
-        symbolic = next((k for k, v in TABLE.get(self._node_name, {}).items() if v == Value), None)
-        if symbolic is None:
-            raise SpinnakerException(
-                f"{self._node_name} has no entry for constant {Value}", SPINNAKER_ERR_GENICAM_INVALID_ARGUMENT
-            )
-        self.FromString(symbolic, Verify)
+        entry = self.GetEntry(Value)
+        if entry is None:
+            raise self._unknown(f"has no entry for constant {Value}")
+        self.FromString(entry.GetSymbolic(), Verify)
 
     def GetEntry(self, IntValue: int) -> IEnumEntry | None:
         """By the SDK's constant, unlike GetEntry of a pointer."""
-        symbolic = next((k for k, v in TABLE.get(self._node_name, {}).items() if v == IntValue), None)
-        return None if symbolic is None else self.GetEntryByName(symbolic)
+        number = as_int64(IntValue)
+        # The SDK gives two enumerations of a DeviceType the same numbers; the camera has the entries of one.
+        symbolics = [symbolic for symbolic, n in TABLE.get(self._node_name, {}).items() if n == number]
+        return next((e for e in map(self.GetEntryByName, symbolics) if e is not None), None)
+
+    def _unknown(self, what: str) -> SpinnakerException:
+        return SpinnakerException(f"{self._node_name} {what}", SPINNAKER_ERR_GENICAM_INVALID_ARGUMENT)
 
 
-@lru_cache(maxsize=256)
+@cache
 def enumeration_class(name: str) -> type[_QuickEnumeration]:
     """`IEnumerationT_<name>Enums`, the same class each time."""
     return type(f"IEnumerationT_{name}Enums", (_QuickEnumeration,), {"_node_name": name})
 
 
-@lru_cache(maxsize=1)
-def camera_names() -> dict[str, type[IValue]]:
-    """Attribute names of a camera and their classes. DL-only nodes have no attribute, their chunks have."""
-    names: dict[str, type[IValue]] = {}
-    for element in ElementTree.fromstring(description_xml(FIRMWARES[0])):
-        tag, name = element.tag.rpartition("}")[2], element.get("Name", "")
-        if tag == "Enumeration":
-            names[name] = enumeration_class(name)
-        elif tag in _CLASSES:
-            names[name] = _CLASSES[tag]
-    absent = {name: enumeration_class(name) if kind is IEnumeration else kind for name, kind in _ABSENT.items()}
-    return absent | {n: c for n, c in names.items() if not _deep_learning_only(n)}
-
-
-def _deep_learning_only(name: str) -> bool:
-    return name.startswith(("Inference", "Injected", "HasInference")) or name == "FileWriteToFlash"
+def camera_names() -> Mapping[str, Kind]:
+    """Attribute names of a camera, whatever camera it is. DL-only nodes have no attribute, their chunks have."""
+    return CAMERA_NODES
 
 
 def quick_node(name: str, source: NodeSource | None) -> IValue:
-    """The node behind attribute `name`; null where the map is not there yet or lacks it."""
-    kind = camera_names().get(name, IValue)
+    """The node behind attribute `name` of a camera; not implemented where the map is not there yet or lacks it."""
+    return _node(name, CAMERA_NODES[name], source)
+
+
+def _node(name: str, kind: Kind, source: NodeSource | None) -> IValue:
+    wanted = enumeration_class(name) if kind == "enumeration" else _CLASSES[kind]
     raw = source.find(name) if source is not None else None
     if raw is None or source is None:
-        return kind()
-    return kind._make(raw, source)
+        return wanted._lacking(name)
+    return wanted._make(raw, source) if kind_of(raw) in wanted._kinds else typed_node(raw, source)
 
 
 class NodeGroup:
-    """TLDevice, TLStream and TLInterface: the nodes of a map as attributes."""
+    """The nodes of a host-side map as attributes: those that the SDK lists, and what else the map has."""
+
+    _listed: ClassVar[Mapping[str, Kind]] = {}
 
     def __init__(self, source: NodeSource) -> None:
         self._source = source
 
     def __getattr__(self, name: str) -> Any:
+        if name in self._listed:
+            return _node(name, self._listed[name], self._source)
         raw = None if name.startswith("_") else self._source.find(name)
         if raw is None:
-            raise AttributeError(f"{type(self).__name__} has no node {name!r}")
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         node = typed_node(raw, self._source)
         return enumeration_class(name)._make(raw, self._source) if isinstance(node, IEnumeration) else node
 
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._listed]
+
 
 class TransportLayerDevice(NodeGroup):
-    pass
+    _listed = DEVICE_NODES
 
 
 class TransportLayerStream(NodeGroup):
-    pass
+    _listed = STREAM_NODES
 
 
 class TransportLayerInterface(NodeGroup):
-    pass
+    _listed = INTERFACE_NODES
