@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agent.sim.features.device import DeviceRoom
+from agent.sim.features.events import EventRoom
 from agent.sim.features.files import FileRoom
 from agent.sim.features.images import ImageSource
 from agent.sim.features.inference import InferenceRoom
@@ -20,7 +21,14 @@ class Features:
         self._stream = StreamRoom(parts, images)
         self.inference = InferenceRoom(parts, self._stream.plan)
         self._files = FileRoom(parts)
-        rooms: tuple[Room, ...] = (self.device, self._stream, self.inference, self._files, LineRoom(parts))
+        rooms: tuple[Room, ...] = (
+            self.device,
+            self._stream,
+            self.inference,
+            self._files,
+            LineRoom(parts),
+            EventRoom(parts),
+        )
         self._readers: dict[str, Reader] = {}
         self._writers: dict[str, Writer] = {}
         for room in rooms:

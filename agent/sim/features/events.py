@@ -41,9 +41,7 @@ class EventRoom:
     def _inference(self, inference: Inference) -> None:
         """Classes only: the event has no room for boxes (facts/firefly-dl.md 1.4)."""
         if self._parts.acquisition.streaming and inference.reading.kind == "Classification":
-            self._emit(
-                DeviceEvent("Inference", inference.finish_camera_ns, inference.frame_id, result=inference)
-            )
+            self._emit(DeviceEvent("Inference", inference.finish_camera_ns, inference.frame_id, result=inference))
 
     def _emit(self, event: DeviceEvent) -> None:
         self._parts.events.emit(event, event.timestamp_ns - self._parts.camera_ns(0))

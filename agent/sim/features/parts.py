@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agent.sim.acquisition import Acquisition
+from agent.sim.events import EventQueue
 from agent.sim.faults import FaultPlan
 from agent.sim.files import FileEngine
 from agent.sim.inference import Vpu
@@ -34,6 +35,7 @@ class Parts:
     vpu: Vpu
     acquisition: Acquisition
     truth: Truth
+    events: EventQueue
     owe: Callable[[float], None]
     camera_ns: Callable[[int], int]
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from agent.sim.nodes.acquisition import ACQUISITION
 from agent.sim.nodes.chunks import CHUNK_DATA
 from agent.sim.nodes.device import DEVICE, TRANSFER, TRANSPORT_LAYER, USER_SETS
+from agent.sim.nodes.events import EVENTS
 from agent.sim.nodes.files import FILE_ACCESS
 from agent.sim.nodes.imaging import ANALOG, IMAGE_FORMAT
 from agent.sim.nodes.inference import INFERENCE
@@ -22,6 +23,7 @@ ROOT = (
     INFERENCE,
     FILE_ACCESS,
     CHUNK_DATA,
+    EVENTS,
     DIGITAL_IO,
     COUNTERS,
     LOGIC_BLOCKS,

@@ -58,7 +58,8 @@ class _Renderer:
         self._category(Category("Root", self._root))
         for node in self._nodes.values():
             self._node(node)
-        self._lines += ['<Port Name="Device"/>', '<Port Name="FrameChunks"/>', "</RegisterDescription>", ""]
+        events = {f'<Port Name="{_port(node)}"/>': None for node in self._nodes.values() if node.event}
+        self._lines += ['<Port Name="Device"/>', '<Port Name="FrameChunks"/>', *events, "</RegisterDescription>", ""]
         head = _HEAD.format(firmware=self._firmware, minor=1 if self._new else 0)
         return head + "\n".join(self._lines)
 
@@ -187,7 +188,7 @@ class _Renderer:
         selector = node.selector if indexed else ""
         address = self._allocate(node, length, selector)
         parts = [extra]
-        if tag != "StringReg" and node.access != "WO" and not node.host and tag != "Register":
+        if tag != "StringReg" and node.access != "WO" and not (node.host or node.event) and tag != "Register":
             parts.append(_element("Extension", _element("Default", str(self._default(node)))))
         parts.append(f"<Address>0x{address:X}</Address>")
         if selector:
@@ -201,6 +202,8 @@ class _Renderer:
         self._lines.append(f'<{tag} Name="{name}">{"".join(parts)}</{tag}>')
 
     def _allocate(self, node: Node, length: int, selector: str) -> int:
+        if node.event:
+            return node.at
         room = _BUFFER_BYTES if node.length_from else length
         if selector:
             room = length * (max(self._numbers[selector].values()) + 1)
@@ -215,11 +218,13 @@ class _Renderer:
 
 
 def _port(node: Node) -> str:
+    if node.event:
+        return f"Event{node.event}Port"
     return "FrameChunks" if node.host else "Device"
 
 
 def _caching(node: Node) -> str:
-    if node.live or node.access == "WO" or node.host:
+    if node.live or node.access == "WO" or node.host or node.event:
         return "<Cachable>NoCache</Cachable>"
     invalidators = "".join(_element("pInvalidator", name) for name in ("UserSetLoad", *node.invalidators))
     return f"<Cachable>WriteThrough</Cachable>{invalidators}"
