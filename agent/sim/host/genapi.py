@@ -154,7 +154,7 @@ class NodeSource:
 
     def invalidate_node(self, name: str) -> None:
         """Forget what is cached of a node and of those that depend on it; observers are told."""
-        self.call(lambda: self._map.get_node(name).node.invalidate_node())
+        self.call(lambda n: self._map.get_node(n).node.invalidate_node(), name)
 
     def invalidate(self) -> None:
         """Forget cached register values."""

@@ -1,28 +1,32 @@
-"""System and lists (facts/pyspin-surface.md 2.1)."""
+"""The SDK's singleton (facts/pyspin-surface.md 2.1, 3.4)."""
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import ClassVar
 
+from agent.clock import Clock, SystemClock
 from agent.sim import bus
-from agent.sim.host.camera import CameraCore, CameraPtr
-from agent.sim.host.errors import (
-    SPINNAKER_ERR_INVALID_HANDLE,
-    SPINNAKER_ERR_INVALID_PARAMETER,
-    SPINNAKER_ERR_RESOURCE_IN_USE,
-    SpinnakerException,
-)
+from agent.sim.device import DeviceInfo
+from agent.sim.host.camera import CameraPtr
+from agent.sim.host.core import CameraCore
+from agent.sim.host.errors import SPINNAKER_ERR_INVALID_HANDLE, SPINNAKER_ERR_RESOURCE_IN_USE, SpinnakerException
+from agent.sim.host.events import EventHandler, LoggingEventHandler
 from agent.sim.host.genapi import NodeSource
+from agent.sim.host.generation import only
+from agent.sim.host.interfaces import InterfaceList, InterfacePtr
+from agent.sim.host.lists import CameraList
+from agent.sim.host.log import DEBUG, INFO, log
 from agent.sim.host.nodes import INodeMap
-from agent.sim.host.quickspin import TransportLayerInterface
-from agent.sim.host.transport_layer import interface_xml
+from agent.sim.host.transport_layer import system_xml
+from agent.sim.host.watcher import Watcher
 from agent.sim.link import BusDevice
 
-P = TypeVar("P")
+__all__ = ["CameraList", "InterfaceList", "InterfacePtr", "LibraryVersion", "System", "SystemPtr"]
+
 _HELD = "Can't clear a camera because something still holds a reference to the camera"
 
 
@@ -36,115 +40,42 @@ class LibraryVersion:
     build: int = 246
 
 
-class _List(Generic[P]):
-    """A fixed list of references; Clear drops the list's own."""
-
-    def __init__(self, items: list[P]) -> None:
-        self._items = items
-
-    def GetSize(self) -> int:
-        return len(self._items)
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __getitem__(self, index: int) -> P:
-        return self._items[index]
-
-    def __iter__(self) -> Iterator[P]:
-        return iter(self._items)
-
-    def GetByIndex(self, index: int) -> P:
-        if not 0 <= index < len(self._items):
-            raise SpinnakerException(f"index {index} of {len(self._items)}", SPINNAKER_ERR_INVALID_PARAMETER)
-        return self._items[index]
-
-    def Clear(self) -> None:
-        self._items = []
-
-
-class CameraList(_List[CameraPtr]):
-    """Cameras found by one enumeration."""
-
-    def GetBySerial(self, serialNumber: str) -> CameraPtr:
-        """The camera, or a pointer that is not valid."""
-        if not isinstance(serialNumber, str):
-            raise TypeError("GetBySerial takes a str")
-        found = [c for c in self._items if c._live().info.serial == serialNumber]
-        return found[0] if found else CameraPtr()
-
-    def RemoveBySerial(self, serialNumber: str) -> None:
-        self._items = [c for c in self._items if c._live().info.serial != serialNumber]
-
-    def Append(self, otherList: CameraList) -> None:
-        self._items = [*self._items, *otherList._items]
-
-
-class InterfacePtr:
-    """The one simulated host adapter."""
-
-    def __init__(self, system: System) -> None:
-        self._system = system
-        self._source = NodeSource(interface_xml(), {}, threading.RLock(), lambda: None)
-
-    def GetTLNodeMap(self) -> INodeMap:
-        return INodeMap(self._source)
-
-    @property
-    def TLInterface(self) -> TransportLayerInterface:
-        return TransportLayerInterface(self._source)
-
-    def GetCameras(self, updateCameras: bool = True) -> CameraList:
-        return self._system.GetCameras(False, updateCameras)
-
-    def UpdateCameras(self) -> bool:
-        return self._system.UpdateCameras()
-
-    def IsValid(self) -> bool:
-        return True
-
-    def RegisterEventHandler(self, *arguments: Any) -> None:
-        raise NotImplementedError("Interface.RegisterEventHandler")
-
-
-class InterfaceList(_List[InterfacePtr]):
-    pass
-
-
 class System:
-    """The SDK's singleton; `System.GetInstance()` makes it, `ReleaseInstance()` ends it."""
+    """What programs get by `System.GetInstance()`, and end with `ReleaseInstance()`. Thread-safe."""
 
     _instance: ClassVar[SystemPtr | None] = None
 
     def __init__(self) -> None:
+        self._mutex = threading.RLock()
         self._cores: dict[int, CameraCore] = {}
-        self._cameras: weakref.WeakSet[CameraList] = weakref.WeakSet()
+        self._lists: weakref.WeakSet[CameraList] = weakref.WeakSet()
         self._interfaces: weakref.WeakSet[InterfacePtr] = weakref.WeakSet()
-        self._seen: list[str] = []
-        self._released = False
+        self._seen: list[CameraCore] = []
+        self._alive = True
+        self._source: NodeSource | None = None
+        self._watcher = Watcher(self._enumerate, self._clock)
 
     @staticmethod
     def GetInstance() -> SystemPtr:
         if System._instance is None:
             System._instance = SystemPtr()
+            log.write(INFO, "System", "system instance acquired")
         return System._instance
 
     def GetCameras(self, updateInterfaces: bool = True, updateCameras: bool = True) -> CameraList:  # noqa: ARG002
-        """A fresh list of the cameras that are on the bus now."""
+        """A fresh list: of the cameras on the bus now, or of those found last where `updateCameras` is off."""
         self._check()
-        found = [core for core in map(self._core, bus.places()) if core is not None]
-        self._seen = [core.info.serial for core in found]
-        cameras = CameraList([CameraPtr(core) for core in found])
-        self._cameras.add(cameras)
+        if updateCameras or not self._seen:
+            self._seen = self._enumerate()
+        cameras = CameraList([CameraPtr(core) for core in self._seen])
+        self._lists.add(cameras)
         return cameras
 
     def UpdateCameras(self, updateInterfaces: bool = True) -> bool:  # noqa: ARG002
-        """Whether the set of cameras changed since the last enumeration."""
+        """Look at the bus; whether the set of cameras changed since the last enumeration."""
         self._check()
-        present = [i.serial for i in (p.present() for p in bus.places()) if i is not None]
-        changed = present != self._seen
-        self._seen = present
-        return changed
+        before, self._seen = self._seen, self._enumerate()
+        return before != self._seen
 
     def GetInterfaces(self, updateInterface: bool = True) -> InterfaceList:  # noqa: ARG002
         self._check()
@@ -152,55 +83,164 @@ class System:
         self._interfaces.add(interface)
         return InterfaceList([interface])
 
+    def UpdateInterfaceList(self) -> None:
+        """Look for host adapters; the simulated one is always there."""
+        self._check()
+        log.write(DEBUG, "System", "interface list updated, 1 interface")
+
+    def GetTLNodeMap(self) -> INodeMap:
+        self._check()
+        if self._source is None:
+            self._source = NodeSource(system_xml(), {}, threading.RLock(), lambda: None)
+        return INodeMap(self._source)
+
     def GetLibraryVersion(self) -> LibraryVersion:
         return LibraryVersion()
 
     def IsInUse(self) -> bool:
         """Whether a camera, a filled list or an interface is still referenced."""
-        cores = self._cores.values()
-        return any(c.references or c.buffers.held for c in cores) or any(self._cameras) or bool(len(self._interfaces))
+        return self._cameras_in_use() or bool(len(self._interfaces))
 
     def ReleaseInstance(self) -> None:
         """End the SDK; -1004 while anything of it is still referenced."""
-        if self._released:
+        if not self._alive:
             return
         if self.IsInUse():
             raise SpinnakerException(_HELD, SPINNAKER_ERR_RESOURCE_IN_USE)
-        self._released = True
+        self._watcher.close()
+        self._alive = False
         for core in self._cores.values():
             core.drop()
         self._cores.clear()
+        self._seen = []
         if System._instance is self:
             System._instance = None
+        log.write(INFO, "System", "system instance released")
+        log.clear()
 
-    def RegisterEventHandler(self, *arguments: Any) -> None:
-        raise NotImplementedError("System.RegisterEventHandler")
+    # -- events ----------------------------------------------------------------------------------------------------
 
-    def UnregisterEventHandler(self, *arguments: Any) -> None:
-        raise NotImplementedError("System.UnregisterEventHandler")
+    def RegisterEventHandler(
+        self,
+        evtHandlerToRegister: EventHandler,
+        updateInterface: bool = False,  # noqa: ARG002 - there is one interface, and it does not change
+        /,
+    ) -> None:
+        self._check()
+        self._watcher.add(evtHandlerToRegister)
 
-    def RegisterLoggingEventHandler(self, *arguments: Any) -> None:
-        raise NotImplementedError("System.RegisterLoggingEventHandler")
+    def UnregisterEventHandler(self, evtHandlerToUnregister: EventHandler) -> None:
+        self._check()
+        if not isinstance(evtHandlerToUnregister, EventHandler):
+            raise TypeError("UnregisterEventHandler takes an event handler")
+        self._watcher.remove(evtHandlerToUnregister)
 
-    def GetTLNodeMap(self) -> INodeMap:
-        raise NotImplementedError("System.GetTLNodeMap")
+    @only(since=2, until=2)
+    def RegisterInterfaceEventHandler(self, evtHandler: EventHandler, updateInterface: bool = True) -> None:
+        self.RegisterEventHandler(evtHandler, updateInterface)
+
+    @only(since=2, until=2)
+    def UnregisterInterfaceEventHandler(self, evtHandler: EventHandler) -> None:
+        self.UnregisterEventHandler(evtHandler)
+
+    @only(until=1)
+    def RegisterInterfaceEvent(self, evtToRegister: EventHandler, updateInterface: bool = True) -> None:
+        self.RegisterEventHandler(evtToRegister, updateInterface)
+
+    @only(until=1)
+    def UnregisterInterfaceEvent(self, evtToUnregister: EventHandler) -> None:
+        self.UnregisterEventHandler(evtToUnregister)
+
+    def RegisterLoggingEventHandler(self, handler: LoggingEventHandler) -> None:
+        self._check()
+        log.add(_logging(handler))
+
+    def UnregisterLoggingEventHandler(self, handler: LoggingEventHandler) -> None:
+        self._check()
+        log.remove(_logging(handler))
+
+    def UnregisterAllLoggingEventHandlers(self) -> None:
+        self._check()
+        log.remove_all()
+
+    @only(until=1)
+    def RegisterLoggingEvent(self, handler: LoggingEventHandler) -> None:
+        self.RegisterLoggingEventHandler(handler)
+
+    @only(until=1)
+    def UnregisterLoggingEvent(self, handler: LoggingEventHandler) -> None:
+        self.UnregisterLoggingEventHandler(handler)
+
+    @only(until=1)
+    def UnregisterAllLoggingEvent(self) -> None:
+        self.UnregisterAllLoggingEventHandlers()
+
+    def SetLoggingEventPriorityLevel(self, level: int) -> None:
+        self._check()
+        log.set_level(level)
+
+    def GetLoggingEventPriorityLevel(self) -> int:
+        self._check()
+        return log.level
+
+    # -- inside ----------------------------------------------------------------------------------------------------
 
     def _check(self) -> None:
-        if self._released:
+        if not self._alive:
             raise SpinnakerException("System instance has been released.", SPINNAKER_ERR_INVALID_HANDLE)
 
-    def _core(self, place: BusDevice) -> CameraCore | None:
+    def _cameras_in_use(self) -> bool:
+        return any(c.references or c.buffers.held for c in self._cores.values()) or any(self._lists)
+
+    def _present(self) -> list[DeviceInfo]:
+        return [core.info for core in self._enumerate()]
+
+    def _clock(self) -> Clock:
+        """Of the cameras: virtual where they are."""
+        places = bus.places()
+        return places[0].clock if places else SystemClock()
+
+    def _enumerate(self) -> list[CameraCore]:
+        """The cameras on the bus, in its order; those that are not found any more are removed."""
+        with self._mutex:
+            places = {id(place): place for place in bus.places()}
+            for key in [k for k in self._cores if k not in places]:
+                self._cores.pop(key).remove()
+            found = [core for core in (self._core(key, place) for key, place in places.items()) if core is not None]
+        log.write(DEBUG, "Interface", f"enumeration found {len(found)} cameras")
+        for core in found:
+            log.write(DEBUG, "Interface", f"{core.info.serial}: {core.info.model}")
+        return found
+
+    def _core(self, key: int, place: BusDevice) -> CameraCore | None:
         """The camera at a place of the bus; a new one where the old one lost its connection."""
-        known = self._cores.get(id(place))
+        known = self._cores.get(key)
         if known is not None and known.link is not None and known.link.is_alive():
             return known
         info = place.present()
+        if known is not None and (info is None or known.link is not None or known.info != info):
+            known.remove()
         if info is None:
             return None
-        if known is None or known.link is not None or known.info != info:
-            known = self._cores[id(place)] = CameraCore(place, info)
+        if known is None or known.removed:
+            known = self._cores[key] = CameraCore(place, info)
         return known
 
 
 class SystemPtr(System):
-    pass
+    """What GetInstance gives."""
+
+
+def _logging(handler: LoggingEventHandler) -> LoggingEventHandler:
+    if not isinstance(handler, LoggingEventHandler):
+        raise TypeError("takes a LoggingEventHandler")
+    return handler
+
+
+def _forget_parent() -> None:
+    """A forked child makes a System of its own; the cameras that its parent opened stay the parent's."""
+    System._instance = None
+    log.clear()
+
+
+os.register_at_fork(after_in_child=_forget_parent)

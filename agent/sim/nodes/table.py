@@ -26,8 +26,8 @@ class Node:
     `live` values are made when they are read (or change without a write); the others are cached by the host until a
     user set is loaded. `selector` names the enumeration that chooses among the instances. `locked` and `available`
     are formulas. `new` nodes and `new_entries` came with firmware 1905.4.103; `old_display` is the name before it.
-    `host` nodes are filled by the host from the last image, those of an `event` from its last event, whose values lie at
-    `at` (`agent.sim.events.LAYOUT`). `hidden` ones stand in no category.
+    `host` nodes are filled by the host from the last image, those of an `event` from its last event, in whose data they
+    lie `at` (`agent.sim.events.LAYOUT`). `hidden` ones stand in no category.
     """
 
     kind: Kind
