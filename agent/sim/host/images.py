@@ -1,116 +1,71 @@
-"""Images and chunk data (facts/pyspin-surface.md 2.5, 2.6, 3.2). No GenApi on this path: a frame carries its values."""
+"""Images (facts/pyspin-surface.md 2.5). No GenApi on this path: a frame carries its values.
+
+A grabbed image renders its pixels when they are first asked for. After Release it has none, and says so.
+"""
 
 from __future__ import annotations
 
-import threading
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 
 from agent.errors import AgentError
 from agent.sim.chunks import Frame
+from agent.sim.host.arguments import is_a, unsigned
+from agent.sim.host.buffers import Buffers
+from agent.sim.host.chunk_data import ChunkData, chunks_of, released
 from agent.sim.host.constants import IMAGE_STATUS, TABLE
 from agent.sim.host.errors import (
-    SPINNAKER_ERR_INVALID_HANDLE,
+    SPINNAKER_ERR_BUFFER_TOO_SMALL,
+    SPINNAKER_ERR_INVALID_BUFFER,
     SPINNAKER_ERR_INVALID_PARAMETER,
     SPINNAKER_ERR_NO_DATA,
     SPINNAKER_ERR_NOT_IMPLEMENTED,
     SpinnakerException,
     from_link,
 )
+from agent.sim.host.image_files import SaveOption, load_picture, save_picture
+from agent.sim.host.pixel_formats import LAYOUTS, PixelLayout, Pixels, from_sensor
+from agent.sim.host.statistics import ChannelStatistics, channel_statistics
 from agent.sim.link import DeviceLink
 
-Pixels = NDArray[np.uint8] | NDArray[np.uint16]
-_CHANNELS = {"Mono8": 1, "Mono16": 1, "RGB8": 3, "BGR8": 3}
-_SAVE_FORMATS = {
-    ".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".bmp": "BMP", ".pgm": "PPM", ".tif": "TIFF", ".tiff": "TIFF",
-}  # fmt: skip
+_COMPLETE = IMAGE_STATUS["NO_ERROR"][0]
+_INCOMPLETE = IMAGE_STATUS["DATA_INCOMPLETE"][0]
+_CRC_FAILED = IMAGE_STATUS["CRC_CHECK_FAILED"][0]
+# An incomplete frame lost its tail: this share of its bytes arrived, the rest of the buffer is 0.
+_ARRIVED = 0.75
+_PAYLOAD_IMAGE = 1
+_PFNC_32BIT = 4
 
 
-class Buffers:
-    """Stream buffers that images hold. Thread-safe: set operations are atomic."""
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What an image says of itself; `layout` is its pixel format."""
 
-    def __init__(self) -> None:
-        self.count = 10
-        self.held: set[int] = set()
+    layout: PixelLayout
+    width: int = 0
+    height: int = 0
+    offset_x: int = 0
+    offset_y: int = 0
+    frame_id: int = 0
+    timestamp_ns: int = 0
+    status: int = _COMPLETE
 
-    def exhausted(self) -> bool:
-        return len(self.held) >= self.count
-
-
-class InferenceBoundingBoxResult:
-    """Boxes of a detection network; the simulation has no detector yet, so there are none."""
-
-    def GetBoxCount(self) -> int:
-        return 0
-
-    def GetVersion(self) -> int:
-        return 1
-
-    def GetBoxSize(self) -> int:
-        return 0
-
-    def GetBoxAt(self, index: int) -> Any:
-        raise SpinnakerException(f"box {index} of 0", SPINNAKER_ERR_INVALID_PARAMETER)
-
-
-class ChunkData:
-    """Chunk values of one frame; a chunk that is off reads 0 (unknown on the camera)."""
-
-    __slots__ = ("_frame", "_on")
-
-    def __init__(self, frame: Frame) -> None:
-        self._frame = frame
-        self._on = frame.settings.chunks
-
-    def GetFrameID(self) -> int:
-        return self._frame.frame_id if "FrameID" in self._on else 0
-
-    def GetTimestamp(self) -> int:
-        return self._frame.timestamp_ns if "Timestamp" in self._on else 0
-
-    def GetExposureTime(self) -> float:
-        return self._frame.settings.exposure_us if "ExposureTime" in self._on else 0.0
-
-    def GetGain(self) -> float:
-        return self._frame.settings.gain_db if "Gain" in self._on else 0.0
-
-    def GetBlackLevel(self) -> float:
-        return self._frame.settings.black_level if "BlackLevel" in self._on else 0.0
-
-    def GetWidth(self) -> int:
-        return self._frame.settings.geometry.width if "Width" in self._on else 0
-
-    def GetHeight(self) -> int:
-        return self._frame.settings.geometry.height if "Height" in self._on else 0
-
-    def GetOffsetX(self) -> int:
-        return self._frame.settings.geometry.offset_x if "OffsetX" in self._on else 0
-
-    def GetOffsetY(self) -> int:
-        return self._frame.settings.geometry.offset_y if "OffsetY" in self._on else 0
-
-    def GetInferenceFrameId(self) -> int:
-        return self._frame.result.frame_id if "InferenceFrameId" in self._on else 0
-
-    def GetInferenceResult(self) -> int:
-        return self._frame.result.class_id if "InferenceResult" in self._on else 0
-
-    def GetInferenceConfidence(self) -> float:
-        return self._frame.result.confidence if "InferenceConfidence" in self._on else 0.0
-
-    def GetInferenceBoundingBoxResult(self) -> InferenceBoundingBoxResult:
-        return InferenceBoundingBoxResult()
+    @property
+    def size(self) -> int:
+        return self.layout.size(self.width, self.height)
 
 
 class Image:
-    """Pixels with a format. Grabbed images render them when they are first asked for."""
+    """Pixels with a format."""
 
-    def __init__(self, pixels: Pixels, pixel_format: str) -> None:
-        self._pixels: Pixels | None = pixels
-        self._format = pixel_format
+    def __init__(self, heading: Heading, data: Pixels) -> None:
+        """`data` is 1-D and belongs to the image from now on."""
+        self._heading = heading
+        self._data: Pixels | None = data
+
+    # -- statics ---------------------------------------------------------------------------------------------------
 
     @staticmethod
     def GetImageStatusDescription(status: int) -> str:
@@ -118,167 +73,322 @@ class Image:
 
     @staticmethod
     def Create(*arguments: Any) -> ImagePtr:
-        raise NotImplementedError("Image.Create")
+        """Empty, a copy of an image, or (width, height, offset x, offset y, pixel format, 1-D uint8 array)."""
+        if not arguments:
+            return ImagePtr(Heading(LAYOUTS["Mono8"]), np.empty(0, np.uint8))
+        if len(arguments) == 1 and isinstance(arguments[0], Image):
+            return copy_of(arguments[0])
+        if len(arguments) != 6:
+            raise TypeError(f"Image.Create takes 0, 1 or 6 arguments, not {len(arguments)}")
+        *numbers, data = arguments
+        if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.ndim != 1:
+            raise TypeError("Image.Create takes its data as a 1-D array of uint8")
+        width, height, offset_x, offset_y, pixel_format = (unsigned("Image.Create", n) for n in numbers)
+        return _created(Heading(layout_of(pixel_format), width, height, offset_x, offset_y), data)
 
     @staticmethod
-    def Load(*arguments: Any) -> ImagePtr:
-        raise NotImplementedError("Image.Load")
+    def Load(filename: str, /) -> ImagePtr:
+        """An image from a file, as Mono8, Mono16 or RGB8."""
+        is_a("Image.Load", filename, str)
+        array, name = load_picture(filename)
+        heading = Heading(LAYOUTS[name], array.shape[1], array.shape[0])
+        return ImagePtr(heading, array.flatten())
+
+    # -- pixels ----------------------------------------------------------------------------------------------------
 
     def GetNDArray(self) -> Pixels:
-        return self._array()
+        """(height, width) or (height, width, 3); uint16 for more than 8 bits. Packed formats raise."""
+        heading = self._head()
+        if heading.layout.is_packed:
+            raise SpinnakerException(
+                f"GetNDArray does not support {heading.layout.name}", SPINNAKER_ERR_NOT_IMPLEMENTED
+            )
+        channels = () if heading.layout.channels == 1 else (heading.layout.channels,)
+        return self._pixels().reshape(heading.height, heading.width, *channels)
 
     def GetData(self) -> Pixels:
-        return self._array().reshape(-1)
+        """The buffer, 1-D; of bytes where the format is packed."""
+        return self._pixels()
+
+    def GetDataAbsoluteMax(self) -> float:
+        return float((1 << self._head().layout.sample_bits) - 1)
+
+    def GetDataAbsoluteMin(self) -> float:
+        self._head()
+        return 0.0
+
+    def CalculateChannelStatistics(self, channel: int, /) -> ChannelStatistics:
+        """Statistics of one channel, SPINNAKER_STATISTICS_CHANNEL_..."""
+        heading = self._head()
+        return channel_statistics(self._pixels(), heading.layout, heading.width, heading.height, channel)
+
+    def DeepCopy(self, pSrcImage: Image, /) -> None:
+        """Become a copy of another image; a buffer that this one holds is released."""
+        heading, data = pSrcImage._head(), pSrcImage._pixels().copy()
+        self.Release()
+        self._heading, self._data = heading, data
+
+    def Save(self, filename: str, option: SaveOption | int = -1, /) -> None:
+        """Write a file; its format is that of the option, or comes from the extension. Relative to the cwd."""
+        heading = self._head()
+        save_picture(filename, self._pixels(), heading.layout, heading.width, heading.height, option)
+
+    # -- heading ---------------------------------------------------------------------------------------------------
 
     def GetWidth(self) -> int:
-        return int(self._array().shape[1])
+        return self._head().width
 
     def GetHeight(self) -> int:
-        return int(self._array().shape[0])
+        return self._head().height
 
-    def GetPixelFormat(self) -> int:
-        return TABLE["PixelFormat"][self._format]
+    def GetXOffset(self) -> int:
+        return self._head().offset_x
 
-    def GetPixelFormatName(self) -> str:
-        return self._format
+    def GetYOffset(self) -> int:
+        return self._head().offset_y
 
-    def GetNumChannels(self) -> int:
-        return _CHANNELS[self._format]
-
-    def GetBitsPerPixel(self) -> int:
-        return (16 if self._format == "Mono16" else 8) * self.GetNumChannels()
-
-    def GetStride(self) -> int:
-        return self.GetWidth() * self.GetBitsPerPixel() // 8
-
-    def GetImageSize(self) -> int:
-        return self.GetStride() * self.GetHeight()
-
-    def GetBufferSize(self) -> int:
-        return self.GetImageSize()
-
-    def IsIncomplete(self) -> bool:
-        return False
-
-    def GetImageStatus(self) -> int:
+    def GetXPadding(self) -> int:
+        self._head()
         return 0
 
+    def GetYPadding(self) -> int:
+        self._head()
+        return 0
+
+    def GetPixelFormat(self) -> int:
+        return TABLE["PixelFormat"][self._head().layout.name]
+
+    def GetPixelFormatName(self) -> str:
+        return self._head().layout.name
+
+    def GetTLPixelFormat(self) -> int:
+        """The camera's number of the format, by the PFNC."""
+        return self._head().layout.code
+
+    def GetTLPixelFormatNamespace(self) -> int:
+        self._head()
+        return _PFNC_32BIT
+
+    def GetNumChannels(self) -> int:
+        return self._head().layout.channels
+
+    def GetBitsPerPixel(self) -> int:
+        return self._head().layout.pixel_bits
+
+    def GetStride(self) -> int:
+        heading = self._head()
+        return heading.layout.stride(heading.width)
+
+    def GetImageSize(self) -> int:
+        return self._head().size
+
+    def GetBufferSize(self) -> int:
+        return self._head().size
+
+    def GetValidPayloadSize(self) -> int:
+        """Bytes that arrived."""
+        heading = self._head()
+        return heading.size if heading.status == _COMPLETE else int(heading.size * _ARRIVED)
+
+    def GetFrameID(self) -> int:
+        return self._head().frame_id
+
+    def GetID(self) -> int:
+        return self._head().frame_id
+
+    def GetTimeStamp(self) -> int:
+        return self._head().timestamp_ns
+
+    def GetStreamIndex(self) -> int:
+        self._head()
+        return 0
+
+    def GetPayloadType(self) -> int:
+        self._head()
+        return _PAYLOAD_IMAGE
+
+    def GetTLPayloadType(self) -> int:
+        self._head()
+        return _PAYLOAD_IMAGE
+
+    def GetChunkLayoutId(self) -> int:
+        self._head()
+        return 0
+
+    def GetImageStatus(self) -> int:
+        return self._head().status
+
+    def IsIncomplete(self) -> bool:
+        return self._head().status != _COMPLETE
+
+    def IsCompressed(self) -> bool:
+        self._head()
+        return False
+
+    def IsInUse(self) -> bool:
+        """Whether the image holds a buffer of a stream."""
+        return False
+
+    def IsValid(self) -> bool:
+        return True
+
+    # -- what only a grabbed image has -----------------------------------------------------------------------------
+
+    def HasCRC(self) -> bool:
+        self._head()
+        return False
+
+    def CheckCRC(self) -> bool:
+        raise SpinnakerException("Image has no CRC", SPINNAKER_ERR_NO_DATA)
+
+    def GetChunkData(self) -> ChunkData:
+        raise SpinnakerException("Image has no chunk data", SPINNAKER_ERR_NO_DATA)
+
     def Release(self) -> None:
-        """Created and converted images own their data."""
+        """Created, loaded and converted images own their data."""
 
-    def Save(self, filename: str, *options: object) -> None:
-        """Write by extension; relative to the working directory."""
-        if options:
-            raise NotImplementedError("Image.Save with a format or options")
-        path, array = Path(filename), self._array()
-        if path.suffix.lower() == ".raw":
-            path.write_bytes(array.tobytes())
-            return
-        if path.suffix.lower() not in _SAVE_FORMATS:
-            raise SpinnakerException(f"cannot save as {path.suffix!r}", SPINNAKER_ERR_INVALID_PARAMETER)
-        from PIL import Image as Pillow
+    def ResetImage(self, *_arguments: Any) -> NoReturn:
+        raise NotImplementedError("Image.ResetImage")
 
-        rgb = array[..., ::-1] if self._format == "BGR8" else array
-        Pillow.fromarray(np.ascontiguousarray(rgb)).save(path, format=_SAVE_FORMATS[path.suffix.lower()])
+    def GetPrivateData(self) -> NoReturn:
+        raise NotImplementedError("Image.GetPrivateData")
 
-    def _array(self) -> Pixels:
-        if self._pixels is None:
-            raise SpinnakerException("Image has been released", SPINNAKER_ERR_INVALID_HANDLE)
-        return self._pixels
+    def GetPixelFormatIntType(self) -> NoReturn:
+        raise NotImplementedError("Image.GetPixelFormatIntType")
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _head(self) -> Heading:
+        return self._heading
+
+    def _pixels(self) -> Pixels:
+        if self._data is None:
+            raise SpinnakerException("Image has no data", SPINNAKER_ERR_INVALID_BUFFER)
+        return self._data
 
 
 class ImagePtr(Image):
     """An image from the stream, or one that owns its data. Dropping it frees its buffer."""
 
     _frame: Frame | None = None
-
-    @classmethod
-    def _grabbed(cls, frame: Frame, link: DeviceLink, buffers: Buffers, number: int) -> ImagePtr:
-        image = cls.__new__(cls)
-        image._pixels, image._format = None, frame.settings.geometry.pixel_format
-        image._frame, image._link, image._buffers, image._number = frame, link, buffers, number
-        buffers.held.add(number)
-        return image
-
     _link: DeviceLink
     _buffers: Buffers
     _number: int = -1
+    _is_released: bool = False
+
+    @classmethod
+    def _grabbed(cls, frame: Frame, link: DeviceLink, buffers: Buffers) -> ImagePtr:
+        image = cls.__new__(cls)
+        geometry = frame.settings.geometry
+        image._heading = Heading(
+            LAYOUTS[geometry.pixel_format], geometry.width, geometry.height, geometry.offset_x, geometry.offset_y,
+            frame.frame_id, frame.timestamp_ns, _INCOMPLETE if frame.incomplete else _COMPLETE,
+        )  # fmt: skip
+        image._data, image._frame, image._link = None, frame, link
+        image._buffers, image._number = buffers, buffers.take()
+        return image
+
+    def __bool__(self) -> bool:
+        return True
 
     def __del__(self) -> None:
         if self._number >= 0:
-            self._buffers.held.discard(self._number)
+            self._recycle()
+            self._buffers.forget(self._number)
 
     def Release(self) -> None:
-        """Give the buffer back; twice or after the acquisition is harmless."""
+        """Give the buffer back; twice, or after the acquisition, is harmless."""
         if self._number >= 0:
-            self._buffers.held.discard(self._number)
-            self._number = -1
-            self._frame = self._pixels = None
+            number, self._number = self._number, -1
+            self._recycle()
+            self._frame, self._data, self._is_released = None, None, True
+            self._buffers.give_back(number)
+
+    def DeepCopy(self, pSrcImage: Image, /) -> None:
+        super().DeepCopy(pSrcImage)
+        self._is_released = False
 
     def IsInUse(self) -> bool:
         return self._number >= 0
 
-    def IsIncomplete(self) -> bool:
-        return self._frame is not None and self._frame.incomplete
+    def HasCRC(self) -> bool:
+        self._head()
+        return self._frame is not None and "CRC" in self._frame.settings.chunks
 
-    def GetImageStatus(self) -> int:
-        return IMAGE_STATUS["DATA_INCOMPLETE"][0] if self.IsIncomplete() else 0
+    def CheckCRC(self) -> bool:
+        """Whether the pixels are those that the camera sent; needs the CRC chunk."""
+        if not self.HasCRC():
+            raise SpinnakerException("Image has no CRC", SPINNAKER_ERR_NO_DATA)
+        return self._head().status not in {_CRC_FAILED, _INCOMPLETE}
 
-    def GetFrameID(self) -> int:
-        return self._live().frame_id
-
-    def GetID(self) -> int:
-        return self._live().frame_id
-
-    def GetTimeStamp(self) -> int:
-        return self._live().timestamp_ns
-
-    def GetWidth(self) -> int:
-        return self._frame.settings.geometry.width if self._frame else super().GetWidth()
-
-    def GetHeight(self) -> int:
-        return self._frame.settings.geometry.height if self._frame else super().GetHeight()
+    def GetChunkLayoutId(self) -> int:
+        self._head()
+        return int(self._frame is not None and bool(self._frame.settings.chunks))
 
     def GetChunkData(self) -> ChunkData:
-        frame = self._live()
-        if not frame.settings.chunks:
-            raise SpinnakerException("Image has no chunk data", SPINNAKER_ERR_NO_DATA)
-        return ChunkData(frame)
+        """Valid until Release. Raises where no chunk is enabled, and for images that did not come from a camera."""
+        return chunks_of(self)
 
     def _live(self) -> Frame:
+        self._head()
         if self._frame is None:
-            raise SpinnakerException("Image has been released", SPINNAKER_ERR_INVALID_HANDLE)
+            raise SpinnakerException("Image has no chunk data", SPINNAKER_ERR_NO_DATA)
         return self._frame
 
-    def _array(self) -> Pixels:
-        if self._pixels is None and self._frame is not None:
-            try:
-                self._pixels = self._link.frame_pixels(self._frame)
-            except AgentError as exc:
-                raise from_link(exc, "read image data") from exc
-        return super()._array()
+    def _checksum_data(self) -> bytes:
+        return self._pixels().tobytes()
+
+    def _head(self) -> Heading:
+        if self._is_released:
+            raise released()
+        return self._heading
+
+    def _pixels(self) -> Pixels:
+        if self._is_released:
+            raise released()
+        if self._data is None and self._frame is not None:
+            self._data = self._rendered(self._frame)
+        return super()._pixels()
+
+    def _rendered(self, frame: Frame) -> Pixels:
+        try:
+            samples = self._link.frame_pixels(frame)
+        except AgentError as exc:
+            raise from_link(exc, "read image data") from exc
+        data = from_sensor(samples, self._heading.layout)
+        if not data.flags.writeable:
+            data = data.copy()
+        if frame.incomplete:
+            data[int(data.size * _ARRIVED) :] = 0
+        return data
+
+    def _recycle(self) -> None:
+        """The quirk `recycled_views`: arrays of a released image show what the buffer is used for next."""
+        if self._frame is not None and self._frame.settings.recycled_views and self._data is not None:
+            np.invert(self._data, out=self._data)
 
 
-class ImageProcessor:
-    """Conversions that a mono camera needs: to itself and to three equal planes."""
+def layout_of(pixel_format: int) -> PixelLayout:
+    """The layout of the SDK's constant `PixelFormat_...`."""
+    name = next((k for k, v in TABLE["PixelFormat"].items() if v == pixel_format and k in LAYOUTS), None)
+    if name is None:
+        raise SpinnakerException(f"unknown pixel format {pixel_format}", SPINNAKER_ERR_INVALID_PARAMETER)
+    return LAYOUTS[name]
 
-    def __init__(self) -> None:
-        self._algorithm = 1
-        self._lock = threading.Lock()
 
-    def SetColorProcessing(self, algorithm: int) -> None:
-        self._algorithm = int(algorithm)
+def copy_of(image: Image) -> ImagePtr:
+    """An image with data of its own; it has no chunk data."""
+    return ImagePtr(image._head(), image._pixels().copy())
 
-    def GetColorProcessing(self) -> int:
-        return self._algorithm
 
-    def Convert(self, image: Image, pixelFormat: int, /) -> ImagePtr:
-        name = next((k for k, v in TABLE["PixelFormat"].items() if v == pixelFormat), None)
-        array, source = image.GetNDArray(), image.GetPixelFormatName()
-        if name == source:
-            return ImagePtr(array.copy(), source)
-        if source == "Mono16" and name == "Mono8":
-            return ImagePtr((array >> 8).astype(np.uint8), "Mono8")
-        if source == "Mono8" and name in {"RGB8", "BGR8"}:
-            return ImagePtr(np.repeat(array[..., None], 3, axis=2).astype(np.uint8), name)
-        raise SpinnakerException(f"cannot convert {source} to {name or pixelFormat}", SPINNAKER_ERR_NOT_IMPLEMENTED)
+def derived(image: Image, layout: PixelLayout, data: Pixels) -> ImagePtr:
+    """Another form of an image: same place, time and status."""
+    return ImagePtr(replace(image._head(), layout=layout), data.reshape(-1))
+
+
+def _created(heading: Heading, data: Pixels) -> ImagePtr:
+    if data.size < heading.size:
+        raise SpinnakerException(
+            f"image of {heading.size} bytes from {data.size} bytes", SPINNAKER_ERR_BUFFER_TOO_SMALL
+        )
+    return ImagePtr(heading, data[: heading.size].copy().view(heading.layout.dtype))
