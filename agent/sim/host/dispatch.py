@@ -95,9 +95,10 @@ class Dispatch:
         self.update()
 
     def closed(self) -> None:
-        """The camera is being closed: every thread ends. Handlers stay registered."""
+        """The camera is being closed: every thread ends, and nobody is registered any more."""
         self._begun = False
         self._link = None
+        self._registrations = ()
         self.update()
         self._source = None
 

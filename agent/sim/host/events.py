@@ -153,13 +153,14 @@ class NodeCallback:
         raise NotImplementedError("NodeCallback.CallbackFunction")
 
 
-def RegisterNodeCallback(node: INode, callback: NodeCallback) -> NodeCallback:
+def RegisterNodeCallback(node: INode | None, callback: NodeCallback) -> NodeCallback:
     """Call `callback` after every write to `node`, also of the same value, and when it is invalidated.
 
     Gives what DeregisterNodeCallback takes: the callback.
     """
-    if not isinstance(node, INode) or not isinstance(callback, NodeCallback):
-        raise TypeError("RegisterNodeCallback takes an INode and a NodeCallback")
+    if not isinstance(node, INode):
+        raise TypeError("RegisterNodeCallback takes an INode")
+    _check(callback)
     raw, source = node._live()
 
     def fire(changed: RawNode) -> None:
@@ -172,8 +173,12 @@ def RegisterNodeCallback(node: INode, callback: NodeCallback) -> NodeCallback:
 
 def DeregisterNodeCallback(callback: NodeCallback) -> None:
     """End every registration of `callback`; harmless where there is none any more, as after DeInit."""
-    if not isinstance(callback, NodeCallback):
-        raise TypeError("DeregisterNodeCallback takes a NodeCallback")
+    _check(callback)
     sources, callback._sources = callback._sources, ()
     for source in sources:
         source.unobserve(callback)
+
+
+def _check(callback: object) -> None:
+    if not isinstance(callback, NodeCallback):
+        raise TypeError(f"a node callback is a NodeCallback, not {type(callback).__name__}")
