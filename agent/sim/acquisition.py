@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from agent.sim.buffers import StreamBuffers
 from agent.sim.chunks import PLAIN, Frame, FrameSettings, ImageKey, Processing
 from agent.sim.faults import FaultPlan
+from agent.sim.flaws import Freezes
 from agent.sim.inference import Vpu
 from agent.sim.line import ProductionLine
 from agent.sim.network import Network
+from agent.sim.outputs import PLAIN_READING, OutputReading
 from agent.sim.scene import Scene
 from agent.sim.spec import SimulationSpec
 from agent.sim.truth import Truth
 from agent.sim.vpu import Preprocessing
 
 Trigger = Literal["free", "line", "software", "inference", "never"]
-BufferMode = Literal["OldestFirst", "OldestFirstOverwrite", "NewestOnly", "NewestFirst"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class Plan:
     infers: bool
     preprocessing: Preprocessing
     processing: Processing = PLAIN
+    reading: OutputReading = PLAIN_READING
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class Acquisition:
     ) -> None:
         self._spec, self._line, self._scene, self._vpu = spec, line, scene, vpu
         self._truth, self._faults = truth, faults
+        self._freezes = Freezes(spec)
         self._delivery_ns = round(spec.transport.delivery_s * 1e9)
         self._plan: Plan | None = None
         self._pending: _Exposure | None = None
@@ -71,10 +76,11 @@ class Acquisition:
         self._tokens = 0
         self._software: deque[int] = deque()
         self._silent = False
-        self.queue: deque[Frame] = deque()
-        self.buffers = 10
-        self.mode: BufferMode = "OldestFirst"
-        self.unplugged = False
+        self.stream = StreamBuffers(self._count_loss)
+        # How many times longer the link takes at a time; the device's port says so.
+        self.slowness: Callable[[int], float] = _full_speed
+        self.on_exposure_end: Callable[[Frame], None] = lambda frame: None  # noqa: ARG005
+        self.on_incomplete: Callable[[Frame], None] = lambda frame: None  # noqa: ARG005
 
     @property
     def streaming(self) -> bool:
@@ -82,25 +88,26 @@ class Acquisition:
 
     def start(self, plan: Plan, now_ns: int, silent: bool) -> None:
         """Frames come from now on; `silent` is a camera that says so and sends nothing."""
-        self._plan, self._pending, self._silent = plan, None, silent
+        self._plan, self._pending, self._silent = self._with_quirks(plan), None, silent
         self._ready_ns = now_ns
         self._taken = 0
+        self._freezes.start()
         if self._spec.quirks.frame_id_restarts:
             self._frame_id = 0
         if not self._spec.quirks.stale_chunks:
             self._vpu.forget_result()
-        self.queue.clear()
+        self.stream.clear()
         self._software.clear()
 
     def stop(self) -> None:
         """No frames any more; a running inference goes on (its result may show up in the next acquisition)."""
         self._plan, self._pending = None, None
-        self.queue.clear()
+        self.stream.clear()
 
     def replan(self, plan: Plan) -> None:
         """Registers changed while streaming."""
         if self._plan is not None:
-            self._plan = plan
+            self._plan = self._with_quirks(plan)
 
     def software_trigger(self, now_ns: int) -> None:
         """TriggerSoftware was executed."""
@@ -116,6 +123,7 @@ class Acquisition:
             self._pending = None
             self._complete(self._plan, exposure)
         self._vpu.settle(now_ns)
+        self.stream.settle(now_ns)
         if self._plan is None or self._silent or self._exhausted(self._plan):
             self._pass_parts(now_ns, "not_acquiring")
         elif self._plan.trigger != "line":
@@ -128,23 +136,24 @@ class Acquisition:
 
     def due_ns(self) -> int | None:
         """When something can happen next without an outside cause: a frame to deliver, an exposure, a part."""
-        if self.queue:
-            return self.queue[0].deliver_ns
+        arrival_ns = self.stream.due_ns()
+        if arrival_ns is not None:
+            return arrival_ns
+        return self.next_end_ns()
+
+    def next_end_ns(self) -> int | None:
+        """When the next exposure ends, as far as is known now."""
         if self._plan is None or self._silent:
             return None
-        if self._pending is not None:
-            return self._pending.end_ns
-        return self._expected_ns(self._plan)
+        return self._pending.end_ns if self._pending is not None else self._expected_ns(self._plan)
 
-    def pop(self, now_ns: int) -> Frame | None:
-        """The next frame for the host, if one has arrived."""
-        if not self.queue or self.queue[0].deliver_ns > now_ns:
-            return None
-        if self.mode == "NewestFirst":
-            arrived = [f for f in self.queue if f.deliver_ns <= now_ns]
-            self.queue.remove(arrived[-1])
-            return arrived[-1]
-        return self.queue.popleft()
+    def _with_quirks(self, plan: Plan) -> Plan:
+        """Frames tell the host half how it has to treat them."""
+        quirks = self._spec.quirks
+        settings = replace(
+            plan.settings, strict_chunks=quirks.disabled_chunk_raises, recycled_views=quirks.recycled_views
+        )
+        return replace(plan, settings=settings)
 
     # -- taking frames ---------------------------------------------------------------------------------------------
 
@@ -156,7 +165,7 @@ class Acquisition:
         if plan.trigger == "line":
             start = self._line.arrival_ns(self._part)
         elif plan.trigger in {"software", "never"} or (
-            plan.trigger == "inference" and (not plan.infers or self._vpu.slot.network is None)
+            plan.trigger == "inference" and not (plan.infers and self._vpu.may_run(plan.reading))
         ):
             return None
         elif plan.trigger == "inference":
@@ -235,22 +244,30 @@ class Acquisition:
         vpu.settle(end_ns)
         timestamp_ns = end_ns + vpu.camera_offset_ns
         image = self._image(plan, exposure.part)
-        frame = Frame(self._frame_id, timestamp_ns, plan.settings, vpu.result(), image, end_ns + self._delivery_ns)
+        delivery_ns = round(self._delivery_ns * self.slowness(end_ns))
+        frame = Frame(self._frame_id, timestamp_ns, plan.settings, vpu.result(), image, end_ns + delivery_ns)
         self._frame_id += 1
         self._taken += 1
         self._truth.exposed(timestamp_ns, frame.frame_id, exposure.part)
+        self.on_exposure_end(frame)
         network = self._network(plan, end_ns)
         if network is not None and vpu.current is None:
-            inference = vpu.begin(network, frame.frame_id, timestamp_ns, image, plan.preprocessing, end_ns)
+            inference = vpu.begin(
+                network, frame.frame_id, timestamp_ns, image, plan.preprocessing, plan.reading, end_ns
+            )
             if plan.trigger == "inference":
                 if math.isinf(inference.finish_ns):
                     return
                 frame.result = inference
-                frame.deliver_ns = int(inference.finish_ns) + self._delivery_ns
+                frame.deliver_ns = int(inference.finish_ns) + delivery_ns
+        self.stream.settle(end_ns)
+        if self._freezes.frozen(end_ns, network is not None, plan.trigger == "inference"):
+            self._truth.counters["frames_frozen"] += 1
+            return
         self._send(frame)
 
     def _network(self, plan: Plan, now_ns: int) -> Network | None:
-        return self._vpu.slot.ready(now_ns) if plan.infers else None
+        return self._vpu.runnable(plan.reading, now_ns) if plan.infers else None
 
     def _image(self, plan: Plan, part: int) -> ImageKey:
         geometry = plan.settings.geometry
@@ -265,17 +282,15 @@ class Acquisition:
                 return
             frame.incomplete = fault.effect == "corrupt"
             frame.deliver_ns += round(fault.seconds * 1e9)
-            self.unplugged = self.unplugged or fault.effect == "unplug"
         self._tokens += 1
         frame.token = self._tokens
-        self._enqueue(frame)
+        if frame.incomplete:
+            self.on_incomplete(frame)
+        self.stream.send(frame)
 
-    def _enqueue(self, frame: Frame) -> None:
-        """Buffers are full: OldestFirst loses the new frame, the others an old one (facts/firefly-dl.md 1.5)."""
-        room = 1 if self.mode == "NewestOnly" else self.buffers
-        if len(self.queue) >= room:
-            self._truth.counters["frames_dropped"] += 1
-            if self.mode == "OldestFirst":
-                return
-            self.queue.popleft()
-        self.queue.append(frame)
+    def _count_loss(self) -> None:
+        self._truth.counters["frames_dropped"] += 1
+
+
+def _full_speed(_now_ns: int) -> float:
+    return 1.0

@@ -109,6 +109,9 @@ class FrameSettings:
     exposure_us: float
     gain_db: float
     black_level: float
+    # How the host half behaves with these frames: `Quirks.disabled_chunk_raises`, `Quirks.recycled_views`.
+    strict_chunks: bool = False
+    recycled_views: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -141,6 +144,12 @@ class LinkBusy(CameraError):
     """Another host owns the camera."""
 
     reason = "SIM_LINK_BUSY"
+
+
+class DescriptionUnreadable(CameraError):
+    """The camera did not hand out its description; the next attempt may find it (facts/firefly-dl.md section 3)."""
+
+    reason = "SIM_DESCRIPTION_UNREADABLE"
 
 
 class StreamAborted(CameraError):

@@ -7,25 +7,30 @@ is owed, and whoever talks to the device pays it (`take_debt`) without holding a
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.clock import Clock, Signal
-from agent.sim.acquisition import Acquisition, BufferMode
-from agent.sim.chunks import Frame, LinkBusy, LinkGone, TransferFailed
+from agent.sim.acquisition import Acquisition
+from agent.sim.buffers import BufferMode, StreamCounts
+from agent.sim.chunks import DescriptionUnreadable, Frame, LinkBusy, LinkGone, TransferFailed
+from agent.sim.events import DeviceEvent, EventQueue
 from agent.sim.faults import FaultPlan
-from agent.sim.features.device import set_identity
 from agent.sim.features.dispatch import Features
+from agent.sim.features.events import is_enabled
 from agent.sim.features.images import ImageSource
 from agent.sim.features.parts import Parts
 from agent.sim.files import FileEngine
 from agent.sim.inference import Inference, Vpu
 from agent.sim.line import ProductionLine
+from agent.sim.port import UsbPort
+from agent.sim.power import Power
 from agent.sim.registers import RegisterBank, load_description
 from agent.sim.scene import Scene
 from agent.sim.spec import FaultSpec, SimulationSpec
@@ -42,11 +47,12 @@ _CAMERA_START_NS = 5_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class DeviceInfo:
-    """What enumeration shows of a camera."""
+    """What enumeration shows of a camera; `busy` is whether a host has it open."""
 
     serial: str
     model: str
     firmware: str
+    busy: bool = field(default=False, compare=False)
 
 
 class Firefly:
@@ -58,9 +64,8 @@ class Firefly:
         self._listeners: list[Signal] = []
         self._lock = threading.RLock()
         self._debt_s = 0.0
-        self._present = True
         self._attached = False
-        self._absent_until_ns = 0
+        self._unreadable = False
         self._epoch = 0
         now_ns = clock.now_ns()
         self._offset_ns = _CAMERA_START_NS - now_ns
@@ -68,18 +73,22 @@ class Firefly:
         self._images = ImageSource(scene)
         self._parts = self._assemble(scene, now_ns)
         self._features = Features(self._parts, self._images)
-        set_identity(spec, self._parts.bank)
-        self._features.boot(now_ns)
+        self._port = UsbPort()
+        self._parts.acquisition.slowness = self._port.slowness
+        self._power = Power(self._parts, self._features, self._port, self._left_bus)
+        self._power.start(now_ns)
 
     def _assemble(self, scene: Scene, now_ns: int) -> Parts:
         spec = self.spec
-        bank, faults = RegisterBank(load_description(spec.firmware)), FaultPlan(spec.faults)
+        bank = RegisterBank(load_description(spec.firmware))
+        faults = FaultPlan(spec.faults, spec.fault_storm, spec.seed)
         truth, line = Truth(scene.true_class), ProductionLine(spec.scene.parts_per_minute, now_ns)
         files = FileEngine(spec, bank, faults, self._file_closed, self._file_deleted, self._owe)
         vpu = Vpu(spec, Executor(self._images.scaled), faults, truth, self._offset_ns)
         acquisition = Acquisition(spec, line, scene, vpu, truth, faults)
+        events = EventQueue(spec, lambda name: is_enabled(bank, name), truth.counters)
         return Parts(
-            spec, bank, faults, files, scene, line, vpu, acquisition, truth, self._owe, self._camera_ns
+            spec, bank, faults, files, scene, line, vpu, acquisition, truth, events, self._owe, self._camera_ns
         )  # fmt: skip
 
     # -- the bus ---------------------------------------------------------------------------------------------------
@@ -87,24 +96,39 @@ class Firefly:
     def info(self) -> DeviceInfo | None:
         """Identity, None while the camera is not on the bus."""
         with self._lock:
-            if not self._on_bus(self.clock.now_ns()):
+            if not self._port.on_bus(self._advance()):
                 return None
-            return DeviceInfo(self.spec.serial, MODEL, self.spec.firmware)
+            return DeviceInfo(self.spec.serial, MODEL, self.spec.firmware, self._attached)
 
     def attach(self) -> int:
         """A host opens the camera; the epoch it has to show from now on. Raises LinkGone, LinkBusy."""
         with self._lock:
-            if not self._on_bus(self.clock.now_ns()):
+            now_ns = self._advance()
+            fault = self._parts.faults.strike("connect")
+            self._owe(fault.seconds if fault else 0.0)
+            self._power.take_bus_faults(now_ns)
+            if not self._port.on_bus(now_ns):
                 raise LinkGone(f"camera {self.spec.serial} is not on the bus")
-            if self._attached:
+            if fault and fault.effect == "io_error":
+                raise TransferFailed("fault: connect")
+            if self._attached or (fault and fault.effect == "busy"):
                 raise LinkBusy(f"camera {self.spec.serial} is in use by another host, close it there first")
+            if self._unreadable:
+                self._unreadable = False
+                raise DescriptionUnreadable(f"camera {self.spec.serial} did not hand out its description")
             self._attached = True
             return self._epoch
+
+    def host_died(self) -> None:
+        """The host of now is gone without closing; the next one may have to try twice (quirk)."""
+        with self._lock:
+            self._unreadable = self.spec.quirks.init_fails_after_dead_host
 
     def is_attached(self, epoch: int) -> bool:
         """Whether a host that attached with `epoch` still has its camera."""
         with self._lock:
-            return epoch == self._epoch and self._on_bus(self.clock.now_ns())
+            now_ns = self._advance()
+            return epoch == self._epoch and self._port.on_bus(now_ns)
 
     def detach(self, epoch: int) -> None:
         """The host went away or died: acquisition stops; registers, DDR and an open file stay."""
@@ -114,6 +138,7 @@ class Firefly:
                 return  # the connection died with the cable; another host may be there by now
             self._attached = False
             self._parts.acquisition.stop()
+            self._parts.events.listen(False)
             self._notify()
 
     def read(self, epoch: int, address: int, length: int) -> bytes:
@@ -122,7 +147,7 @@ class Firefly:
             now_ns = self._enter(epoch, address, length)
             files = self._parts.files
             if address == self._buffer_address:
-                self._owe(length / self.spec.transport.file_bytes_per_s)
+                self._owe_transfer(length / self.spec.transport.file_bytes_per_s, now_ns)
                 return bytes(files.buffer[:length])
             feature = self._feature(address, length)
             self._features.before_read(feature, now_ns)
@@ -133,16 +158,20 @@ class Firefly:
         with self._lock:
             now_ns = self._enter(epoch, address, len(data))
             if address == self._buffer_address:
-                self._owe(len(data) / self.spec.transport.file_bytes_per_s)
+                self._owe_transfer(len(data) / self.spec.transport.file_bytes_per_s, now_ns)
                 self._parts.files.write_buffer(data)
                 return
             feature = self._feature(address, len(data))
             if self._parts.bank.place(address).register.access == "RO":
                 raise TransferFailed(f"register of {feature} is read-only")
+            if not self._features.inference.takes(feature):
+                return
             self._parts.bank.write(address, data)
             self._features.after_write(feature, now_ns)
+            self._power.keep(feature)
             if self._features.device.reset_wanted:
-                self._lose_power(now_ns, self.spec.transport.reset_s)
+                self._power.reset(now_ns)
+            self._power.take_bus_faults(now_ns)
             self._notify()
 
     def take_debt(self) -> float:
@@ -169,7 +198,20 @@ class Firefly:
         """Host buffers: how many frames wait and which of them are lost."""
         with self._lock:
             self._check(epoch)
-            self._parts.acquisition.buffers, self._parts.acquisition.mode = buffers, mode
+            self._parts.acquisition.stream.configure(buffers, mode)
+
+    def return_buffers(self, epoch: int, buffers: int) -> None:
+        """The host released images, their buffers take frames again."""
+        with self._lock:
+            self._check(epoch)
+            self._parts.acquisition.stream.give_back(buffers, self._advance())
+
+    def stream_counts(self, epoch: int) -> StreamCounts:
+        """Statistics of the stream since its buffers were configured."""
+        with self._lock:
+            self._check(epoch)
+            self._advance()
+            return self._parts.acquisition.stream.counts()
 
     def poll_frame(self, epoch: int) -> Frame | None:
         """The next frame that has arrived at the host by now."""
@@ -177,7 +219,7 @@ class Firefly:
             self._check(epoch)
             now_ns = self._advance()
             self._check(epoch)
-            return self._parts.acquisition.pop(now_ns)
+            return self._parts.acquisition.stream.pop(now_ns)
 
     def due_ns(self) -> int | None:
         """When the stream will have something to do, as far as is known now."""
@@ -205,6 +247,34 @@ class Firefly:
             queue.clear()
             return taken
 
+    # -- events ----------------------------------------------------------------------------------------------------
+
+    def listen_events(self, epoch: int, listening: bool) -> None:
+        """The host opens or closes its event channel; only what happens in between is sent."""
+        with self._lock:
+            self._check(epoch)
+            self._advance()
+            self._parts.events.listen(listening)
+            self._notify()
+
+    def poll_event(self, epoch: int) -> DeviceEvent | None:
+        """The next event that has arrived at the host by now."""
+        with self._lock:
+            self._check(epoch)
+            now_ns = self._advance()
+            self._check(epoch)
+            return self._parts.events.pop(now_ns)
+
+    def event_due_ns(self) -> int | None:
+        """When an event can arrive or happen next without an outside cause."""
+        with self._lock:
+            self._advance()
+            parts = self._parts
+            running = parts.vpu.current.finish_ns if parts.vpu.current else math.inf
+            times = (parts.events.due_ns(), parts.acquisition.next_end_ns(), running)
+            known = [t for t in times if t is not None and not math.isinf(t)]
+            return int(min(known)) if known else None
+
     # -- the plant -------------------------------------------------------------------------------------------------
 
     def set_line(self, parts_per_minute: float) -> None:
@@ -221,6 +291,10 @@ class Firefly:
     def set_slowdown(self, factor: float) -> None:
         """Slow the VPU down, as heat would."""
         self._locked(lambda _: setattr(self._parts.vpu.latency, "slowdown", factor))
+
+    def set_ambient(self, celsius: float) -> None:
+        """Let the surroundings be that warm."""
+        self._locked(lambda now: self._parts.vpu.warmth.set_ambient(celsius, now))
 
     def inject_fault(self, fault: FaultSpec) -> None:
         """Arm a fault; counting starts now."""
@@ -242,20 +316,15 @@ class Firefly:
 
     def unplug(self) -> None:
         """Pull the cable: bus power goes with it."""
-        with self._lock:
-            self._lose_power(self._advance(), 0.0)
-            self._present = False
+        self._locked(self._power.unplug)
 
     def replug(self) -> None:
         """Put the cable back."""
-        with self._lock:
-            if not self._present:
-                self._present = True
-                self._features.boot(self.clock.now_ns())
+        self._locked(self._power.plug_in)
 
     def power_cycle(self) -> None:
         """Bus power off and on; the camera is back after its boot time."""
-        self._locked(lambda now: self._lose_power(now, self.spec.transport.reset_s))
+        self._locked(lambda now: self._power.reset(now, cold=True))
 
     def _locked(self, action: Callable[[int], T]) -> T:
         with self._lock:
@@ -279,6 +348,9 @@ class Firefly:
     def _owe(self, seconds: float) -> None:
         self._debt_s += seconds
 
+    def _owe_transfer(self, seconds: float, now_ns: int) -> None:
+        self._owe(seconds * self._port.slowness(now_ns))
+
     def _file_closed(self, name: str) -> None:
         self._features.inference.file_closed(name, self.clock.now_ns())
 
@@ -287,18 +359,11 @@ class Firefly:
 
     def _advance(self) -> int:
         now_ns = self.clock.now_ns()
-        self._parts.acquisition.advance(now_ns)
-        if self._parts.acquisition.unplugged:
-            self._parts.acquisition.unplugged = False
-            self._lose_power(now_ns, 0.0)
-            self._present = False
+        self._power.replay(now_ns)
         return now_ns
 
-    def _on_bus(self, now_ns: int) -> bool:
-        return self._present and now_ns >= self._absent_until_ns
-
     def _check(self, epoch: int) -> None:
-        if epoch != self._epoch or not self._on_bus(self.clock.now_ns()):
+        if epoch != self._epoch or not self._port.on_bus(self.clock.now_ns()):
             raise LinkGone(f"camera {self.spec.serial} left the bus")
 
     def _enter(self, epoch: int, address: int, length: int) -> int:
@@ -306,15 +371,13 @@ class Firefly:
         self._check(epoch)
         now_ns = self._advance()
         self._check(epoch)
-        self._owe(self.spec.transport.register_s)
+        self._owe_transfer(self.spec.transport.register_s, now_ns)
         fault = self._parts.faults.strike("register")
         if fault is None:
+            self._power.take_bus_faults(now_ns)
+            self._check(epoch)
             return now_ns
         self._owe(fault.seconds)
-        if fault.effect == "unplug":
-            self._lose_power(now_ns, 0.0)
-            self._present = False
-            self._check(epoch)
         if fault.effect == "io_error":
             raise TransferFailed(f"fault: register 0x{address:X} with {length} bytes")
         return now_ns
@@ -328,24 +391,10 @@ class Firefly:
             raise TransferFailed(f"register of {place.feature} has {place.register.length} bytes, not {length}")
         return place.feature
 
-    def _lose_power(self, now_ns: int, absent_s: float) -> None:
-        """Bus power went: DDR is gone, connections are dead; boots again `absent_s` later."""
-        parts = self._parts
-        kept = {"DeviceUserID": parts.bank.text("DeviceUserID"), "UserSetDefault": parts.bank.symbol("UserSetDefault")}
-        if self.spec.quirks.name_survives_power_loss and parts.bank.has("InferenceNetworkName"):
-            kept["InferenceNetworkName"] = parts.bank.text("InferenceNetworkName")
-        self._features.device.reset_wanted = False
+    def _left_bus(self) -> None:
+        """The camera went off the bus: connections are dead, another host may come when it is back."""
         self._epoch += 1
         self._attached = False
-        parts.acquisition.stop()
-        parts.files.lose_power()
-        parts.vpu.drop()
-        parts.vpu.forget_result()
-        parts.vpu.slot.clear(now_ns)
-        parts.bank.load_defaults()
-        set_identity(self.spec, parts.bank)
-        for feature, value in kept.items():
-            parts.bank.put(feature, value)
-        self._absent_until_ns = now_ns + round(absent_s * 1e9)
-        self._features.boot(self._absent_until_ns)
+        self._unreadable = False
+        self._parts.events.listen(False)
         self._notify()

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from agent.sim.chunks import Box, ChunkResult, ImageKey, NoResult
 from agent.sim.faults import FaultPlan
 from agent.sim.latency import LatencyModel, ServiceTime
 from agent.sim.network import Network, NetworkInvalid, load_network
+from agent.sim.outputs import Outcome, OutputReading
+from agent.sim.slot import NetworkSlot
 from agent.sim.spec import SimulationSpec
+from agent.sim.thermal import Thermal
 from agent.sim.truth import Truth
-from agent.sim.vpu import Executor, Outcome, Preprocessing
+from agent.sim.vpu import Executor, Preprocessing
 
-# Warm-up of the housing; the camera's thermal limits are unknown (facts/firefly-dl.md section 7, item 13).
-_IDLE_C, _LOADED_C, _TAU_S = 38.0, 55.0, 180.0
 _NETWORKS_KEPT = 64  # more than the rungs of any ladder
 _UNRESOLVED_KEPT = 256
 
@@ -33,6 +35,7 @@ class Inference:
     image: ImageKey
     network: Network
     preprocessing: Preprocessing
+    reading: OutputReading
     executor: Executor
     start_ns: int
     finish_ns: float
@@ -63,87 +66,14 @@ class Inference:
 
     @property
     def boxes(self) -> tuple[Box, ...]:
-        return ()
+        return self.outcome().boxes
 
     def outcome(self) -> Outcome:
         """Run the network if nobody did so far."""
         if self._outcome is None:
-            outcome = self.executor.run(self.network, self.preprocessing, self.image)
-            if self.wrong:
-                outcome = Outcome((outcome.class_id + 1) % self.network.classes, outcome.confidence)
-            self._outcome = outcome
+            outcome = self.executor.run(self.network, self.preprocessing, self.reading, self.image)
+            self._outcome = outcome.spoilt(self.network.classes, self.reading.kind) if self.wrong else outcome
         return self._outcome
-
-
-@dataclass(slots=True)
-class NetworkSlot:
-    """The one resident network and what the status node says of it. Owner: the Vpu.
-
-    NoNetwork --load--> Loading --network_load_s--> Ready or Error; clear --> NoNetwork from any state
-    """
-
-    load_s: float
-    lag_s: float
-    network: Network | None = None
-    error: str = ""
-    wrong: bool = False
-    _loading_until_ns: float = -math.inf
-    _changed_ns: float = -math.inf
-    _before: str = "NoNetwork"
-
-    def status(self, now_ns: int) -> str:
-        """Symbolic of InferenceNetworkStatus; it may lag behind the truth (quirk)."""
-        if now_ns < self._changed_ns + self.lag_s * 1e9:
-            return self._before
-        return self._true_status(now_ns)
-
-    def ready(self, now_ns: int) -> Network | None:
-        """The network, if it can run."""
-        return self.network if self._true_status(now_ns) == "Ready" else None
-
-    @property
-    def ready_from_ns(self) -> int:
-        """End of the last load."""
-        return 0 if math.isinf(self._loading_until_ns) else int(self._loading_until_ns)
-
-    def clear(self, now_ns: int) -> None:
-        """The network file was deleted."""
-        self._change(now_ns)
-        self.network, self.error, self.wrong = None, "", False
-        self._loading_until_ns = -math.inf
-
-    def begin(self, network: Network | None, error: str, now_ns: int, extra_s: float, wrong: bool) -> None:
-        """Loading starts; it ends in Ready where there is a network and in Error where there is none."""
-        self._change(now_ns)
-        self.network, self.error, self.wrong = network, error, wrong
-        self._loading_until_ns = now_ns + (self.load_s + extra_s) * 1e9
-
-    def _change(self, now_ns: int) -> None:
-        self._before, self._changed_ns = self.status(now_ns), now_ns
-
-    def _true_status(self, now_ns: int) -> str:
-        if now_ns < self._loading_until_ns:
-            return "Loading"
-        if self.network is not None:
-            return "Ready"
-        return "Error" if self.error else "NoNetwork"
-
-
-@dataclass(slots=True)
-class _Warmth:
-    """Housing temperature as a first-order lag of the VPU's duty."""
-
-    celsius: float
-    at_ns: int
-    busy_ns: float = 0.0
-
-    def read(self, now_ns: int) -> float:
-        elapsed_ns = now_ns - self.at_ns
-        if elapsed_ns > 0:
-            target = _IDLE_C + (_LOADED_C - _IDLE_C) * min(1.0, self.busy_ns / elapsed_ns)
-            self.celsius += (target - self.celsius) * -math.expm1(-elapsed_ns / 1e9 / _TAU_S)
-            self.at_ns, self.busy_ns = now_ns, 0.0
-        return self.celsius
 
 
 @dataclass(slots=True)
@@ -157,43 +87,71 @@ class Vpu:
     camera_offset_ns: int
     slot: NetworkSlot = field(init=False)
     latency: LatencyModel = field(init=False)
+    warmth: Thermal = field(init=False)
     current: Inference | None = None
     latest: Inference | None = None
     unresolved: deque[Inference] = field(default_factory=lambda: deque(maxlen=_UNRESOLVED_KEPT))
     networks: OrderedDict[str, Network] = field(default_factory=OrderedDict)
-    warmth: _Warmth = field(default_factory=lambda: _Warmth(_IDLE_C, 0))
+
+    on_finish: Callable[[Inference], None] = lambda inference: None  # noqa: ARG005
 
     def __post_init__(self) -> None:
         self.slot = NetworkSlot(self.spec.transport.network_load_s, self.spec.quirks.status_lag_s)
         self.latency = LatencyModel(self.spec.vpu, self.spec.seed)
+        self.warmth = Thermal(self.spec.vpu.thermal)
 
     def load(self, data: bytes, now_ns: int) -> None:
         """The network file was closed after writing; parses and compiles at once, shows it after the load time."""
         fault = self.faults.strike("network.load")
         effect = fault.effect if fault else None
-        seconds = fault.seconds if fault and effect == "stall" else 0.0
-        network, error = None, ""
+        if effect in {"wrong_status", "corrupt"}:
+            self.slot.begin(None, f"fault {effect}", now_ns, 0.0, wrong=False)
+            return
         try:
-            if effect in {"wrong_status", "corrupt", "io_error"}:
-                raise NetworkInvalid(f"fault {effect}")
             network = self._known(load_network(data, self.spec.twins))
             self._check(network)
         except (NetworkInvalid, OSError) as exc:
-            network, error = None, str(exc)
-        self.slot.begin(network, error, now_ns, seconds, wrong=effect == "wrong_output")
+            self._fail(str(exc), now_ns)
+            return
+        seconds = fault.seconds if fault and effect == "stall" else 0.0
+        self.slot.begin(network, "", now_ns, seconds, wrong=effect == "wrong_output")
 
-    def _known(self, network: Network) -> Network:
-        """One object for equal bytes: the ground truth holds the network of every inference, and swaps come back."""
-        known = self.networks.setdefault(network.digest, network)
-        while len(self.networks) > _NETWORKS_KEPT:
-            self.networks.popitem(last=False)
-        return known
+    def load_at_boot(self, data: bytes, now_ns: int) -> None:
+        """As `load`, from flash: what cannot run only ends in Error, else the camera would never come back."""
+        self.load(data, now_ns)
+        if self.slot.crashes:
+            self.slot.begin(None, self.slot.error, now_ns, 0.0, wrong=False)
+
+    def runnable(self, reading: OutputReading, now_ns: int) -> Network | None:
+        """The network that an inference would run now; none where type selector and network differ (quirk)."""
+        network = self.slot.ready(now_ns)
+        return network if network is not None and self._fits(network, reading) else None
+
+    def mismatched(self, reading: OutputReading, now_ns: int) -> bool:
+        """Whether the status node shows Error because the type selector does not fit (quirk)."""
+        network = self.slot.ready(now_ns)
+        wrong = network is not None and network.kind != reading.kind
+        return wrong and self.spec.quirks.type_mismatch == "status_error"
+
+    def may_run(self, reading: OutputReading) -> bool:
+        """Whether the network in the slot runs, now or once it is loaded."""
+        return self.slot.network is not None and self._fits(self.slot.network, reading)
 
     def begin(
-        self, network: Network, frame_id: int, timestamp_ns: int, image: ImageKey, how: Preprocessing, now_ns: int
+        self,
+        network: Network,
+        frame_id: int,
+        timestamp_ns: int,
+        image: ImageKey,
+        how: Preprocessing,
+        reading: OutputReading,
+        now_ns: int,
     ) -> Inference:
         """Start an inference at `now_ns`; the VPU must be idle."""
-        time = self.latency.draw(network)
+        throttle = self.warmth.slowdown(now_ns)
+        if throttle > 1:
+            self.truth.counters["throttled_inferences"] += 1
+        time = self.latency.draw(network, throttle)
         fault = self.faults.strike("inference")
         effect = fault.effect if fault else None
         finish_ns: float = now_ns + round(time.total_ms * 1e6)
@@ -203,10 +161,11 @@ class Vpu:
             finish_ns = math.inf
         wrong = self.slot.wrong or effect == "wrong_output"
         inference = Inference(
-            frame_id, timestamp_ns, image, network, how, self.executor, now_ns, finish_ns, time,
+            frame_id, timestamp_ns, image, network, how, reading, self.executor, now_ns, finish_ns, time,
             self.camera_offset_ns, wrong,
         )  # fmt: skip
         self.current = inference
+        self.warmth.work(now_ns)
         self.unresolved.append(inference)
         return inference
 
@@ -215,11 +174,14 @@ class Vpu:
         current = self.current
         if current is not None and current.finish_ns <= now_ns:
             self.current, self.latest = None, current
-            self.warmth.busy_ns += current.time.total_ms * 1e6
+            self.warmth.rest(current.finish_ns)
             self.truth.inferred(current)
+            self.on_finish(current)
 
-    def drop(self) -> None:
+    def drop(self, now_ns: int | None = None) -> None:
         """Forget the running inference: inference was disabled or the network went away."""
+        if self.current is not None:
+            self.warmth.rest(self.current.start_ns if now_ns is None else now_ns)
         self.current = None
 
     def result(self) -> ChunkResult:
@@ -229,6 +191,26 @@ class Vpu:
     def forget_result(self) -> None:
         """Chunks show no result any more."""
         self.latest = None
+
+    def _known(self, network: Network) -> Network:
+        """One object for equal bytes: the ground truth holds the network of every inference, and swaps come back."""
+        known = self.networks.setdefault(network.digest, network)
+        while len(self.networks) > _NETWORKS_KEPT:
+            self.networks.popitem(last=False)
+        return known
+
+    def _fail(self, error: str, now_ns: int) -> None:
+        """A network that cannot run (facts section 7, item 10; firmware 1905.4.83 crashes on it, F-937)."""
+        quirks = self.spec.quirks
+        if quirks.corrupt_network == "reset" or (self.spec.old_firmware and quirks.old_firmware_crashes):
+            self.slot.begin_crash(error, now_ns)
+        elif quirks.corrupt_network == "hang":
+            self.slot.begin_hang(error, now_ns)
+        else:
+            self.slot.begin(None, error, now_ns, 0.0, wrong=False)
+
+    def _fits(self, network: Network, reading: OutputReading) -> bool:
+        return network.kind == reading.kind or self.spec.quirks.type_mismatch == "garbage"
 
     def _check(self, network: Network) -> None:
         limit = self.spec.storage.max_network_bytes

@@ -48,13 +48,14 @@ class LatencyModel:
         self._base_ms: dict[str, tuple[float, float]] = {}
         self.slowdown = spec.slowdown
 
-    def draw(self, network: Network) -> ServiceTime:
-        """Service time of the next inference of `network`."""
+    def draw(self, network: Network, throttle: float = 1.0) -> ServiceTime:
+        """Service time of the next inference of `network`; a clock that heat stepped down slows all of it."""
         base_ms, gamma = self._base(network)
         if not self._jitter:
             self._jitter = np.exp(self._rng.standard_normal(_DRAWS) * self._spec.jitter_sigma).tolist()
-        network_ms = base_ms * self.slowdown**gamma * self._jitter.pop()
-        return ServiceTime(network_ms + self._spec.preprocessing_ms, self._spec.preprocessing_ms, self._spec.scaling_ms)
+        network_ms = base_ms * (self.slowdown * throttle) ** gamma * self._jitter.pop()
+        preprocessing_ms, scaling_ms = self._spec.preprocessing_ms * throttle, self._spec.scaling_ms * throttle
+        return ServiceTime(network_ms + preprocessing_ms, preprocessing_ms, scaling_ms)
 
     def _base(self, network: Network) -> tuple[float, float]:
         """Time of `network` before slow-down and jitter, and its gamma."""

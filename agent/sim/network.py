@@ -2,6 +2,9 @@
 
 This is the simulation's own reader, on purpose independent of the library's: it checks what was uploaded as the
 firmware would, and counts the work that the latency law of facts/myriad-blobs.md section 6 needs.
+
+A network answers either class scores (1, classes) or boxes: (1, 1, N, 7) or (1, N, 7), the rows of OpenVINO's
+DetectionOutput as every SSD export ends in it: image id (negative ends the list), class, confidence and two corners.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 from xml.etree import ElementTree
 
 from agent.errors import AgentError
@@ -24,7 +28,10 @@ _TRANSPARENT = frozenset({"Convert", "Reshape", "Unsqueeze", "Squeeze", "Transpo
 _POOLS = frozenset({"AvgPool", "MaxPool", "ReduceMean", "AdaptiveAvgPool"})
 _ACTIVATIONS = frozenset({"HSwish", "Swish"})
 
+BOX_VALUES = 7
+
 Dims = tuple[int, ...]
+Kind = Literal["Classification", "Detection"]
 
 
 class NetworkInvalid(AgentError, ValueError):
@@ -46,7 +53,8 @@ class Work:
 class Network:
     """A checked network. `digest` is the sha256 of the uploaded bytes, also where an IR twin runs in their place.
 
-    `program` is the sha256 of what runs.
+    `program` is the sha256 of what runs. `boxes` is the most that a detection network answers, 0 for a classifier;
+    `classes` of a detection network counts the background and is 0 where the file does not tell.
     """
 
     digest: str
@@ -60,6 +68,12 @@ class Network:
     work: Work
     xml: bytes = field(repr=False)
     weights: bytes = field(repr=False)
+    boxes: int = 0
+
+    @property
+    def kind(self) -> Kind:
+        """The entry of InferenceNetworkTypeSelector that fits."""
+        return "Detection" if self.boxes else "Classification"
 
 
 def load_network(data: bytes, twins: Mapping[str, str]) -> Network:
@@ -104,12 +118,14 @@ def _inspect(digest: str, size_bytes: int, xml: bytes, weights: bytes) -> Networ
         raise NetworkInvalid("model.xml declares a document type, IR has none")
     try:
         graph = _Graph(ElementTree.fromstring(xml), len(weights))
-        (_, channels, height, width), (_, classes) = graph.ends()
+        (_, channels, height, width), classes, boxes = graph.ends()
         work = graph.work()
     except (ElementTree.ParseError, KeyError, ValueError, IndexError, TypeError) as exc:
         raise NetworkInvalid(f"model.xml is no usable IR: {exc!r}") from exc
     program = hashlib.sha256(xml + weights).hexdigest()
-    return Network(digest, program, size_bytes, channels, height, width, classes, graph.size(), work, xml, weights)
+    return Network(
+        digest, program, size_bytes, channels, height, width, classes, graph.size(), work, xml, weights, boxes
+    )
 
 
 class _Graph:
@@ -130,16 +146,25 @@ class _Graph:
         idle = {"Parameter", "Result"}
         return sum(e.get("type") not in idle and k not in self._constant for k, e in self._layers.items())
 
-    def ends(self) -> tuple[Dims, Dims]:
-        """Shapes of the one input (1, C, H, W) and the one output (1, classes)."""
+    def ends(self) -> tuple[Dims, int, int]:
+        """Shape of the one input (1, C, H, W), and the classes and boxes of the one output."""
         (source,) = (e for e in self._layers.values() if e.get("type") == "Parameter")
         (result,) = (e for e in self._layers.values() if e.get("type") == "Result")
         shape, output = _dims(source, "output"), _dims(result, "input")
+        if len(shape) != 4 or shape[0] != 1 or not output or min(*shape, *output) < 1:
+            raise NetworkInvalid(f"network maps {shape} to {output}, wanted (1, C, H, W) to scores or boxes")
+        if len(output) in {3, 4} and output[-1] == BOX_VALUES and set(output[:-2]) == {1}:
+            return shape, self._detected_classes(), output[-2]
         while len(output) > 2 and output[-1] == 1:  # a (1, classes, 1, 1) head
             output = output[:-1]
-        if len(shape) != 4 or len(output) != 2 or shape[0] != 1 or output[0] != 1 or min(*shape, *output) < 1:
-            raise NetworkInvalid(f"network maps {shape} to {output}, wanted (1, C, H, W) to (1, classes)")
-        return shape, output
+        if len(output) != 2 or output[0] != 1:
+            raise NetworkInvalid(f"network maps {shape} to {output}, wanted (1, classes), (1, N, 7) or (1, 1, N, 7)")
+        return shape, output[1], 0
+
+    def _detected_classes(self) -> int:
+        """`num_classes` of DetectionOutput-1; later versions and other heads do not tell."""
+        heads = (e.find("data") for e in self._layers.values() if e.get("type") == "DetectionOutput")
+        return next((int(d.get("num_classes", "0")) for d in heads if d is not None), 0)
 
     def work(self) -> Work:
         dense = depthwise = layers = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agent.sim.acquisition import Plan, Trigger
 from agent.sim.chunks import FrameSettings, Geometry, Processing
+from agent.sim.outputs import MAX_BOXES, OutputReading
 from agent.sim.registers import RegisterBank
 from agent.sim.spec import SceneSpec
 from agent.sim.vpu import Preprocessing
@@ -31,9 +32,10 @@ def make_plan(bank: RegisterBank, scene: SceneSpec, injected: str | None) -> Pla
         frames={"SingleFrame": 1, "MultiFrame": bank.integer("AcquisitionFrameCount")}.get(mode),
         settings=_settings(bank, exposure_us),
         injected=injected,
-        infers=bank.flag("InferenceEnable") and bank.symbol("InferenceNetworkTypeSelector") == "Classification",
+        infers=bank.flag("InferenceEnable"),
         preprocessing=_preprocessing(bank),
         processing=_processing(bank, scene, injected is not None),
+        reading=output_reading(bank),
     )
 
 
@@ -107,7 +109,19 @@ def _processing(bank: RegisterBank, scene: SceneSpec, injected: bool) -> Process
     return Processing(round(light, 3), round(gamma / _DEFAULT_GAMMA, 6), round(black - _DEFAULT_BLACK, 6))
 
 
+def output_reading(bank: RegisterBank) -> OutputReading:
+    """How the answer of a network is read."""
+    limit = "InferenceMaxBoundingBoxes"
+    return OutputReading(
+        kind="Detection" if bank.symbol("InferenceNetworkTypeSelector") == "Detection" else "Classification",
+        box_format=bank.symbol("InferenceNetworkOutputFormatSelector"),
+        threshold=bank.real("InferenceBoundingBoxThreshold"),
+        max_boxes=bank.integer(limit) if bank.has(limit) else MAX_BOXES,
+    )
+
+
 def _preprocessing(bank: RegisterBank) -> Preprocessing:
     mean = tuple(bank.real("InferencePreprocessChannelMean", c) for c in CHANNELS)
     scale = tuple(bank.real("InferencePreprocessChannelScalar", c) for c in CHANNELS)
-    return Preprocessing((mean[0], mean[1], mean[2]), (scale[0], scale[1], scale[2]))
+    trained_on = bank.symbol("InferencePreprocessBppSelector")
+    return Preprocessing((mean[0], mean[1], mean[2]), (scale[0], scale[1], scale[2]), trained_on)

@@ -33,6 +33,7 @@ class PlantServer:
             "truth": device.truth,
             "counters": device.counters,
             "slowdown": device.set_slowdown,
+            "set_ambient": device.set_ambient,
             "fault": lambda fault: device.inject_fault(fault_from_mapping(fault)),
             "clear_faults": device.clear_faults,
             "unplug": device.unplug,
@@ -102,6 +103,10 @@ class PlantClient:
     def slowdown(self, factor: float) -> None:
         """Slow the VPU down by `factor`."""
         self._ask("slowdown", factor=factor)
+
+    def set_ambient(self, celsius: float) -> None:
+        """Let the surroundings of the camera be that warm."""
+        self._ask("set_ambient", celsius=celsius)
 
     def fault(self, fault: FaultSpec | Mapping[str, Any]) -> None:
         """Arm a fault; counting starts now."""

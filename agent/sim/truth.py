@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Protocol, TypedDict, TypeVar
 
+from agent.sim.chunks import Box
+
 R = TypeVar("R")
 
 RING = 200_000
@@ -22,8 +24,19 @@ class ExposureRow(TypedDict):
     true_class: int
 
 
+class BoxRow(TypedDict):
+    """One detection, in image pixels."""
+
+    class_id: int
+    confidence: float
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
 class InferenceRow(TypedDict):
-    """A finished inference; `timestamp_ns` names the exposure that it saw."""
+    """A finished inference; `timestamp_ns` names the exposure that it saw. A detection has boxes and no class."""
 
     timestamp_ns: int
     finished_ns: int
@@ -31,6 +44,7 @@ class InferenceRow(TypedDict):
     class_id: int
     confidence: float
     service_ms: float
+    boxes: list[BoxRow]
 
 
 class LostRow(TypedDict):
@@ -65,6 +79,8 @@ class TrueInference(Protocol):
     def confidence(self) -> float: ...
     @property
     def service_ms(self) -> float: ...
+    @property
+    def boxes(self) -> tuple[Box, ...]: ...
 
 
 class ClassOf(Protocol):
@@ -157,4 +173,16 @@ def _inference_row(inference: TrueInference) -> InferenceRow:
         "class_id": inference.class_id,
         "confidence": inference.confidence,
         "service_ms": inference.service_ms,
+        "boxes": [_box_row(box) for box in inference.boxes],
+    }
+
+
+def _box_row(box: Box) -> BoxRow:
+    return {
+        "class_id": box.class_id,
+        "confidence": box.confidence,
+        "left": box.left,
+        "top": box.top,
+        "right": box.right,
+        "bottom": box.bottom,
     }

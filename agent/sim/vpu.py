@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from agent.sim.chunks import ImageKey
 from agent.sim.network import Network, NetworkInvalid
+from agent.sim.outputs import Outcome, OutputReading, read_output
 
 _MODELS_KEPT = 6
 _RESULTS_KEPT = 200_000
@@ -33,21 +34,15 @@ _CONFIG = {
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """(x - mean) / scale of each of the first three input channels."""
+    """(x - mean) / scale of each of the first three input channels, and the format that the network was trained on."""
 
     mean: tuple[float, float, float]
     scale: tuple[float, float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """Class with the largest output, and that output."""
-
-    class_id: int
-    confidence: float
+    pixel_format: str = "Mono8"
 
 
 PixelSource = Callable[[ImageKey, int, int], NDArray[np.float32]]
+_Question = tuple[str, Preprocessing, OutputReading, ImageKey]
 
 
 class Executor:
@@ -56,32 +51,51 @@ class Executor:
     def __init__(self, pixels: PixelSource) -> None:
         self._pixels = pixels
         self._lock = threading.Lock()
-        self._results: OrderedDict[tuple[str, Preprocessing, ImageKey], Outcome] = OrderedDict()
+        self._results: OrderedDict[_Question, Outcome] = OrderedDict()
 
     def compile(self, network: Network) -> None:
         """Make `network` ready; raises NetworkInvalid where OpenVINO refuses it."""
         _models.get(network)
 
-    def run(self, network: Network, preprocessing: Preprocessing, image: ImageKey) -> Outcome:
-        """Class and confidence of `image`; each (network, preprocessing, image) is computed once."""
-        key = (network.digest, preprocessing, image)
+    def run(self, network: Network, preprocessing: Preprocessing, reading: OutputReading, image: ImageKey) -> Outcome:
+        """What `image` is; each (network, preprocessing, reading, image) is computed once."""
+        key = (network.digest, preprocessing, reading, image)
         with self._lock:
             outcome = self._results.get(key)
             if outcome is None:
-                outcome = self._results[key] = self._infer(network, preprocessing, image)
+                outcome = self._results[key] = self._infer(network, preprocessing, reading, image)
                 if len(self._results) > _RESULTS_KEPT:
                     self._results.popitem(last=False)
             return outcome
 
-    def _infer(self, network: Network, preprocessing: Preprocessing, image: ImageKey) -> Outcome:
+    def _infer(
+        self, network: Network, preprocessing: Preprocessing, reading: OutputReading, image: ImageKey
+    ) -> Outcome:
         scaled = self._pixels(image, network.height, network.width)
-        channels = range(network.channels)
-        planes = [
-            (scaled - np.float32(preprocessing.mean[c % 3])) / np.float32(preprocessing.scale[c % 3]) for c in channels
-        ]
-        output = _models.infer(network, np.stack(planes)[None])
-        best = int(np.argmax(output))
-        return Outcome(best, float(output[best]))
+        output = _models.infer(network, lay_out(scaled, preprocessing, network.channels))
+        return read_output(output, reading, image.geometry)
+
+
+def lay_out(scaled: NDArray[np.float32], how: Preprocessing, channels: int) -> NDArray[np.float32]:
+    """The input (1, channels, H, W) of a network that sees grey pixels (H, W) of 0 to 255.
+
+    `how.pixel_format` (InferencePreprocessBppSelector) says what the scaler writes, so a wrong one is a wrong input
+    without any error; how the real camera behaves then is unknown (facts/firefly-dl.md 1.1, F-851, F-4681):
+    Mono16 has 256 times the level of Mono8, as frames of that format have. BGR8 writes three values a pixel: a
+    network of one channel finds every pixel thrice and the last two thirds of the image cut off. A mono format
+    writes one value a pixel: a network of three channels finds the image squeezed into its first third, then zeros.
+    """
+    height, width = scaled.shape
+    written = scaled.ravel() * np.float32(256) if how.pixel_format == "Mono16" else scaled.ravel()
+    if how.pixel_format == "BGR8":
+        written = np.repeat(written, 3)
+    wanted = height * width * channels
+    found = np.zeros(wanted, np.float32)
+    found[: min(wanted, written.size)] = written[:wanted]
+    planes = np.moveaxis(found.reshape(height, width, channels), 2, 0)
+    mean, scale = (np.array(values, np.float32)[:channels, None, None] for values in (how.mean, how.scale))
+    normed: NDArray[np.float32] = np.ascontiguousarray((planes - mean) / scale)[None]
+    return normed
 
 
 class _Models:
@@ -97,7 +111,7 @@ class _Models:
             return self._get(network)
 
     def infer(self, network: Network, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Outputs (classes,) for `batch` (1, C, H, W)."""
+        """The output for `batch` (1, C, H, W), flat."""
         with self._lock:
             return np.array(self._get(network)(batch)[0], np.float32).reshape(-1)
 

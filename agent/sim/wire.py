@@ -13,6 +13,8 @@ from enum import IntEnum
 
 from agent.errors import AgentError
 from agent.sim.chunks import (
+    Box,
+    DescriptionUnreadable,
     FinishedResult,
     Frame,
     FrameSettings,
@@ -22,9 +24,12 @@ from agent.sim.chunks import (
     StreamAborted,
     TransferFailed,
 )
+from agent.sim.events import EVENT_NAMES, DeviceEvent
 
 _HEAD = struct.Struct("<IB")
-_FRAME = struct.Struct("<qqqidBQ")
+_FRAME = struct.Struct("<qqqidBQH")
+_BOX = struct.Struct("<hd4h")
+_EVENT = struct.Struct("<BQQqd")
 _LIMIT_BYTES = 1 << 24
 
 
@@ -40,6 +45,12 @@ class Op(IntEnum):
     ALIVE = 7
     NEXT = 8
     PIXELS = 9
+    RETURN = 10
+    COUNTS = 11
+    EVENT = 12
+    BEGIN_EVENTS = 13
+    ABORT_EVENTS = 14
+    BYE = 15
 
 
 class Status(IntEnum):
@@ -51,6 +62,7 @@ class Status(IntEnum):
     FAILED = 3
     BUSY = 4
     ABORTED = 5
+    UNREADABLE = 6
 
 
 _ERRORS: dict[Status, type[AgentError]] = {
@@ -58,6 +70,7 @@ _ERRORS: dict[Status, type[AgentError]] = {
     Status.FAILED: TransferFailed,
     Status.BUSY: LinkBusy,
     Status.ABORTED: StreamAborted,
+    Status.UNREADABLE: DescriptionUnreadable,
 }
 
 
@@ -106,8 +119,10 @@ def pack_frame(frame: Frame, known: FrameSettings | None) -> bytes:
     result = frame.result
     head = _FRAME.pack(
         frame.frame_id, frame.timestamp_ns, result.frame_id, result.class_id, result.confidence, frame.incomplete,
-        frame.token,
+        frame.token, len(result.boxes),
     )  # fmt: skip
+    for box in result.boxes:
+        head += _BOX.pack(box.class_id, box.confidence, box.left, box.top, box.right, box.bottom)
     if frame.settings == known:
         return head
     plain = dataclasses.asdict(frame.settings) | {"chunks": sorted(frame.settings.chunks)}
@@ -116,13 +131,29 @@ def pack_frame(frame: Frame, known: FrameSettings | None) -> bytes:
 
 def unpack_frame(payload: bytes, known: FrameSettings | None) -> Frame:
     """The frame of `pack_frame`."""
-    frame_id, timestamp_ns, result_id, class_id, confidence, incomplete, token = _FRAME.unpack_from(payload)
+    frame_id, timestamp_ns, result_id, class_id, confidence, incomplete, token, count = _FRAME.unpack_from(payload)
+    end = _FRAME.size + count * _BOX.size
+    boxes = tuple(Box(*values) for values in _BOX.iter_unpack(payload[_FRAME.size : end]))
     settings = known
-    if len(payload) > _FRAME.size:
-        plain = json.loads(payload[_FRAME.size :])
+    if len(payload) > end:
+        plain = json.loads(payload[end:])
         geometry, chunks = Geometry(**plain.pop("geometry")), frozenset(plain.pop("chunks"))
         settings = FrameSettings(geometry=geometry, chunks=chunks, **plain)
     if settings is None:
         raise ConnectionError("first frame came without settings")
-    result = FinishedResult(result_id, class_id, confidence)
+    result = FinishedResult(result_id, class_id, confidence, boxes)
     return Frame(frame_id, timestamp_ns, settings, result, None, incomplete=bool(incomplete), token=token)
+
+
+def pack_event(event: DeviceEvent) -> bytes:
+    """A device event; its class is computed here where nobody did so far."""
+    return _EVENT.pack(EVENT_NAMES.index(event.name), event.timestamp_ns, event.frame_id, event.value, event.confidence)
+
+
+def unpack_event(payload: bytes) -> DeviceEvent:
+    """The event of `pack_event`."""
+    number, timestamp_ns, frame_id, value, confidence = _EVENT.unpack(payload)
+    name = EVENT_NAMES[number]
+    if name != "Inference":
+        return DeviceEvent(name, timestamp_ns, frame_id, value)
+    return DeviceEvent(name, timestamp_ns, frame_id, result=FinishedResult(frame_id, value, confidence))

@@ -91,7 +91,7 @@ async def _fail_at(made: Rig, step: str, effect: Effect, nth: int) -> bool:
         await STEPS[step](made)
     if not struck(made, "register"):
         return True
-    if made.device._present:
+    if made.device._port.plugged:
         assert made.device._parts.files.open_name is None
     # A pulled cable that no request ran into is found by the idle check.
     await asyncio.sleep(1.5 if effect == "unplug" else 0.05)

@@ -8,6 +8,10 @@ import zipfile
 import numpy as np
 from numpy.typing import NDArray
 
+_Signal = tuple[int, tuple[int, ...]]
+# Ops whose second input is a constant of whole numbers.
+_SHAPED = frozenset({"Reshape", "ReduceMean"})
+
 
 class _Writer:
     """Collects layers, edges and weights of one IR v10."""
@@ -28,7 +32,7 @@ class _Writer:
     ) -> tuple[int, tuple[int, ...]]:
         """One layer; returns its id and output shape. Inputs are numbered first, then the output."""
         number = len(self.layers)
-        ports = "".join(_port(i, d, "I64" if kind == "Reshape" and i else "FP32") for i, (_, d) in enumerate(sources))
+        ports = "".join(_port(i, d, "I64" if kind in _SHAPED and i else "FP32") for i, (_, d) in enumerate(sources))
         body = f"<data {data}/>" if data else ""
         body += f"<input>{ports}</input>" if sources else ""
         body += f"<output>{_port(len(sources), dims, precision)}</output>" if dims is not None else ""
@@ -61,8 +65,7 @@ def tiny_ir(classes: int = 8, size: int = 16, seed: int = 0, channels: int = 1, 
     rng = np.random.Generator(np.random.PCG64(seed))
     net = _Writer()
     half = (size + 1) // 2
-    shape = f'element_type="f32" shape="1,{channels},{size},{size}"'
-    image = net.add("Parameter", [], (1, channels, size, size), shape)
+    image = net.add("Parameter", [], (1, channels, size, size), _parameter(channels, size))
     kernels = rng.standard_normal((width, channels, 3, 3))
     # Zero-mean kernels see edges, not brightness: classes differ between parts, and results can be told apart.
     kernels -= kernels.mean(axis=(1, 2, 3), keepdims=True)
@@ -77,6 +80,88 @@ def tiny_ir(classes: int = 8, size: int = 16, seed: int = 0, channels: int = 1, 
     signal = net.add("MatMul", [signal, head], (1, classes), 'transpose_a="False" transpose_b="True"')
     signal = net.add("Softmax", [signal], signal[1], 'axis="1"')
     net.add("Result", [signal], None)
+    return _pack(net)
+
+
+# (class, confidence, xmin, ymin, xmax, ymax), normalised: a background, two objects, one that overshoots, a weak one.
+ROWS = (
+    (0, 0.99, 0.0, 0.0, 1.0, 1.0),
+    (2, 0.9, 0.125, 0.25, 0.5, 0.75),
+    (1, 0.7, 0.5, 0.0, 1.25, 0.5),
+    (3, 0.2, 0.0, 0.0, 0.25, 0.25),
+)
+
+
+def tiny_detector(
+    rows: tuple[tuple[float, ...], ...] = ROWS,
+    size: int = 16,
+    channels: int = 1,
+    light: float = 0.0,
+    flat: bool = False,
+) -> bytes:
+    """A stored zip of an IR that answers `rows`, whatever it sees, and then the end of the list.
+
+    Output (1, 1, N, 7), or (1, N, 7) if `flat`; each row is image id, class, confidence and two corners. `light`
+    times the mean of the input is added to every confidence, so that answers can depend on the image.
+    """
+    net = _Writer()
+    image = net.add("Parameter", [], (1, channels, size, size), _parameter(channels, size))
+    axes = net.constant(np.array([1, 2, 3], np.int64))
+    mean = net.add("ReduceMean", [image, axes], (1, 1, 1, 1), 'keep_dims="True"')
+    table = np.array([(0.0, *row) for row in rows] + [(-1.0,) + (0.0,) * 6], np.float32)[None, None]
+    slope = np.zeros_like(table)
+    slope[..., :-1, 2] = light
+    signal = net.add("Multiply", [mean, net.constant(slope)], table.shape, 'auto_broadcast="numpy"')
+    signal = net.add("Add", [signal, net.constant(table)], table.shape, 'auto_broadcast="numpy"')
+    if flat:
+        target = net.constant(np.array(table.shape[1:], np.int64))
+        signal = net.add("Reshape", [signal, target], table.shape[1:], 'special_zero="False"')
+    net.add("Result", [signal], None)
+    return _pack(net)
+
+
+def tiny_ssd(classes: int = 4, size: int = 16, seed: int = 0, kept: int = 5) -> bytes:
+    """A stored zip of an SSD head as exports have it: box offsets, class scores and priors into DetectionOutput-1.
+
+    Input f32 (1, 1, size, size), output (1, 1, kept, 7); class 0 of `classes` is the background.
+    """
+    rng = np.random.Generator(np.random.PCG64(seed))
+    net = _Writer()
+    priors = 9
+    image = net.add("Parameter", [], (1, 1, size, size), _parameter(1, size))
+    target = net.constant(np.array([1, size * size], np.int64))
+    pixels = net.add("Reshape", [image, target], (1, size * size), 'special_zero="False"')
+    offsets = _dense(net, pixels, rng.standard_normal((priors * 4, size * size)) / size)
+    scores = _dense(net, pixels, rng.standard_normal((priors * classes, size * size)) * 4 / size)
+    shape = net.constant(np.array([1, priors, classes], np.int64))
+    scores = net.add("Reshape", [scores, shape], (1, priors, classes), 'special_zero="False"')
+    scores = net.add("Softmax", [scores], scores[1], 'axis="2"')
+    shape = net.constant(np.array([1, priors * classes], np.int64))
+    scores = net.add("Reshape", [scores, shape], (1, priors * classes), 'special_zero="False"')
+    corners = [((x, y, x + 0.3, y + 0.3)) for y in (0.05, 0.35, 0.65) for x in (0.05, 0.35, 0.65)]
+    variances = [(0.1, 0.1, 0.2, 0.2)] * priors
+    anchors = net.constant(np.array([corners, variances], np.float32).reshape(1, 2, priors * 4))
+    head = (
+        f'num_classes="{classes}" background_label_id="0" top_k="100" variance_encoded_in_target="false" '
+        f'keep_top_k="{kept}" code_type="caffe.PriorBoxParameter.CENTER_SIZE" share_location="true" '
+        'nms_threshold="0.45" confidence_threshold="0.01" clip_after_nms="false" clip_before_nms="false" '
+        'decrease_label_id="false" normalized="true" input_height="1" input_width="1" objectness_score="0"'
+    )
+    signal = net.add("DetectionOutput", [offsets, scores, anchors], (1, 1, kept, 7), head)
+    net.add("Result", [signal], None)
+    return _pack(net)
+
+
+def _dense(net: _Writer, signal: _Signal, weights: NDArray[np.float64]) -> _Signal:
+    matrix = net.constant(weights.astype(np.float32))
+    return net.add("MatMul", [signal, matrix], (1, len(weights)), 'transpose_a="False" transpose_b="True"')
+
+
+def _parameter(channels: int, size: int) -> str:
+    return f'element_type="f32" shape="1,{channels},{size},{size}"'
+
+
+def _pack(net: _Writer) -> bytes:
     layers, edges = "\n".join(net.layers), "\n".join(net.edges)
     body = f"<layers>\n{layers}\n</layers>\n<edges>\n{edges}\n</edges>"
     xml = f'<?xml version="1.0"?>\n<net name="tiny" version="10">\n{body}\n</net>\n'

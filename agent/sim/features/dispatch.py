@@ -53,5 +53,6 @@ class Features:
     def boot(self, now_ns: int) -> None:
         """Power-on: registers from the default user set, a network from flash."""
         self.device.powered_ns = self.device.linked_ns = now_ns
+        self._files.ship()
         self._files.load_set(self._parts.bank.symbol("UserSetDefault"))
         self.inference.boot(now_ns)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 from agent.sim.features.device import set_identity
 from agent.sim.features.parts import Parts, Reader, Writer
 from agent.sim.files import USER_SETS
 from agent.sim.nodes.render import NEW_FIRMWARE
+from agent.sim.user_sets import pack_user_set, unpack_user_set
 
 _KEPT = ("UserSetSelector", "UserSetDefault", "FileSelector")
 # What a user set does not hold before firmware 1905.4.103 (facts/firefly-dl.md F-993, F-897).
@@ -34,6 +34,14 @@ class FileRoom:
             "FactoryReset": lambda _: self._factory_reset(),
         }
 
+    def ship(self) -> None:
+        """Give the files of user sets that hold nothing the values of now, which are those of the factory."""
+        packed = pack_user_set(self._snapshot())
+        for name in USER_SETS:
+            data = self._parts.files.files[name].data
+            if not data:
+                data[:] = packed
+
     def load_set(self, name: str) -> None:
         """Registers from a user set; what it does not hold goes to the power-on value."""
         parts, bank = self._parts, self._parts.bank
@@ -43,7 +51,7 @@ class FileRoom:
         set_identity(parts.spec, bank)
         data = bytes(parts.files.files[_file_of(name)].data)
         if data:
-            bank.restore(parse_user_set(data))
+            bank.restore(unpack_user_set(data))
         for feature, value in (kept | kept_text).items():
             bank.put(feature, value)
 
@@ -57,24 +65,17 @@ class FileRoom:
         parts.files.execute(parts.acquisition.streaming, parts.bank.flag("InferenceEnable"))
 
     def _save_set(self, name: str) -> None:
-        skipped = () if self._parts.spec.firmware == NEW_FIRMWARE else _NOT_SAVED_BEFORE
-        snapshot = self._parts.bank.snapshot(skipped)
-        text = json.dumps(snapshot, separators=(",", ":"), sort_keys=True)
-        self._parts.files.files[_file_of(name)].data[:] = text.encode().ljust((len(text) + 3) // 4 * 4)
+        # A full or worn flash keeps the old set; the command gives no reason.
+        self._parts.files.store(_file_of(name), pack_user_set(self._snapshot()))
+
+    def _snapshot(self) -> dict[str, str]:
+        return self._parts.bank.snapshot(() if self._parts.spec.firmware == NEW_FIRMWARE else _NOT_SAVED_BEFORE)
 
     def _factory_reset(self) -> None:
         for name in ("UserSet0", "UserSet1"):
             self._parts.files.files[_file_of(name)].data.clear()
         self.load_set("Default")
-
-
-def parse_user_set(data: bytes) -> dict[str, str]:
-    """Register values of a user set file; a damaged file gives the defaults, as after a factory reset."""
-    try:
-        values = json.loads(data)
-    except ValueError:
-        return {}
-    return {str(k): str(v) for k, v in values.items()} if isinstance(values, dict) else {}
+        self.ship()
 
 
 def _file_of(user_set: str) -> str:

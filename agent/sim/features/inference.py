@@ -8,6 +8,7 @@ from agent.sim.acquisition import Plan
 from agent.sim.chunks import TransferFailed
 from agent.sim.features.parts import Parts, Reader, Writer
 from agent.sim.files import NETWORK
+from agent.sim.plan import output_reading
 
 
 class InferenceRoom:
@@ -22,7 +23,7 @@ class InferenceRoom:
             "InferenceTime": lambda _: self._last("inference_ms"),
             "InferencePreprocessingTime": lambda _: self._last("preprocessing_ms"),
             "InferenceScalingTime": lambda _: self._last("scaling_ms"),
-            "InferenceNetworkStatus": self._parts.vpu.slot.status,
+            "InferenceNetworkStatus": self._status,
             "InferenceNetworkSize": lambda now: self._property(now, "size_bytes"),
             "InferenceNetworkTotalLayers": lambda now: self._property(now, "total_layers"),
             "InferenceNetworkInputWidth": lambda now: self._property(now, "width"),
@@ -35,23 +36,35 @@ class InferenceRoom:
     def writers(self) -> Mapping[str, Writer]:
         return {"InferenceEnable": self._enable}
 
+    def takes(self, feature: str) -> bool:
+        """Whether a write of `feature` has any effect now (quirk `type_fixed_while_enabled`)."""
+        fixed = feature == "InferenceNetworkTypeSelector" and self._parts.spec.quirks.type_fixed_while_enabled
+        return not (fixed and self._parts.bank.flag("InferenceEnable"))
+
     def file_closed(self, name: str, now_ns: int) -> None:
         """A written file was closed: a network is loaded."""
         if name == NETWORK:
-            self._parts.vpu.drop()
+            self._parts.vpu.drop(now_ns)
             self._parts.vpu.load(bytes(self._parts.files.files[NETWORK].data), now_ns)
 
     def file_deleted(self, name: str, now_ns: int) -> None:
-        """A file was deleted: the network goes with its file, the last result stays in the chunks (pessimistic)."""
+        """A file was deleted: the network goes with its file, the last result mostly not (quirk)."""
         if name == NETWORK:
-            self._parts.vpu.drop()
+            self._parts.vpu.drop(now_ns)
             self._parts.vpu.slot.clear(now_ns)
+            if not self._parts.spec.quirks.result_outlives_network:
+                self._parts.vpu.forget_result()
 
     def boot(self, now_ns: int) -> None:
         """Power-on: a network that lies in flash is loaded."""
         parts = self._parts
         if parts.files.size(NETWORK):
-            parts.vpu.load(bytes(parts.files.files[NETWORK].data), now_ns)
+            parts.vpu.load_at_boot(bytes(parts.files.files[NETWORK].data), now_ns)
+
+    def _status(self, now_ns: int) -> str:
+        vpu, bank = self._parts.vpu, self._parts.bank
+        mismatched = bank.flag("InferenceEnable") and vpu.mismatched(output_reading(bank), now_ns)
+        return "Error" if mismatched else vpu.slot.status(now_ns)
 
     def _last(self, field: str) -> float:
         latest = self._parts.vpu.latest
@@ -64,7 +77,7 @@ class InferenceRoom:
     def _enable(self, now_ns: int) -> None:
         parts = self._parts
         if not parts.bank.flag("InferenceEnable"):
-            parts.vpu.drop()
+            parts.vpu.drop(now_ns)
         else:
             fault = parts.faults.strike("inference.enable")
             parts.owe(fault.seconds if fault else 0.0)

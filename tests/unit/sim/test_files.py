@@ -82,7 +82,10 @@ def test_writing_over_a_network_that_was_not_deleted_runs_out_of_space_s13(camer
 
 
 def test_a_file_larger_than_the_flash_overflows() -> None:
-    storage = StorageSpec(ddr_bytes=4096, flash_bytes=2048)
+    """S9: 24 MB for all files together; the user sets are there from the factory on."""
+    with bench() as camera:
+        taken = camera.device._parts.files.size("UserSet0") * 3
+    storage = StorageSpec(ddr_bytes=4096, flash_bytes=taken + 2048)
     with bench(SimulationSpec(transport=SMALL_BUFFER, storage=storage)) as camera:
         camera.open_for_writing("UserFile1")
         camera.flag("FileWriteToFlash").SetValue(True)
