@@ -1,20 +1,23 @@
 """Constants of the SDK as they are flat in its module (facts/pyspin-surface.md 1, 2.4, 2.6).
 
-`TABLE` maps an enumeration node to the SDK's numbers of its symbolics; `constants()` spells all constants out as module
+`TABLE` maps an enumeration of the camera to the SDK's numbers of its symbolics, `TRANSPORT_TABLE` one of the host's
+node maps, which may have the same name (DeviceType); `constants()` spells all constants out as module
 attributes of generation 4 (`TriggerMode_Off`). Older names: `older.py`.
 """
 
 from __future__ import annotations
 
-from agent.sim.host.tables.enumerations import SYMBOLICS, TRANSPORT_DEVICE_TYPES
+from agent.sim.host.tables.enumerations import SYMBOLICS, TRANSPORT_SYMBOLICS, Symbolics
 
 EVENT_TIMEOUT_NONE = 0
 EVENT_TIMEOUT_INFINITE = 0xFFFFFFFFFFFFFFFF
 
-TABLE: dict[str, dict[str, int]] = {
-    node: {symbolic: number for number, symbolic in enumerate(symbolics)} for node, symbolics in SYMBOLICS.items()
-}
-TABLE["DeviceType"] |= {symbolic: number for number, symbolic in enumerate(TRANSPORT_DEVICE_TYPES)}
+
+def _numbered(symbolics: Symbolics) -> dict[str, dict[str, int]]:
+    return {node: {name: number for number, name in enumerate(names)} for node, names in symbolics.items()}
+
+
+TABLE, TRANSPORT_TABLE = _numbered(SYMBOLICS), _numbered(TRANSPORT_SYMBOLICS)
 
 IMAGE_STATUS: dict[str, tuple[int, str]] = {
     "UNKNOWN_ERROR": (-1, "Image has an unknown error."),
@@ -91,9 +94,11 @@ _GENAPI = {
 def constants() -> dict[str, int]:
     """Every constant by its flat name, as attributes of the module."""
     flat = dict(_GENAPI)
-    for node, numbers in TABLE.items():
-        flat |= {f"{node}_{symbolic}": number for symbolic, number in numbers.items()}
-        flat[f"NUM_{node.upper()}"] = len(SYMBOLICS[node])
+    for table, sentinel in ((TABLE, "NUM_"), (TRANSPORT_TABLE, "NUM")):
+        for node, numbers in table.items():
+            flat |= {f"{node}_{symbolic}": number for symbolic, number in numbers.items()}
+            flat[sentinel + node.upper()] = len(numbers)
+    flat["UNKNOWN_PIXELFORMAT"] = flat["PixelFormat_UNKNOWN_PIXELFORMAT"]
     flat |= {f"SPINNAKER_IMAGE_STATUS_{name}": number for name, (number, _) in IMAGE_STATUS.items()}
     flat |= {f"SPINNAKER_COLOR_PROCESSING_ALGORITHM_{name}": n for n, name in enumerate(COLOR_PROCESSING)}
     flat |= {f"SPINNAKER_LOG_LEVEL_{name}": number for name, number in LOG_LEVELS.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.errors import AgentError
-from agent.sim.chunks import LinkBusy, LinkGone, StreamAborted, TransferFailed
+from agent.sim.chunks import DescriptionUnreadable, LinkBusy, LinkGone, StreamAborted, TransferFailed
 
 SPINNAKER_ERR_SUCCESS = 0
 SPINNAKER_ERR_ERROR = -1001
@@ -86,6 +86,8 @@ def from_link(exc: AgentError, doing: str) -> SpinnakerException:
     """The vendor's exception for a failed transfer; `doing` is "read Port at address: ..."."""
     if isinstance(exc, (LinkGone, TransferFailed)):
         return SpinnakerException(f"Could not {doing}", SPINNAKER_ERR_IO)
+    if isinstance(exc, DescriptionUnreadable):
+        return SpinnakerException("Could not read the XML URL", SPINNAKER_ERR_NO_DATA)
     if isinstance(exc, LinkBusy):
         return SpinnakerException(str(exc), SPINNAKER_ERR_ACCESS_DENIED)
     if isinstance(exc, StreamAborted):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, ClassVar
 
-from agent.sim.host.constants import TABLE
+from agent.sim.host.constants import TABLE, TRANSPORT_TABLE
 from agent.sim.host.errors import SPINNAKER_ERR_GENICAM_INVALID_ARGUMENT, SpinnakerException
 from agent.sim.host.genapi import NodeSource, kind_of
 from agent.sim.host.nodes import (
@@ -40,6 +40,7 @@ class _QuickEnumeration(IEnumeration):
     """An enumeration whose GetValue and SetValue speak the SDK's constants."""
 
     _node_name = ""
+    _numbers: ClassVar[Mapping[str, int]] = {}
 
     def __call__(self) -> int:
         return self.GetValue()
@@ -47,7 +48,7 @@ class _QuickEnumeration(IEnumeration):
     def GetValue(self, Verify: bool = False, IgnoreCache: bool = False) -> int:
         symbolic = self.GetCurrentEntry(Verify, IgnoreCache).GetSymbolic()
         try:
-            return TABLE[self._node_name][symbolic]
+            return self._numbers[symbolic]
         except KeyError:
             raise self._unknown(f"has no constant for {symbolic}") from None
 
@@ -60,9 +61,8 @@ class _QuickEnumeration(IEnumeration):
     def GetEntry(self, IntValue: int) -> IEnumEntry | None:
         """By the SDK's constant, unlike GetEntry of a pointer."""
         number = as_int64(IntValue)
-        # The SDK gives two enumerations of a DeviceType the same numbers; the camera has the entries of one.
-        symbolics = [symbolic for symbolic, n in TABLE.get(self._node_name, {}).items() if n == number]
-        return next((e for e in map(self.GetEntryByName, symbolics) if e is not None), None)
+        symbolic = next((symbolic for symbolic, n in self._numbers.items() if n == number), None)
+        return None if symbolic is None else self.GetEntryByName(symbolic)
 
     def _unknown(self, what: str) -> SpinnakerException:
         return SpinnakerException(f"{self._node_name} {what}", SPINNAKER_ERR_GENICAM_INVALID_ARGUMENT)
@@ -71,7 +71,17 @@ class _QuickEnumeration(IEnumeration):
 @cache
 def enumeration_class(name: str) -> type[_QuickEnumeration]:
     """`IEnumerationT_<name>Enums`, the same class each time."""
-    return type(f"IEnumerationT_{name}Enums", (_QuickEnumeration,), {"_node_name": name})
+    return _enumeration(f"IEnumerationT_{name}Enums", name, TABLE.get(name, {}))
+
+
+@cache
+def transport_enumeration_class(name: str) -> type[_QuickEnumeration]:
+    """`IEnumerationT_<name>Enum`, of the host's node maps (S15); the same class each time."""
+    return _enumeration(f"IEnumerationT_{name}Enum", name, TRANSPORT_TABLE.get(name, {}))
+
+
+def _enumeration(title: str, name: str, numbers: Mapping[str, int]) -> type[_QuickEnumeration]:
+    return type(title, (_QuickEnumeration,), {"_node_name": name, "_numbers": numbers})
 
 
 def camera_names() -> Mapping[str, Kind]:
@@ -81,11 +91,11 @@ def camera_names() -> Mapping[str, Kind]:
 
 def quick_node(name: str, source: NodeSource | None) -> IValue:
     """The node behind attribute `name` of a camera; not implemented where the map is not there yet or lacks it."""
-    return _node(name, CAMERA_NODES[name], source)
+    kind = CAMERA_NODES[name]
+    return _node(name, enumeration_class(name) if kind == "enumeration" else _CLASSES[kind], source)
 
 
-def _node(name: str, kind: Kind, source: NodeSource | None) -> IValue:
-    wanted = enumeration_class(name) if kind == "enumeration" else _CLASSES[kind]
+def _node(name: str, wanted: type[IValue], source: NodeSource | None) -> IValue:
     raw = source.find(name) if source is not None else None
     if raw is None or source is None:
         return wanted._lacking(name)
@@ -101,13 +111,14 @@ class NodeGroup:
         self._source = source
 
     def __getattr__(self, name: str) -> Any:
-        if name in self._listed:
-            return _node(name, self._listed[name], self._source)
+        kind = self._listed.get(name)
+        if kind is not None:
+            wanted = transport_enumeration_class(name) if kind == "enumeration" else _CLASSES[kind]
+            return _node(name, wanted, self._source)
         raw = None if name.startswith("_") else self._source.find(name)
         if raw is None:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        node = typed_node(raw, self._source)
-        return enumeration_class(name)._make(raw, self._source) if isinstance(node, IEnumeration) else node
+        return typed_node(raw, self._source)
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self._listed]

@@ -25,7 +25,7 @@ _DEVICE: dict[Kind, str] = {
     "DeviceManifestXMLSubMinorVersion DeviceMaxThroughput DeviceSFNCVersionMajor DeviceSFNCVersionMinor "
     "DeviceSFNCVersionSubMinor DeviceStreamChannelCount DeviceStreamChannelLink DeviceStreamChannelPacketSize "
     "DeviceStreamChannelSelector DeviceTLVersionMajor DeviceTLVersionMinor DeviceTLVersionSubMinor DeviceUptime "
-    "EnumerationCount LinkUptime MaxDeviceResetTime Timestamp TimestampLatchValue TimestampIncrement",
+    "EnumerationCount LinkUptime MaxDeviceResetTime Timestamp TimestampLatchValue",
     "float": "DeviceClockFrequency DeviceLinkBandwidthReserve DeviceLinkCommandTimeout DeviceLinkHeartbeatTimeout "
     "DeviceTemperature PowerSupplyCurrent PowerSupplyVoltage",
     "boolean": "DeviceRegistersValid",
@@ -82,7 +82,7 @@ _COUNTERS_AND_LINES: dict[Kind, str] = {
     "integer": "ActionDeviceKey ActionGroupKey ActionGroupMask ActionQueueSize ActionSelector CounterDelay "
     "CounterDuration CounterValue CounterValueAtReset EncoderDivider EncoderValue EncoderValueAtReset LineStatusAll "
     "LogicBlockLUTOutputValueAll LogicBlockLUTRowIndex UserOutputValueAll UserOutputValueAllMask",
-    "float": "EncoderResolution EncoderTimeout LineFilterWidth TimerDelay TimerDuration TimerValue",
+    "float": "EncoderTimeout LineFilterWidth TimerDelay TimerDuration TimerValue",
     "boolean": "LineInverter LineStatus LogicBlockLUTOutputValue UserOutputValue V3_3Enable",
     "command": "CounterReset EncoderReset SoftwareSignalPulse TimerReset",
     "enumeration": "ActionUnconditionalMode CounterEventActivation CounterEventSource CounterResetActivation "
@@ -100,8 +100,8 @@ _FILES_AND_SETS: dict[Kind, str] = {
     "boolean": "SequencerFeatureEnable UserSetFeatureEnable",
     "command": "FileOperationExecute SequencerSetLoad SequencerSetSave UserSetLoad UserSetSave",
     "enumeration": "FileOpenMode FileOperationSelector FileOperationStatus FileSelector SequencerConfigurationMode "
-    "SequencerConfigurationValid SequencerFeatureSelector SequencerMode SequencerSetValid SequencerTriggerActivation "
-    "SequencerTriggerSource UserSetDefault UserSetFeatureSelector UserSetSelector",
+    "SequencerConfigurationValid SequencerMode SequencerSetValid SequencerTriggerActivation "
+    "SequencerTriggerSource UserSetDefault UserSetSelector",
     "register": "FileAccessBuffer",
 }
 
@@ -124,7 +124,8 @@ _TRANSFER: dict[Kind, str] = {
 }
 
 _CHUNKS: dict[Kind, str] = {
-    "integer": "ChunkCRC ChunkCounterValue ChunkEncoderValue ChunkExposureEndLineStatusAll ChunkFrameID ChunkHeight "
+    "integer": "ChunkCRC ChunkCompressionMode ChunkCounterValue ChunkEncoderValue ChunkExposureEndLineStatusAll "
+    "ChunkFrameID ChunkHeight ChunkImage "
     "ChunkInferenceFrameId ChunkInferenceResult ChunkLinePitch ChunkLineStatusAll ChunkOffsetX ChunkOffsetY "
     "ChunkPartSelector ChunkPixelDynamicRangeMax ChunkPixelDynamicRangeMin ChunkScanLineSelector "
     "ChunkSequencerSetActive ChunkSerialDataLength ChunkStreamChannelID ChunkTimestamp ChunkTimestampLatchValue "
@@ -136,7 +137,7 @@ _CHUNKS: dict[Kind, str] = {
     "enumeration": "ChunkBlackLevelSelector ChunkCounterSelector ChunkEncoderSelector ChunkEncoderStatus "
     "ChunkExposureTimeSelector ChunkGainSelector ChunkImageComponent ChunkPixelFormat ChunkRegionID ChunkSelector "
     "ChunkSourceID ChunkTimerSelector ChunkTransferStreamID",
-    "register": "ChunkImage ChunkInferenceBoundingBoxResult",
+    "register": "ChunkInferenceBoundingBoxResult",
 }
 
 _EVENTS: dict[Kind, str] = {
@@ -192,10 +193,8 @@ _SCAN_3D: dict[Kind, str] = {
     "Scan3dInvalidDataValue Scan3dTransformValue",
     "boolean": "Scan3dInvalidDataFlag",
     "enumeration": "Scan3dCoordinateReferenceSelector Scan3dCoordinateSelector Scan3dCoordinateSystem "
-    "Scan3dCoordinateSystemReference Scan3dDistanceUnit Scan3dOutputMode",
+    "Scan3dCoordinateSystemReference Scan3dCoordinateTransformSelector Scan3dDistanceUnit Scan3dOutputMode",
 }
-_SCAN_3D_OWN: dict[Kind, str] = {"enumeration": "Scan3dCoordinateTransformSelector"}
-_SCAN_3D_CHUNK: dict[Kind, str] = {"enumeration": "ChunkScan3dTransformSelector"}
 
 
 def _event_nodes() -> dict[str, Kind]:
@@ -211,7 +210,7 @@ def _scan_nodes() -> dict[str, Kind]:
 CAMERA_NODES: dict[str, Kind] = {
     **by_name(
         _ACQUISITION, _DEVICE, _FORMAT, _ANALOG, _AUTO_ALGORITHM, _COUNTERS_AND_LINES, _FILES_AND_SETS,
-        _SERIAL_AND_TEST, _TRANSFER, _CHUNKS, _EVENTS, _GIGE, _OTHER_LINKS, _SCAN_3D_OWN, _SCAN_3D_CHUNK,
+        _SERIAL_AND_TEST, _TRANSFER, _CHUNKS, _EVENTS, _GIGE, _OTHER_LINKS,
     ),
     **_event_nodes(),
     **_scan_nodes(),

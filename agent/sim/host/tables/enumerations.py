@@ -7,7 +7,7 @@ FileSelector InferenceNetwork, ChunkSelector InferenceResult, TriggerSource Infe
 
 from __future__ import annotations
 
-from agent.sim.host.tables.pixel_formats import PIXEL_FORMATS
+from agent.sim.host.tables.pixel_formats import INFO_FORMATS, PIXEL_FORMATS
 
 _OFF_ON = "Off On"
 _AUTO = "Off Once Continuous"
@@ -17,13 +17,14 @@ _COUNTER_EDGES = "Counter0Start Counter1Start Counter0End Counter1End"
 _ACTIVATIONS = "LevelLow LevelHigh FallingEdge RisingEdge AnyEdge"
 _EDGES = "RisingEdge FallingEdge AnyEdge LevelHigh LevelLow"
 _SIGNALS = f"{_LINES} {_OUTPUTS} {_COUNTER_EDGES} LogicBlock0 LogicBlock1 ExposureStart ExposureEnd FrameTriggerWait"
-_SFNC_SIGNALS = (
-    "Off AcquisitionTrigger AcquisitionStart AcquisitionEnd FrameTrigger FrameStart FrameEnd FrameBurstStart "
-    "FrameBurstEnd LineTrigger LineStart LineEnd ExposureStart ExposureEnd Counter0Start Counter1Start Counter2Start "
-    "Counter0End Counter1End Counter2End Timer0Start Timer1Start Timer2Start Timer0End Timer1End Timer2End Encoder0 "
-    "Encoder1 Encoder2 SoftwareSignal0 SoftwareSignal1 SoftwareSignal2 Action0 Action1 Action2 LinkTrigger0 "
-    "LinkTrigger1 LinkTrigger2"
+_TIMED = (
+    "Counter0Start Counter1Start Counter2Start Counter0End Counter1End Counter2End Timer0Start Timer1Start "
+    "Timer2Start Timer0End Timer1End Timer2End"
 )
+_SOFT = "SoftwareSignal0 SoftwareSignal1 SoftwareSignal2 Action0 Action1 Action2"
+_LINKED = f"{_SOFT} LinkTrigger0 LinkTrigger1 LinkTrigger2"
+_FRAMES = "Off AcquisitionTrigger AcquisitionStart AcquisitionEnd FrameTrigger FrameStart FrameEnd"
+_THREE_LINES, _THREE_OUTPUTS = "Line0 Line1 Line2", "UserOutput0 UserOutput1 UserOutput2"
 _BAUDS = (
     "Baud300 Baud600 Baud1200 Baud2400 Baud4800 Baud9600 Baud14400 Baud19200 Baud38400 Baud57600 Baud115200 "
     "Baud230400 Baud460800 Baud921600"
@@ -37,7 +38,7 @@ _OUTPUT_3D = (
     "UncalibratedC CalibratedABC_Grid CalibratedABC_PointCloud CalibratedAC CalibratedAC_Linescan CalibratedC "
     "CalibratedC_Linescan RectifiedC RectifiedC_Linescan DisparityC DisparityC_Linescan"
 )
-_CXP_LINKS = " ".join(f"CXP{speed}_X{n}" for n in (1, 2, 3, 4, 6) for speed in (1, 2, 3, 5, 6))
+_CXP_LINKS = " ".join(f"CXP{speed}_X{n}" for n in (1, 2, 3, 4, 5, 6) for speed in (1, 2, 3, 5, 6))
 _COUNTER_STATES = "CounterIdle CounterTriggerWait CounterActive CounterCompleted CounterOverflow"
 
 _ACQUISITION = {
@@ -66,14 +67,20 @@ _DEVICE = {
     "DevicePowerSupplySelector": "External",
     "DeviceRegistersEndianness": "Little Big",
     "DeviceScanType": "Areascan",
-    "DeviceSerialPortBaudRate": _BAUDS.split(" ", 5)[5],
+    "DeviceSerialPortBaudRate": "Baud9600 Baud19200 Baud38400 Baud57600 Baud115200 Baud230400 Baud460800 Baud921600",
     "DeviceSerialPortSelector": "CameraLink",
     "DeviceStreamChannelEndianness": "Big Little",
     "DeviceStreamChannelType": "Transmitter Receiver",
     "DeviceTLType": "GigEVision CameraLink CameraLinkHS CoaXPress USB3Vision Custom",
-    # The fifth is two names in one, as declared.
+    # Two of them are two names in one, as declared.
     "DeviceTapGeometry": "Geometry_1X_1Y Geometry_1X2_1Y Geometry_1X2_1Y2 Geometry_2X_1Y "
-    "Geometry_2X_1Y2Geometry_2XE_1Y Geometry_2XE_1Y2 Geometry_2XM_1Y Geometry_2XM_1Y2 Geometry_1X_1Y2 Geometry_1X_2YE",
+    "Geometry_2X_1Y2Geometry_2XE_1Y Geometry_2XE_1Y2 Geometry_2XM_1Y Geometry_2XM_1Y2 Geometry_1X_1Y2 "
+    "Geometry_1X_2YE Geometry_1X3_1Y Geometry_3X_1Y Geometry_1X Geometry_1X2 Geometry_2X Geometry_2XE Geometry_2XM "
+    "Geometry_1X3 Geometry_3X Geometry_1X4_1Y Geometry_4X_1Y Geometry_2X2_1Y Geometry_2X2E_1YGeometry_2X2M_1Y "
+    "Geometry_1X2_2YE Geometry_2X_2YE Geometry_2XE_2YE Geometry_2XM_2YE Geometry_1X4 Geometry_4X Geometry_2X2 "
+    "Geometry_2X2E Geometry_2X2M Geometry_1X8_1Y Geometry_8X_1Y Geometry_4X2_1Y Geometry_2X2E_2YE Geometry_1X8 "
+    "Geometry_8X Geometry_4X2 Geometry_4X2E Geometry_4X2E_1Y Geometry_1X10_1Y Geometry_10X_1Y Geometry_1X10 "
+    "Geometry_10X",
     "DeviceTemperatureSelector": "Sensor",
     "DeviceType": "Transmitter Receiver Transceiver Peripheral",
 }
@@ -93,7 +100,6 @@ _FORMAT = {
     "ImageCompressionMode": "Off Lossless",
     "ImageCompressionRateOption": "FixBitrate FixQuality",
     "PixelColorFilter": "None BayerRG BayerGB BayerGR BayerBG",
-    "PixelFormatInfoSelector": " ".join(PIXEL_FORMATS[39:]),
     "PixelSize": "Bpp1 Bpp2 Bpp4 Bpp8 Bpp10 Bpp12 Bpp14 Bpp16 Bpp20 Bpp24 Bpp30 Bpp32 Bpp36 Bpp48 Bpp64 Bpp96",
     "RegionDestination": "Stream0 Stream1 Stream2",
     "RegionMode": _OFF_ON,
@@ -142,7 +148,7 @@ _LINES_AND_COUNTERS = {
     "EncoderMode": "FourPhase HighResolution",
     "EncoderOutputMode": "Off PositionUp PositionDown DirectionUp DirectionDown Motion",
     "EncoderResetActivation": _EDGES,
-    "EncoderResetSource": _SFNC_SIGNALS,
+    "EncoderResetSource": f"{_FRAMES} ExposureStart ExposureEnd {_THREE_LINES} {_TIMED} {_THREE_OUTPUTS} {_LINKED}",
     "EncoderSelector": "Encoder0 Encoder1 Encoder2",
     "EncoderSourceA": "Off Line0 Line1 Line2",
     "EncoderSourceB": "Off Line0 Line1 Line2",
@@ -163,7 +169,8 @@ _LINES_AND_COUNTERS = {
     "TimerSelector": "Timer0 Timer1 Timer2",
     "TimerStatus": "TimerIdle TimerTriggerWait TimerActive TimerCompleted",
     "TimerTriggerActivation": _EDGES,
-    "TimerTriggerSource": _SFNC_SIGNALS,
+    "TimerTriggerSource": f"{_FRAMES} FrameBurstStart FrameBurstEnd LineTrigger LineStart LineEnd ExposureStart "
+    f"ExposureEnd {_THREE_LINES} {_THREE_OUTPUTS} {_TIMED} Encoder0 Encoder1 Encoder2 {_LINKED}",
     "UserOutputSelector": _OUTPUTS,
 }
 
@@ -176,7 +183,6 @@ _CONTROL = {
     "FileSelector": "UserSetDefault UserSet0 UserSet1 UserFile1 SerialPort0",
     "SequencerConfigurationMode": _OFF_ON,
     "SequencerConfigurationValid": "No Yes",
-    "SequencerFeatureSelector": "",
     "SequencerMode": _OFF_ON,
     "SequencerSetValid": "No Yes",
     "SequencerTriggerActivation": _EDGES,
@@ -197,11 +203,8 @@ _CONTROL = {
     "TransferTriggerMode": _OFF_ON,
     "TransferTriggerSelector": "TransferStart TransferStop TransferAbort TransferPause TransferResume TransferActive "
     "TransferBurstStart TransferBurstStop",
-    "TransferTriggerSource": "Line0 Line1 Line2 Counter0Start Counter1Start Counter2Start Counter0End Counter1End "
-    "Counter2End Timer0Start Timer1Start Timer2Start Timer0End Timer1End Timer2End SoftwareSignal0 SoftwareSignal1 "
-    "SoftwareSignal2 Action0 Action1 Action2",
+    "TransferTriggerSource": f"{_THREE_LINES} {_TIMED} {_SOFT}",
     "UserSetDefault": "Default UserSet0 UserSet1",
-    "UserSetFeatureSelector": "",
     "UserSetSelector": "Default UserSet0 UserSet1",
 }
 
@@ -216,7 +219,6 @@ _CHUNKS = {
     "ChunkPixelFormat": "Mono8 Mono12Packed Mono16 RGB8Packed YUV422Packed BayerGR8 BayerRG8 BayerGB8 BayerBG8 "
     "YCbCr601_422_8_CbYCrY",
     "ChunkRegionID": "Region0 Region1 Region2",
-    "ChunkScan3dTransformSelector": _AXES,
     "ChunkSelector": "Image CRC FrameID OffsetX OffsetY Width Height ExposureTime Gain BlackLevel PixelFormat "
     "Timestamp SequencerSetActive SerialData ExposureEndLineStatusAll",
     "ChunkSourceID": "Source0 Source1 Source2",
@@ -228,6 +230,7 @@ _SCAN_3D = {
     "Scan3dCoordinateReferenceSelector": _AXES,
     "Scan3dCoordinateSelector": "CoordinateA CoordinateB CoordinateC",
     "Scan3dCoordinateSystem": "Cartesian Spherical Cylindrical",
+    "Scan3dCoordinateTransformSelector": _AXES,
     "Scan3dCoordinateSystemReference": "Anchor Transformed",
     "Scan3dDistanceUnit": "Millimeter Inch",
     "Scan3dOutputMode": _OUTPUT_3D,
@@ -260,27 +263,32 @@ _TRANSPORT_LAYER = {
     "DeviceAccessStatus": "Unknown ReadWrite ReadOnly NoAccess Busy OpenReadWrite OpenReadOnly",
     "DeviceCurrentSpeed": "UnknownSpeed LowSpeed FullSpeed HighSpeed SuperSpeed",
     "DeviceEndianessMechanism": "Legacy Standard",
+    "DeviceType": "GigEVision CameraLink CameraLinkHS CoaXPress USB3Vision Custom",
     "FilterDriverStatus": "NotSupported Disabled Enabled",
     "GUIXMLLocation": "Device Host",
     "GenICamXMLLocation": "Device Host",
+    "GevCCP": "EnumEntry_GevCCP_OpenAccess EnumEntry_GevCCP_ExclusiveAccess EnumEntry_GevCCP_ControlAccess",
     "InterfaceType": "GigEVision CameraLink CameraLinkHS CoaXPress USB3Vision Custom",
     "POEStatus": "NotSupported PowerOff PowerOn",
     "StreamBufferCountMode": "Manual Auto",
     "StreamBufferHandlingMode": "OldestFirst OldestFirstOverwrite NewestOnly NewestFirst",
-    "StreamDefaultBufferCountMode": "Manual Auto",
-    "StreamMode": "FilterDriver Socket TeledyneGigeVision",
+    "StreamMode": "Socket LWF MVA",
     "StreamType": "GigEVision CameraLink CameraLinkHS CoaXPress USB3Vision Custom",
+    "TLType": "GigEVision CameraLink CameraLinkHS CoaXPress USB3Vision Mixed Custom",
 }
 
-# The SDK has two enumerations of this name: of the camera, above, and of the transport layer.
-TRANSPORT_DEVICE_TYPES = ("GigEVision", "CameraLink", "CameraLinkHS", "CoaXPress", "USB3Vision", "Custom")
+Symbolics = dict[str, tuple[str, ...]]
 
 
-def _symbolics() -> dict[str, tuple[str, ...]]:
-    groups = (_ACQUISITION, _DEVICE, _FORMAT, _ANALOG, _LINES_AND_COUNTERS, _CONTROL, _CHUNKS, _SCAN_3D, _LINKS)
-    found = {node: tuple(names.split()) for group in (*groups, _TRANSPORT_LAYER) for node, names in group.items()}
-    chunks = {f"Chunk{node}": tuple(names.split()) for node, names in _SCAN_3D.items()}
-    return found | chunks | {"Scan3dCoordinateTransformSelector": tuple(_AXES.split())}
+def _split(*groups: dict[str, str]) -> Symbolics:
+    return {node: tuple(names.split()) for group in groups for node, names in group.items()}
 
 
-SYMBOLICS: dict[str, tuple[str, ...]] = {**_symbolics(), "PixelFormat": PIXEL_FORMATS}
+SYMBOLICS: Symbolics = {
+    **_split(_ACQUISITION, _DEVICE, _FORMAT, _ANALOG, _LINES_AND_COUNTERS, _CONTROL, _CHUNKS, _SCAN_3D, _LINKS),
+    **{f"Chunk{node}": symbolics for node, symbolics in _split(_SCAN_3D).items()},
+    "PixelFormat": PIXEL_FORMATS,
+    "PixelFormatInfoSelector": INFO_FORMATS,
+}
+# Of the host's node maps; the SDK has a DeviceType and a GevCCP there, too, and other sentinels.
+TRANSPORT_SYMBOLICS: Symbolics = _split(_TRANSPORT_LAYER)
