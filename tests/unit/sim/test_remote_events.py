@@ -246,7 +246,7 @@ def _open_in_child(path: Path) -> str:
     system = PySpin.System.GetInstance()
     camera = system.GetCameras()[0]
     camera.Init()
-    serial = camera.DeviceSerialNumber()
+    serial = str(camera.DeviceSerialNumber())
     camera.BeginAcquisition()
     camera.GetNextImage(5000).Release()
     camera.EndAcquisition()
