@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-import runpy
+import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,12 +52,24 @@ def serve(
 
 
 @sim.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.option("--socket", type=click.Path(path_type=Path), help="Use the device process there, not one of its own.")
+@click.option(
+    "--socket",
+    "sockets",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Use the device process there, not one of its own; once for each camera.",
+)
+@click.option("--cameras", type=click.IntRange(1, 64), help="How many of its own; serial numbers count up.")
+@click.option("--flash-file", type=click.Path(path_type=Path, dir_okay=False), help="Keeps flash from run to run.")
+@click.option("--generation", type=click.IntRange(1, 4), default=4, show_default=True, help="Of the SDK's names.")
 @_specified
 @click.argument("script", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def execute(
-    socket: Path | None,
+    sockets: tuple[Path, ...],
+    cameras: int | None,
+    flash_file: Path | None,
+    generation: int,
     spec: str | None,
     seed: int | None,
     time_scale: float | None,
@@ -66,20 +77,38 @@ def execute(
     script: Path,
     arguments: tuple[str, ...],
 ) -> int:
-    """Run a script with `import PySpin` bound to the simulation; its exit code is that of the command."""
-    use_one_thread()
-    import agent.sim.pyspin
+    """Run a script with `import PySpin` bound to the simulation; its exit code is that of the command.
 
-    with _camera(socket, build_spec(spec, seed, time_scale, parts_per_minute)):
-        # The vendor's is a package whose names live in a module of the same name (facts/pyspin-surface.md 1).
-        sys.modules["PySpin"] = sys.modules["PySpin.PySpin"] = agent.sim.pyspin
-        sys.argv = [str(script), *arguments]
-        sys.path.insert(0, str(script.resolve().parent))
-        try:
-            runpy.run_path(str(script), run_name="__main__")
-        except SystemExit as exc:
-            return _code(exc)
-    return DONE
+    The script replaces this process, in the same interpreter: arguments, tracebacks and threads are its own.
+    """
+    own = (cameras, flash_file, spec, seed, time_scale, parts_per_minute)
+    if sockets and any(option is not None for option in own):
+        raise click.UsageError("--socket uses a camera that runs already; its spec was given to 'sim serve'")
+    use_one_thread()
+    from agent.sim.binding import Binding
+
+    specs = () if sockets else _several(build_spec(spec, seed, time_scale, parts_per_minute), cameras or 1, flash_file)
+    binding = Binding(generation, tuple(str(s.resolve()) for s in sockets), specs)
+    sys.stdout.flush()
+    os.execve(sys.executable, [sys.executable, str(script), *arguments], binding.environment(os.environ))
+
+
+def _several(spec: SimulationSpec, cameras: int, flash_file: Path | None) -> tuple[SimulationSpec, ...]:
+    """`spec` for each camera: its own serial number and hidden factors, and its own flash."""
+    return tuple(_one_of_several(spec, k, flash_file) for k in range(cameras))
+
+
+def _one_of_several(spec: SimulationSpec, k: int, flash_file: Path | None) -> SimulationSpec:
+    serial = spec.serial
+    if k > 0:
+        if not serial.isdigit():
+            raise BadInput("--cameras", f"needs a serial number that counts, {serial!r} does not")
+        serial = str(int(serial) + k).zfill(len(serial))
+    storage = spec.storage
+    if flash_file is not None:
+        path = flash_file.resolve()
+        storage = dataclasses.replace(storage, flash_file=str(path if k == 0 else f"{path}.{serial}"))
+    return dataclasses.replace(spec, serial=serial, seed=spec.seed + k, storage=storage)
 
 
 def build_spec(
@@ -121,31 +150,3 @@ def _inner(mapping: dict[str, Any], key: str) -> dict[str, Any]:
     if not isinstance(inner, dict):
         raise BadInput(f"--spec {key}", "is not a JSON object")
     return inner
-
-
-@contextmanager
-def _camera(socket: Path | None, spec: SimulationSpec) -> Iterator[None]:
-    """One camera on this process's simulated bus."""
-    from agent.clock import SystemClock
-    from agent.sim import bus
-
-    if socket is None:
-        with bus.local_camera(spec, SystemClock()):
-            yield
-        return
-    from agent.sim.remote import RemoteBusDevice
-
-    place = RemoteBusDevice(socket)
-    bus.attach(place)
-    try:
-        yield
-    finally:
-        bus.detach(place)
-
-
-def _code(exc: SystemExit) -> int:
-    """As the interpreter would: None is 0, a text goes to stderr and is 1."""
-    if exc.code is None or isinstance(exc.code, int):
-        return exc.code or DONE
-    click.echo(str(exc.code), err=True)
-    return 1

@@ -75,6 +75,7 @@ IMAGE_FILE_FORMATS = {
     "TIFF": 5,
     "PNG": 6,
     "RAW": 7,
+    "JPEG12_C": 8,
 }
 
 INFERENCE_BOX_TYPE_RECTANGLE, INFERENCE_BOX_TYPE_CIRCLE, INFERENCE_BOX_TYPE_ROTATED_RECTANGLE = range(3)
@@ -86,6 +87,8 @@ _GENAPI = {
         ("Beginner", "Expert", "Guru", "Invisible"),
         ("Linear", "Logarithmic", "Boolean", "PureNumber", "HexNumber", "IPV4Address", "MACAddress"),
         ("noIncrement", "fixedIncrement", "listIncrement"),
+        ("fnAutomatic", "fnFixed", "fnScientific"),
+        ("Custom", "Standard"),
     )
     for number, name in enumerate(names)
 }

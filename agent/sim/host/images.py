@@ -25,6 +25,7 @@ from agent.sim.host.errors import (
     SpinnakerException,
     from_link,
 )
+from agent.sim.host.generation import only
 from agent.sim.host.image_files import SaveOption, load_picture, save_picture
 from agent.sim.host.pixel_formats import LAYOUTS, PixelLayout, Pixels, from_sensor
 from agent.sim.host.statistics import ChannelStatistics, channel_statistics
@@ -121,6 +122,13 @@ class Image:
         """Statistics of one channel, SPINNAKER_STATISTICS_CHANNEL_..."""
         heading = self._head()
         return channel_statistics(self._pixels(), heading.layout, heading.width, heading.height, channel)
+
+    @only(until=2)
+    def Convert(self, pixelFormat: int, colorAlgorithm: int = 0, /) -> ImagePtr:
+        """Generations 1 and 2; ImageProcessor took its place (facts/pyspin-surface.md 5)."""
+        from agent.sim.host.processing import convert_image
+
+        return convert_image(self, pixelFormat, colorAlgorithm)
 
     def DeepCopy(self, pSrcImage: Image, /) -> None:
         """Become a copy of another image; a buffer that this one holds is released."""
