@@ -16,6 +16,7 @@ from agent.camera.guard import Guard
 from agent.camera.info import read_info
 from agent.camera.nodes import Nodes
 from agent.camera.profile import Profile, read_profile
+from agent.camera.sdk import Sdk
 from agent.camera.session import Session, SystemOwner, open_session
 from agent.camera.settings import CameraSettings
 from agent.camera.stream import Stream
@@ -32,7 +33,9 @@ from agent.domain.device import (
     ProgressFn,
 )
 from agent.domain.result import RawInference
-from agent.errors import CameraError, CameraGone, CameraRefused, CameraTimeout
+from agent.errors import CameraBusy, CameraError, CameraGone, CameraRefused, CameraTimeout
+
+_SPEED = "DeviceCurrentSpeed"
 
 
 class FireflyDevice:
@@ -105,8 +108,7 @@ class FireflyDevice:
         for slot in SLOTS:
             if nodes.has_entry("FileSelector", slot):
                 FileSlot(nodes, slot).close_leftover(tries=1)
-        acquisition.apply(nodes, settings)
-        acquisition.enable_chunks(nodes, self._task, settings)
+        self.configure()
         acquisition.configure_buffers(session.stream_nodes, settings.timing.stream_buffers)
         if settings.results_from == "events":
             capacity = settings.timing.events_capacity
@@ -265,6 +267,40 @@ class FireflyDevice:
         return CameraGone(
             f"camera {self.settings.serial} does not answer any more ({error}); connect again", error.code
         )
+
+    # -- for commissioning ---------------------------------------------------------------------------------------------
+
+    @property
+    def sdk(self) -> Sdk:
+        return self._owner.sdk
+
+    def configure(self) -> None:
+        """The settings and chunks of the config, from any state but streaming: a user set's load resets them all."""
+        nodes = self._open().nodes
+        acquisition.apply(nodes, self.settings)
+        acquisition.enable_chunks(nodes, self._task, self.settings)
+
+    def opened(self) -> Session:
+        """The session; raises CameraGone where there is none."""
+        return self._open()
+
+    def reconnect(self, guard: Guard) -> CameraInfo:
+        """Wait for a camera that was reset and open it again; raises CameraTimeout from `guard`."""
+        self.disconnect()
+        while True:
+            try:
+                return self.connect(guard)
+            except (CameraGone, CameraBusy) as exc:
+                clear_frames(exc)
+            guard.pause(1.0)
+
+    def link_speed(self) -> str | None:
+        """`SuperSpeed` or less, as the transport layer says; None where it does not tell."""
+        session = self._open()
+        try:
+            return Nodes(self.sdk, session.pointer.GetTLDeviceNodeMap(), self.settings.serial).get_enum(_SPEED)
+        except (CameraError, session.nodes.vendor_exception):
+            return None
 
     # -- inside ------------------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ Task = Literal["classification", "detection"]
 Stamped = Literal["exposure_end", "exposure_start"]
 
 PARSING_CHUNK_DATA = -1018
+NO_DATA = -1008
 _NO_CLASS = -1
 
 

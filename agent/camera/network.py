@@ -35,12 +35,12 @@ MAX_SIZE = ("InferenceNetworkMaxSize", "InferenceMaxNetworkSize", "MaxNetworkSiz
 SERVICE_TIME = "InferenceTime"
 SCALING_TIME = ("InferenceScalingTime", "ScalingTime")
 
-_SIZE = ("InferenceNetworkSize", "NetworkSize")
-_WIDTH = ("InferenceNetworkInputWidth", "InferenceNetworkInputSizeX")
-_HEIGHT = ("InferenceNetworkInputHeight", "InferenceNetworkInputSizeY")
-_CHANNELS = ("InferenceNetworkInputChannels", "InferenceInputChannels")
-_CLASSES = ("InferenceNetworkOutputClasses", "InferenceOutputClasses", "OutputClasses")
-_LAYERS = ("InferenceNetworkTotalLayers", "InferenceNetworkLayers")
+SIZE = ("InferenceNetworkSize", "NetworkSize")
+WIDTH = ("InferenceNetworkInputWidth", "InferenceNetworkInputSizeX")
+HEIGHT = ("InferenceNetworkInputHeight", "InferenceNetworkInputSizeY")
+CHANNELS = ("InferenceNetworkInputChannels", "InferenceInputChannels")
+CLASSES = ("InferenceNetworkOutputClasses", "InferenceOutputClasses", "OutputClasses")
+LAYERS = ("InferenceNetworkTotalLayers", "InferenceNetworkLayers")
 
 _SCALING_PERIOD_NS = 1_000_000_000
 
@@ -120,7 +120,7 @@ def wait_loaded(nodes: Nodes, setup: NetworkSetup, guard: Guard, clock: Clock, t
     """
     started_ns = clock.now_ns()
     while True:
-        phase, size = read_phase(nodes), nodes.try_int(_SIZE)
+        phase, size = read_phase(nodes), nodes.try_int(SIZE)
         waited_s = (clock.now_ns() - started_ns) / 1e9
         if phase is Phase.FAILED and waited_s >= timing.status_lag_s:
             raise CameraRefused(
@@ -135,7 +135,12 @@ def wait_loaded(nodes: Nodes, setup: NetworkSetup, guard: Guard, clock: Clock, t
 def read_phase(nodes: Nodes) -> Phase:
     if not nodes.readable(STATUS):
         return Phase.UNKNOWN
-    word = nodes.get_enum(STATUS).lower()
+    return phase_of(nodes.get_enum(STATUS))
+
+
+def phase_of(entry: str) -> Phase:
+    """What an entry of the status node says, by its words."""
+    word = entry.lower()
     if any(bad in word for bad in _BAD_WORDS):
         return Phase.FAILED
     return Phase.LOADING if any(wait in word for wait in _WAIT_WORDS) else Phase.READY
@@ -144,12 +149,12 @@ def read_phase(nodes: Nodes) -> Phase:
 def read_report(nodes: Nodes) -> NetworkReport:
     """The read-only properties; None for each that the firmware does not tell."""
     return NetworkReport(
-        size_bytes=nodes.try_int(_SIZE),
-        width=nodes.try_int(_WIDTH),
-        height=nodes.try_int(_HEIGHT),
-        channels=nodes.try_int(_CHANNELS),
-        classes=nodes.try_int(_CLASSES),
-        layers=nodes.try_int(_LAYERS),
+        size_bytes=nodes.try_int(SIZE),
+        width=nodes.try_int(WIDTH),
+        height=nodes.try_int(HEIGHT),
+        channels=nodes.try_int(CHANNELS),
+        classes=nodes.try_int(CLASSES),
+        layers=nodes.try_int(LAYERS),
     )
 
 

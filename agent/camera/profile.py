@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TypedDict
 
 from agent.camera.sdk import NodeHandle, NodeMap, Sdk, ValueNode
@@ -47,22 +48,46 @@ def read_profile(sdk: Sdk, node_map: NodeMap) -> Profile:
     return {node.GetName(): _read_node(sdk, node) for node in _features(sdk, root, set())}
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One property of a node that two profiles do not share; `property` None where one of them lacks the node."""
+
+    node: str
+    property: str | None
+    first: object
+    second: object
+
+    def __str__(self) -> str:
+        if self.property is None:
+            return f"{self.node}: only in the {'first' if self.second is None else 'second'}"
+        return f"{self.node}.{self.property}: {self.first} against {self.second}"
+
+
+def differences(before: Profile, after: Profile) -> tuple[Difference, ...]:
+    """What differs, by node name."""
+    found: list[Difference] = []
+    for name in sorted(before.keys() | after.keys()):
+        if name not in before or name not in after:
+            found.append(Difference(name, None, before.get(name), after.get(name)))
+            continue
+        old, new = _flat(before[name]), _flat(after[name])
+        found += [
+            Difference(name, key, old.get(key), new.get(key))
+            for key in sorted(old.keys() | new.keys())
+            if old.get(key) != new.get(key)
+        ]
+    return tuple(found)
+
+
+def _flat(node: NodeProfile) -> dict[str, object]:
+    """Entries of an enumeration as properties of their own."""
+    properties: dict[str, object] = {key: value for key, value in node.items() if key != "entries"}
+    return properties | {f"entries.{entry}": number for entry, number in node.get("entries", {}).items()}
+
+
 def diff_profiles(before: Profile, after: Profile) -> tuple[str, ...]:
     """One line for each node or property that differs, by node name."""
-    lines: list[str] = []
-    for name in sorted(before.keys() | after.keys()):
-        if name not in after:
-            lines.append(f"{name}: only in the first")
-        elif name not in before:
-            lines.append(f"{name}: only in the second")
-        else:
-            old, new = dict(before[name]), dict(after[name])
-            lines += [
-                f"{name}.{key}: {old.get(key)} against {new.get(key)}"
-                for key in sorted(old.keys() | new.keys())
-                if old.get(key) != new.get(key)
-            ]
-    return tuple(lines)
+    return tuple(str(difference) for difference in differences(before, after))
 
 
 def _features(sdk: Sdk, category: NodeHandle, seen: set[str]) -> Iterator[ValueNode]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import gc
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from typing import TypeVar
 
 from agent.camera.guard import Guard
 from agent.camera.nodes import Nodes
@@ -18,6 +20,7 @@ from agent.camera.vendor_errors import clear_frames, error_code, translate
 from agent.clock import Clock
 from agent.errors import CameraBusy, CameraError, CameraGone
 
+T = TypeVar("T")
 _RESOURCE_IN_USE = -1004
 _RELEASE_TRIES = 3
 
@@ -70,6 +73,20 @@ class SystemOwner:
                     cameras.Clear()
             except self.sdk.SpinnakerException as exc:
                 raise translate(exc, f"look for camera {serial}") from exc
+
+    def survey(self, look: Callable[[CameraPtr], T], guard: Guard) -> list[T]:
+        """`look` at every camera on the bus; it must keep no reference to it."""
+        with _Turn(self, guard):
+            if self._system is None:
+                raise CameraGone("the Spinnaker system is not started; acquire it first")
+            try:
+                cameras = self._system.GetCameras()
+                try:
+                    return [look(cameras.GetByIndex(index)) for index in range(cameras.GetSize())]
+                finally:
+                    cameras.Clear()
+            except self.sdk.SpinnakerException as exc:
+                raise translate(exc, "list the cameras") from exc
 
     def _pick(self, cameras: CameraList, serial: str) -> CameraPtr:
         if not serial:

@@ -33,6 +33,7 @@ SLOTS = (NETWORK, INJECTED_IMAGE)
 _SUCCESS = "Success"
 _STUCK_LIMIT = 3  # writes in a row that take no byte
 _CLOSE_TRIES = 3
+_NO_LIMIT = 1 << 62
 _PAD = 0xFF  # what Teledyne's FileAccessUserSet.py pads with (S14)
 
 
@@ -43,8 +44,10 @@ class NoRoom(UploadFailed):
 class FileSlot:
     """One file of the camera, for one operation: it remembers which selectors it has set. Worker thread only."""
 
-    def __init__(self, nodes: Nodes, slot: str) -> None:
+    def __init__(self, nodes: Nodes, slot: str, longest: int | None = None) -> None:
+        """`longest` bounds a chunk, in bytes; None = what the camera's buffer takes."""
         self._nodes = nodes
+        self._longest = longest
         self._slot = slot
         self._held: dict[str, str] = {}
         self._length = 0  # FileAccessLength as last written
@@ -65,7 +68,7 @@ class FileSlot:
         guard.check()
         self._as_upload(self.delete)
         try:
-            self._as_upload(self._open)
+            self._as_upload(lambda: self.open("Write"))
             self._as_upload(lambda: self._prepare(flash))
             self._as_upload(lambda: self._write_all(data, guard, progress))
         except BaseException:
@@ -85,7 +88,7 @@ class FileSlot:
         """
         for _ in range(tries):
             try:
-                self._operate("Close")
+                self.operate("Close")
             except CameraGone:
                 return False
             except CameraError:
@@ -94,24 +97,30 @@ class FileSlot:
             return True
         return False
 
+    def open(self, mode: str) -> None:
+        """Open the file, for `Read` or `Write`; whoever does must close it on every way out."""
+        self._select("FileSelector", self._slot)
+        self._select("FileOpenMode", mode)
+        self._insist("Open", mode)
+
+    def operate(self, operation: str) -> None:
+        """Execute a file operation; raises UploadFailed where its status is not Success."""
+        self._execute(operation)
+        self._check_status(operation)
+
     # -- steps -------------------------------------------------------------------------------------------------------
 
-    def _open(self) -> None:
-        self._select("FileSelector", self._slot)
-        self._select("FileOpenMode", "Write")
-        self._insist("Open")
-
-    def _insist(self, operation: str) -> None:
+    def _insist(self, operation: str, mode: str = "") -> None:
         """Once more after closing: a crashed run, or a close that failed, may have left the file open (S12 step c)."""
         try:
-            self._operate(operation)
+            self.operate(operation)
         except CameraGone:
             raise
         except CameraError:
             self.close_leftover()
-            if operation == "Open":
-                self._select("FileOpenMode", "Write")
-            self._operate(operation)
+            if mode:
+                self._select("FileOpenMode", mode)
+            self.operate(operation)
 
     def _prepare(self, flash: bool) -> None:
         """Storage (writable only while open, S12 step d), start of the file and the largest chunk."""
@@ -120,7 +129,7 @@ class FileSlot:
         elif flash:
             raise CameraRefused(f"{self._slot}: FileWriteToFlash is not writable, only DDR is possible here; use ddr")
         self._length = self._nodes.get_int("FileAccessLength")
-        self._buffer_bytes = buffer_bytes(self._nodes)
+        self._buffer_bytes = min(buffer_bytes(self._nodes), self._longest or _NO_LIMIT)
         if self._length < self._buffer_bytes:
             self._try_length(self._buffer_bytes)
         self._nodes.set_int("FileAccessOffset", 0)
@@ -175,7 +184,7 @@ class FileSlot:
 
     def _close(self) -> None:
         try:
-            self._operate("Close")
+            self.operate("Close")
         except CameraGone:
             raise
         except CameraError as exc:
@@ -186,11 +195,6 @@ class FileSlot:
                 ) from exc
 
     # -- single transactions -----------------------------------------------------------------------------------------
-
-    def _operate(self, operation: str) -> None:
-        """Execute a file operation; raises UploadFailed where its status is not Success."""
-        self._execute(operation)
-        self._check_status(operation)
 
     def _execute(self, operation: str) -> None:
         self._select("FileSelector", self._slot)

@@ -122,6 +122,15 @@ class WorkerCamera:
         """Every node of the camera with type, access, range and entries, as plain data for JSON."""
         return await self._ask("profile", lambda _: self._device.profile(), deadline_s)
 
+    async def inspect(self, what: str, work: Callable[[FireflyDevice, Guard], T], deadline_s: float) -> T:
+        """Run `work` on the worker thread with the device itself, for commissioning; nothing else runs meanwhile."""
+        return await self._ask(what, lambda guard: work(self._device, guard), deadline_s)
+
+    @property
+    def thread_lives(self) -> bool:
+        """After `close`: a call of the SDK never came back."""
+        return self._thread is not None and self._thread.is_alive()
+
     async def close(self, deadline_s: float = 10.0) -> None:
         """Disconnect and end the thread. Idempotent, also before the first connect; never raises a CameraError."""
         self._mailbox.close()
