@@ -281,7 +281,7 @@ class Acquisition:
             if fault.effect == "frozen":
                 return
             frame.incomplete = fault.effect == "corrupt"
-            frame.deliver_ns += round(fault.seconds * 1e9)
+            frame.deliver_ns += round(fault.delay_s * 1e9)
         self._tokens += 1
         frame.token = self._tokens
         if frame.incomplete:

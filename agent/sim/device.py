@@ -105,7 +105,7 @@ class Firefly:
         with self._lock:
             now_ns = self._advance()
             fault = self._parts.faults.strike("connect")
-            self._owe(fault.seconds if fault else 0.0)
+            self._owe(fault.delay_s if fault else 0.0)
             self._power.take_bus_faults(now_ns)
             if not self._port.on_bus(now_ns):
                 raise LinkGone(f"camera {self.spec.serial} is not on the bus")
@@ -377,7 +377,7 @@ class Firefly:
             self._power.take_bus_faults(now_ns)
             self._check(epoch)
             return now_ns
-        self._owe(fault.seconds)
+        self._owe(fault.delay_s)
         if fault.effect == "io_error":
             raise TransferFailed(f"fault: register 0x{address:X} with {length} bytes")
         return now_ns

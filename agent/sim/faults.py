@@ -98,6 +98,11 @@ class FaultSpec:
     factor: float = field(default=10.0, metadata=limits(1.0, 1e6))
     times: int = field(default=3, metadata=limits(1, 1000))
 
+    @property
+    def delay_s(self) -> float:
+        """How much longer the operation takes."""
+        return self.seconds if self.effect == "stall" else 0.0
+
     def __post_init__(self) -> None:
         _check_operation("operation", self.operation)
         allowed = effects_of(self.operation)
@@ -186,7 +191,8 @@ class _Blowing:
         self._left -= 1
         effects, storm = self._storm.drawn(operation), self._storm
         effect = effects[int(self._random.integers(len(effects)))]
-        return FaultSpec(operation, effect, seconds=storm.seconds, factor=storm.factor, times=storm.times)
+        seconds = storm.seconds if effect in ANYWHERE else 0.0
+        return FaultSpec(operation, effect, seconds=seconds, factor=storm.factor, times=storm.times)
 
 
 class FaultPlan:

@@ -129,8 +129,7 @@ class FileEngine:
     def _apply(self, fault: FaultSpec | None) -> None:
         if fault is None:
             return
-        if fault.effect == "stall":
-            self._owe(fault.seconds)
+        self._owe(fault.delay_s)
         if fault.effect == "io_error":
             raise TransferFailed(f"fault: {fault.operation}")
 

@@ -113,7 +113,7 @@ class Vpu:
         except (NetworkInvalid, OSError) as exc:
             self._fail(str(exc), now_ns)
             return
-        seconds = fault.seconds if fault and effect == "stall" else 0.0
+        seconds = fault.delay_s if fault else 0.0
         self.slot.begin(network, "", now_ns, seconds, wrong=effect == "wrong_output")
 
     def load_at_boot(self, data: bytes, now_ns: int) -> None:
@@ -155,8 +155,8 @@ class Vpu:
         fault = self.faults.strike("inference")
         effect = fault.effect if fault else None
         finish_ns: float = now_ns + round(time.total_ms * 1e6)
-        if fault and effect == "stall":
-            finish_ns += round(fault.seconds * 1e9)
+        if fault is not None:
+            finish_ns += round(fault.delay_s * 1e9)
         if effect == "frozen":
             finish_ns = math.inf
         wrong = self.slot.wrong or effect == "wrong_output"

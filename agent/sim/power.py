@@ -103,8 +103,7 @@ class Power:
         """Power is there; the camera is on the bus from `ready_ns` on."""
         parts = self._parts
         fault = parts.faults.strike("boot")
-        if fault is not None and fault.effect == "stall":
-            ready_ns += round(fault.seconds * 1e9)
+        ready_ns += round(fault.delay_s * 1e9) if fault is not None else 0
         if fault is not None and fault.effect == "corrupt":
             parts.files.damage_flash_network()
         self.port.back_ns = ready_ns

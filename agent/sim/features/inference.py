@@ -80,7 +80,7 @@ class InferenceRoom:
             parts.vpu.drop(now_ns)
         else:
             fault = parts.faults.strike("inference.enable")
-            parts.owe(fault.seconds if fault else 0.0)
+            parts.owe(fault.delay_s if fault else 0.0)
             if fault and fault.effect in {"io_error", "wrong_status"}:
                 parts.bank.put("InferenceEnable", 0)
             if fault and fault.effect == "io_error":

@@ -105,7 +105,7 @@ class StreamRoom:
         parts = self._parts
         fault = parts.faults.strike("acquisition.start")
         effect = fault.effect if fault else None
-        parts.owe(parts.spec.transport.swap_overhead_s / _STEPS + (fault.seconds if fault else 0.0))
+        parts.owe(parts.spec.transport.swap_overhead_s / _STEPS + (fault.delay_s if fault else 0.0))
         if effect == "io_error":
             raise TransferFailed("fault: acquisition.start")
         # An open file blocks acquisition, and the camera gives no reason (facts/firefly-dl.md S7).
@@ -115,7 +115,7 @@ class StreamRoom:
     def _stop(self, now_ns: int) -> None:  # noqa: ARG002 - all hooks take the time
         parts = self._parts
         fault = parts.faults.strike("acquisition.stop")
-        parts.owe(parts.spec.transport.swap_overhead_s / _STEPS + (fault.seconds if fault else 0.0))
+        parts.owe(parts.spec.transport.swap_overhead_s / _STEPS + (fault.delay_s if fault else 0.0))
         if fault and fault.effect == "io_error":
             raise TransferFailed("fault: acquisition.stop")
         if not (fault and fault.effect == "wrong_status"):
