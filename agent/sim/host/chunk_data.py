@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 
@@ -113,24 +111,34 @@ def _int16(value: int) -> int:
     return min(max(value, _INT16.min), _INT16.max)
 
 
-class FrameHolder(Protocol):
-    """An image; it has a frame until it is released."""
+class FrameLease:
+    """The frame of an image, until Release takes it away. Chunk data hold it and not the image: whoever keeps them
+    keeps no buffer."""
 
-    def _live(self) -> Frame: ...
-    def _checksum_data(self) -> bytes: ...
+    __slots__ = ("frame",)
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame: Frame | None = frame
+
+    def live(self) -> Frame:
+        """The frame; raises once the image was released."""
+        if self.frame is None:
+            raise SpinnakerException("Image has been released", SPINNAKER_ERR_INVALID_HANDLE)
+        return self.frame
 
 
 class ChunkData:
     """Chunk values of one frame, until its image is released.
 
     What a getter gives whose chunk is off is unknown (facts/firefly-dl.md section 7): 0, or with the quirk
-    `disabled_chunk_raises` an exception.
+    `disabled_chunk_raises` an exception. Sequencer, counters, timers, serial data and CRC are not on this camera
+    (facts/firefly-dl.md 1.3).
     """
 
-    __slots__ = ("_image",)
+    __slots__ = ("_lease",)
 
-    def __init__(self, image: FrameHolder) -> None:
-        self._image = image
+    def __init__(self, lease: FrameLease) -> None:
+        self._lease = lease
 
     def GetFrameID(self) -> int:
         return self._number("FrameID", lambda f: f.frame_id)
@@ -163,7 +171,7 @@ class ChunkData:
         return self._number("PixelFormat", lambda f: TABLE["PixelFormat"][f.settings.geometry.pixel_format])
 
     def GetCRC(self) -> int:
-        return self._number("CRC", lambda _: zlib.crc32(self._image._checksum_data()))
+        return self._number("CRC", lambda _: 0)
 
     def GetImage(self) -> int:
         return self._number("Image", lambda _: 0)
@@ -209,21 +217,9 @@ class ChunkData:
 
     def _frame(self, chunk: str) -> Frame | None:
         """The frame where it carries `chunk`, None where the chunk is off."""
-        frame = self._image._live()
+        frame = self._lease.live()
         if chunk in frame.settings.chunks:
             return frame
         if frame.settings.strict_chunks:
             raise SpinnakerException(f"Chunk {chunk} is not available.", SPINNAKER_ERR_NO_DATA)
         return None
-
-
-def chunks_of(image: FrameHolder) -> ChunkData:
-    """Chunk data of a grabbed image; raises where the frame carries none or the image was released."""
-    if not image._live().settings.chunks:
-        raise SpinnakerException("Image has no chunk data", SPINNAKER_ERR_NO_DATA)
-    return ChunkData(image)
-
-
-def released() -> SpinnakerException:
-    """What every call on a released image raises."""
-    return SpinnakerException("Image has been released", SPINNAKER_ERR_INVALID_HANDLE)

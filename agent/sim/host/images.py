@@ -14,7 +14,7 @@ from agent.errors import AgentError
 from agent.sim.chunks import Frame
 from agent.sim.host.arguments import is_a, unsigned
 from agent.sim.host.buffers import Buffers
-from agent.sim.host.chunk_data import ChunkData, chunks_of, released
+from agent.sim.host.chunk_data import ChunkData, FrameLease
 from agent.sim.host.constants import IMAGE_STATUS, TABLE
 from agent.sim.host.errors import (
     SPINNAKER_ERR_BUFFER_TOO_SMALL,
@@ -278,11 +278,10 @@ class Image:
 class ImagePtr(Image):
     """An image from the stream, or one that owns its data. Dropping it frees its buffer."""
 
-    _frame: Frame | None = None
+    _lease: FrameLease | None = None
     _link: DeviceLink
     _buffers: Buffers
     _number: int = -1
-    _is_released: bool = False
 
     @classmethod
     def _grabbed(cls, frame: Frame, link: DeviceLink, buffers: Buffers) -> ImagePtr:
@@ -292,7 +291,7 @@ class ImagePtr(Image):
             LAYOUTS[geometry.pixel_format], geometry.width, geometry.height, geometry.offset_x, geometry.offset_y,
             frame.frame_id, frame.timestamp_ns, _INCOMPLETE if frame.incomplete else _COMPLETE,
         )  # fmt: skip
-        image._data, image._frame, image._link = None, frame, link
+        image._data, image._lease, image._link = None, FrameLease(frame), link
         image._buffers, image._number = buffers, buffers.take()
         return image
 
@@ -309,19 +308,20 @@ class ImagePtr(Image):
         if self._number >= 0:
             number, self._number = self._number, -1
             self._recycle()
-            self._frame, self._data, self._is_released = None, None, True
+            self._data = None
+            if self._lease is not None:
+                self._lease.frame = None
             self._buffers.give_back(number)
 
     def DeepCopy(self, pSrcImage: Image, /) -> None:
         super().DeepCopy(pSrcImage)
-        self._is_released = False
+        self._lease = None
 
     def IsInUse(self) -> bool:
         return self._number >= 0
 
     def HasCRC(self) -> bool:
-        self._head()
-        return self._frame is not None and "CRC" in self._frame.settings.chunks
+        return "CRC" in self._chunks()
 
     def CheckCRC(self) -> bool:
         """Whether the pixels are those that the camera sent; needs the CRC chunk."""
@@ -330,32 +330,27 @@ class ImagePtr(Image):
         return self._head().status not in {_CRC_FAILED, _INCOMPLETE}
 
     def GetChunkLayoutId(self) -> int:
-        self._head()
-        return int(self._frame is not None and bool(self._frame.settings.chunks))
+        return int(bool(self._chunks()))
 
     def GetChunkData(self) -> ChunkData:
         """Valid until Release. Raises where no chunk is enabled, and for images that did not come from a camera."""
-        return chunks_of(self)
+        if self._lease is None or not self._chunks():
+            return super().GetChunkData()
+        return ChunkData(self._lease)
 
-    def _live(self) -> Frame:
-        self._head()
-        if self._frame is None:
-            raise SpinnakerException("Image has no chunk data", SPINNAKER_ERR_NO_DATA)
-        return self._frame
-
-    def _checksum_data(self) -> bytes:
-        return self._pixels().tobytes()
+    def _chunks(self) -> frozenset[str]:
+        return self._lease.live().settings.chunks if self._lease is not None else frozenset()
 
     def _head(self) -> Heading:
-        if self._is_released:
-            raise released()
+        if self._lease is not None:
+            self._lease.live()
         return self._heading
 
     def _pixels(self) -> Pixels:
-        if self._is_released:
-            raise released()
-        if self._data is None and self._frame is not None:
-            self._data = self._rendered(self._frame)
+        if self._lease is not None:
+            frame = self._lease.live()
+            if self._data is None:
+                self._data = self._rendered(frame)
         return super()._pixels()
 
     def _rendered(self, frame: Frame) -> Pixels:
@@ -372,7 +367,8 @@ class ImagePtr(Image):
 
     def _recycle(self) -> None:
         """The quirk `recycled_views`: arrays of a released image show what the buffer is used for next."""
-        if self._frame is not None and self._frame.settings.recycled_views and self._data is not None:
+        frame = self._lease.frame if self._lease is not None else None
+        if frame is not None and frame.settings.recycled_views and self._data is not None:
             np.invert(self._data, out=self._data)
 
 

@@ -82,7 +82,7 @@ LAYOUTS: dict[str, PixelLayout] = {
 
 def from_sensor(samples: Pixels, layout: PixelLayout) -> Pixels:
     """A buffer (1-D) of a monochrome sensor: 8-bit samples, or 16-bit ones that are left-aligned."""
-    if samples.dtype == layout.dtype and not layout.is_packed:
+    if samples.itemsize * 8 == layout.sample_bits:
         return _flat(samples)
     wide = samples.astype(np.uint16).reshape(-1)
     if samples.dtype == np.uint8:
