@@ -186,13 +186,15 @@ def test_rubbish_does_not_hurt_the_process(path: Path) -> None:
 def test_unplugging_takes_the_camera_off_the_bus_and_replugging_brings_it_back(
     camera: Bench, plant: PlantClient
 ) -> None:
+    system = PySpin.System.GetInstance()
     plant.unplug()
     assert not camera.camera.IsValid()
-    assert PySpin.System.GetInstance().GetCameras().GetSize() == 0
     with pytest.raises(PySpin.SpinnakerException, match="-1010"):
         camera.real("DeviceTemperature").GetValue()
+    assert system.GetCameras().GetSize() == 0
     plant.replug()
     camera.camera.DeInit()
+    camera.camera = system.GetCameras()[0]
     camera.camera.Init()
     assert camera.real("DeviceTemperature").GetValue() > 20
 
