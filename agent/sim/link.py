@@ -8,9 +8,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.sim.acquisition import BufferMode
+from agent.clock import Clock
+from agent.sim.buffers import BufferMode, StreamCounts
 from agent.sim.chunks import Frame, LinkGone, StreamAborted
 from agent.sim.device import DeviceInfo, Firefly
+from agent.sim.events import DeviceEvent
 
 # Debts below this are carried along, so that a register access costs no turn of a virtual clock.
 _PAYABLE_S = 0.001
@@ -28,6 +30,11 @@ class DeviceLink(Protocol):
         ...
 
     def configure_stream(self, buffers: int, mode: BufferMode) -> None: ...
+    def return_buffers(self, buffers: int) -> None:
+        """Images were released; harmless where the camera is gone."""
+        ...
+
+    def stream_counts(self) -> StreamCounts: ...
     def next_frame(self, timeout_s: float | None) -> Frame | None:
         """Block for the next frame; None after `timeout_s`. Raises StreamAborted after `abort`."""
         ...
@@ -49,12 +56,31 @@ class DeviceLink(Protocol):
         """Wait without taking a frame; an abort ends it."""
         ...
 
+    @property
+    def clock(self) -> Clock:
+        """The clock that waits on this link are on; threads that wait on it are spawned with it."""
+        ...
+
+    def begin_events(self) -> None:
+        """Open the event channel; undoes `abort_events`."""
+        ...
+
+    def next_event(self, timeout_s: float | None) -> DeviceEvent | None:
+        """Block for the next device event; None after `timeout_s`. Raises StreamAborted after `abort_events`."""
+        ...
+
+    def abort_events(self) -> None:
+        """Close the event channel and wake every `next_event` with StreamAborted; never raises."""
+        ...
+
     def close(self) -> None: ...
 
 
 class BusDevice(Protocol):
     """A place on the simulated bus: a camera may be there, and can be opened."""
 
+    @property
+    def clock(self) -> Clock: ...
     def present(self) -> DeviceInfo | None: ...
     def open(self) -> DeviceLink: ...
 
@@ -66,7 +92,9 @@ class LocalLink:
         self._device = device
         self._epoch = device.attach()
         self._activity = device.listen()
+        self._event_activity = device.listen()
         self._aborted = False
+        self._events_aborted = False
         self._owed_s = 0.0
 
     def read(self, address: int, length: int) -> bytes:
@@ -83,6 +111,13 @@ class LocalLink:
 
     def configure_stream(self, buffers: int, mode: BufferMode) -> None:
         self._device.configure_stream(self._epoch, buffers, mode)
+
+    def return_buffers(self, buffers: int) -> None:
+        with contextlib.suppress(LinkGone):
+            self._device.return_buffers(self._epoch, buffers)
+
+    def stream_counts(self) -> StreamCounts:
+        return self._device.stream_counts(self._epoch)
 
     def next_frame(self, timeout_s: float | None) -> Frame | None:
         device, clock = self._device, self._device.clock
@@ -109,6 +144,40 @@ class LocalLink:
         self._aborted = True
         self._activity.set()
 
+    @property
+    def clock(self) -> Clock:
+        return self._device.clock
+
+    def begin_events(self) -> None:
+        self._events_aborted = False
+        self._device.listen_events(self._epoch, True)
+
+    def next_event(self, timeout_s: float | None) -> DeviceEvent | None:
+        device, clock = self._device, self._device.clock
+        deadline_ns = None if timeout_s is None else clock.now_ns() + round(timeout_s * 1e9)
+        while True:
+            if self._events_aborted:
+                raise StreamAborted("event channel was closed")
+            self._event_activity.clear()
+            due_ns = None
+            # A pulled cable looks like events that do not come.
+            with contextlib.suppress(LinkGone):
+                event = device.poll_event(self._epoch)
+                if event is not None:
+                    return event
+                due_ns = device.event_due_ns()
+            now_ns = clock.now_ns()
+            if deadline_ns is not None and now_ns >= deadline_ns:
+                return None
+            times = [t for t in (due_ns, deadline_ns) if t is not None]
+            self._event_activity.wait(max(min(times) - now_ns, _LEAST_WAIT_NS) / 1e9 if times else None)
+
+    def abort_events(self) -> None:
+        self._events_aborted = True
+        with contextlib.suppress(LinkGone):
+            self._device.listen_events(self._epoch, False)
+        self._event_activity.set()
+
     def frame_pixels(self, frame: Frame) -> NDArray[np.uint8] | NDArray[np.uint16]:
         return self._device.pixels(frame)
 
@@ -122,7 +191,9 @@ class LocalLink:
 
     def close(self) -> None:
         self.abort_stream()
+        self.abort_events()
         self._device.unlisten(self._activity)
+        self._device.unlisten(self._event_activity)
         self._device.detach(self._epoch)
 
 
@@ -131,6 +202,10 @@ class LocalBusDevice:
 
     def __init__(self, device: Firefly) -> None:
         self.device = device
+
+    @property
+    def clock(self) -> Clock:
+        return self.device.clock
 
     def present(self) -> DeviceInfo | None:
         return self.device.info()

@@ -18,17 +18,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.clock import Clock, SystemClock
 from agent.errors import AgentError
-from agent.sim.acquisition import BufferMode
+from agent.sim.buffers import BufferMode, StreamCounts
 from agent.sim.chunks import Frame, FrameSettings, LinkGone
 from agent.sim.device import DeviceInfo
+from agent.sim.events import DeviceEvent
 from agent.sim.link import DeviceLink
-from agent.sim.wire import Op, Status, check, receive, send, unpack_frame
+from agent.sim.wire import Op, Status, check, receive, send, unpack_event, unpack_frame
 
 # The device process answers at once or waits out a simulated transfer; a stall fault may take longer than any limit.
 _CONNECT_S = 5.0
 _SLICE_S = 1.0
 _HANG_UP_S = 2.0
+_CLOCK = SystemClock()
 
 
 class _Channel:
@@ -85,6 +88,8 @@ class RemoteLink:
     def __init__(self, path: Path) -> None:
         self._control = _Channel(path, {"role": "control"})
         token = self._control.greeting["token"]
+        self._path, self._token = path, token
+        self._events: _Channel | None = None
         opened = [self._control]
         try:
             self._stream = _Channel(path, {"role": "stream", "token": token})
@@ -111,6 +116,13 @@ class RemoteLink:
     def configure_stream(self, buffers: int, mode: BufferMode) -> None:
         self._control.ask(Op.CONFIGURE, json.dumps({"buffers": buffers, "mode": mode}).encode())
 
+    def return_buffers(self, buffers: int) -> None:
+        with contextlib.suppress(LinkGone):  # not on the control connection, where a slow transfer would delay it
+            self._pixels.ask(Op.RETURN, struct.pack("<I", buffers))
+
+    def stream_counts(self) -> StreamCounts:
+        return StreamCounts(**json.loads(self._pixels.ask(Op.COUNTS)))
+
     def next_frame(self, timeout_s: float | None) -> Frame | None:
         left = timeout_s
         while True:
@@ -134,6 +146,32 @@ class RemoteLink:
     def pause(self, timeout_s: float | None) -> None:
         threading.Event().wait(timeout_s)
 
+    @property
+    def clock(self) -> Clock:
+        return _CLOCK
+
+    def begin_events(self) -> None:
+        self._control.ask(Op.BEGIN_EVENTS)
+        if self._events is None:  # most hosts want no events
+            self._events = _Channel(self._path, {"role": "events", "token": self._token})
+
+    def next_event(self, timeout_s: float | None) -> DeviceEvent | None:
+        channel, left = self._events, timeout_s
+        if channel is None:
+            raise LinkGone("event channel was never opened")
+        while True:
+            step = _SLICE_S if left is None else min(left, _SLICE_S)
+            status, payload = channel.ask_status(Op.EVENT, struct.pack("<d", step))
+            if status is Status.OK:
+                return unpack_event(payload)
+            left = None if left is None else left - step
+            if left is not None and left <= 0:
+                return None
+
+    def abort_events(self) -> None:
+        with contextlib.suppress(AgentError):
+            self._control.ask(Op.ABORT_EVENTS)
+
     def frame_pixels(self, frame: Frame) -> NDArray[np.uint8] | NDArray[np.uint16]:
         with self._pixel_lock:  # the memory holds one frame
             payload = self._pixels.ask(Op.PIXELS, struct.pack("<Q", frame.token))
@@ -152,8 +190,11 @@ class RemoteLink:
         return True
 
     def close(self) -> None:
-        for channel in (self._stream, self._pixels):
-            channel.close()
+        for channel in (self._stream, self._pixels, self._events):
+            if channel is not None:
+                channel.close()
+        with contextlib.suppress(AgentError):  # without it the process takes the end of the connection for a death
+            self._control.ask(Op.BYE)
         self._control.hang_up()
         with contextlib.suppress(BufferError):
             self._memory.close()
@@ -164,6 +205,10 @@ class RemoteBusDevice:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    @property
+    def clock(self) -> Clock:
+        return _CLOCK
 
     def present(self) -> DeviceInfo | None:
         """Identity by asking the process; None where none answers or its camera is unplugged."""

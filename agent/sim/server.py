@@ -9,6 +9,7 @@ registers and the DDR network stay. Inferences are computed ahead, while nothing
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import mmap
 import os
@@ -33,10 +34,11 @@ from agent.sim.scene import HEIGHT_PX, WIDTH_PX
 from agent.sim.spec import SimulationSpec
 from agent.sim.unix_server import UnixServer
 from agent.sim.vpu import warm_up
-from agent.sim.wire import Op, Status, pack_frame, receive, send, status_of
+from agent.sim.wire import Op, Status, pack_event, pack_frame, receive, send, status_of
 
 _FRAME_BYTES = WIDTH_PX * HEIGHT_PX * 2
-_FRAMES_KEPT = 64
+# More than a host can have buffers (StreamBufferCountMax).
+_FRAMES_KEPT = 1024
 # How often the look-ahead looks while frames come; far below any service time.
 _AHEAD_S = 0.004
 
@@ -47,6 +49,7 @@ class _Session:
     def __init__(self, device: Firefly) -> None:
         self.token = secrets.token_hex(8)
         self.link = LocalLink(device)
+        self.said_goodbye = False
         self._lock = threading.Lock()
         self._frames: OrderedDict[int, Frame] = OrderedDict()
 
@@ -88,6 +91,7 @@ class DeviceServer:
         session = self._session
         if session is not None:
             session.link.abort_stream()
+            session.link.abort_events()
         self._plant.close()
         self._server.close()
         self._ahead.join()
@@ -113,6 +117,7 @@ class DeviceServer:
             "control": self._serve_control,
             "stream": self._serve_stream,
             "pixels": self._serve_pixels,
+            "events": self._serve_events,
         }
         try:
             roles[greeting["role"]](connection, str(greeting.get("token", "")))
@@ -125,7 +130,7 @@ class DeviceServer:
         info = self._device.info()
         if info is None:
             raise LinkGone(f"camera {self._device.spec.serial} is not on the bus")
-        answer = {"serial": info.serial, "model": info.model, "firmware": info.firmware}
+        answer = dataclasses.asdict(info)
         send(connection, Status.OK, json.dumps(answer).encode())
 
     def _serve_control(self, connection: socket.socket, _token: str) -> None:
@@ -135,6 +140,8 @@ class DeviceServer:
             self._answer(connection, lambda op, payload: self._control(session, op, payload))
         finally:
             # The host closed or died (a killed process closes its sockets).
+            if not session.said_goodbye:
+                self._device.host_died()
             session.link.close()  # before the next host is let in: it stops the acquisition
             with self._lock:
                 self._session = None
@@ -152,6 +159,11 @@ class DeviceServer:
         known: list[FrameSettings | None] = [None]
         self._answer(connection, lambda op, payload: _next_frame(session, op, payload, known))
 
+    def _serve_events(self, connection: socket.socket, token: str) -> None:
+        session = self._find(token)
+        send(connection, Status.OK, b"{}")
+        self._answer(connection, lambda op, payload: _next_event(session, op, payload))
+
     def _serve_pixels(self, connection: socket.socket, token: str) -> None:
         session = self._find(token)
         send(connection, Status.OK, b"{}")
@@ -160,7 +172,7 @@ class DeviceServer:
             os.ftruncate(descriptor, _FRAME_BYTES)
             socket.send_fds(connection, [b"\0"], [descriptor])
             with mmap.mmap(descriptor, _FRAME_BYTES) as memory:
-                self._answer(connection, lambda op, payload: self._render(session, op, payload, memory))
+                self._answer(connection, lambda op, payload: self._images(session, op, payload, memory))
         finally:
             os.close(descriptor)
 
@@ -193,12 +205,24 @@ class DeviceServer:
             link.begin_stream()
         elif op is Op.ABORT:
             link.abort_stream()
+        elif op is Op.BEGIN_EVENTS:
+            link.begin_events()
+        elif op is Op.ABORT_EVENTS:
+            link.abort_events()
+        elif op is Op.BYE:
+            session.said_goodbye = True
         elif op is Op.ALIVE and not link.is_alive():
             raise LinkGone("camera left the bus")
         link.settle()
         return Status.OK, answer
 
-    def _render(self, session: _Session, op: Op, payload: bytes, memory: mmap.mmap) -> tuple[Status, bytes]:
+    def _images(self, session: _Session, op: Op, payload: bytes, memory: mmap.mmap) -> tuple[Status, bytes]:
+        """What concerns images and their buffers: nothing here costs a transfer to the camera."""
+        if op is Op.RETURN:
+            session.link.return_buffers(*struct.unpack("<I", payload))
+            return Status.OK, b""
+        if op is Op.COUNTS:
+            return Status.OK, json.dumps(dataclasses.asdict(session.link.stream_counts())).encode()
         if op is not Op.PIXELS:
             raise TransferFailed(f"{op.name} on the pixel connection")
         pixels = self._device.pixels(session.frame(struct.unpack("<Q", payload)[0]))
@@ -216,6 +240,13 @@ def _next_frame(session: _Session, op: Op, payload: bytes, known: list[FrameSett
     packed = pack_frame(frame, known[0])
     known[0] = frame.settings
     return Status.OK, packed
+
+
+def _next_event(session: _Session, op: Op, payload: bytes) -> tuple[Status, bytes]:
+    if op is not Op.EVENT:
+        raise TransferFailed(f"{op.name} on the event connection")
+    event = session.link.next_event(struct.unpack("<d", payload)[0])
+    return (Status.EMPTY, b"") if event is None else (Status.OK, pack_event(event))
 
 
 def plant_path(path: Path) -> Path:
