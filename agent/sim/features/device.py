@@ -29,7 +29,7 @@ class DeviceRoom:
             "LinkUptime": lambda now: (now - self.linked_ns) // 1_000_000_000,
             "DeviceLinkCurrentThroughput": lambda _: self._throughput(),
             "PayloadSize": lambda _: payload_bytes(parts.bank),
-            "TransferQueueCurrentBlockCount": lambda _: len(parts.acquisition.queue),
+            "TransferQueueCurrentBlockCount": lambda _: parts.acquisition.stream.in_transit(),
             "TransferQueueOverflowCount": lambda _: parts.truth.counters["frames_dropped"],
         }
 
