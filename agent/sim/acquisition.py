@@ -79,6 +79,7 @@ class Acquisition:
         self.stream = StreamBuffers(self._count_loss)
         # How many times longer the link takes at a time; the device's port says so.
         self.slowness: Callable[[int], float] = _full_speed
+        self.line_levels: Callable[[int], int] = lambda now_ns: 0  # noqa: ARG005
         self.on_exposure_end: Callable[[Frame], None] = lambda frame: None  # noqa: ARG005
         self.on_incomplete: Callable[[Frame], None] = lambda frame: None  # noqa: ARG005
 
@@ -248,6 +249,8 @@ class Acquisition:
         frame = Frame(self._frame_id, timestamp_ns, plan.settings, vpu.result(), image, end_ns + delivery_ns)
         self._frame_id += 1
         self._taken += 1
+        if "ExposureEndLineStatusAll" in plan.settings.chunks:
+            frame.lines = self.line_levels(end_ns)
         self._truth.exposed(timestamp_ns, frame.frame_id, exposure.part)
         self.on_exposure_end(frame)
         network = self._network(plan, end_ns)

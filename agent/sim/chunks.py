@@ -126,6 +126,8 @@ class Frame:
     deliver_ns: int = 0
     incomplete: bool = False
     token: int = 0
+    # Levels of the digital lines at the end of exposure, Line0 in bit 0; filled where the chunk is on.
+    lines: int = 0
 
 
 class LinkGone(CameraGone):

@@ -27,7 +27,7 @@ from agent.sim.chunks import (
 from agent.sim.events import EVENT_NAMES, DeviceEvent
 
 _HEAD = struct.Struct("<IB")
-_FRAME = struct.Struct("<qqqidBQH")
+_FRAME = struct.Struct("<qqqidBQHB")
 _BOX = struct.Struct("<hd4h")
 _EVENT = struct.Struct("<BQQqd")
 _LIMIT_BYTES = 1 << 24
@@ -119,7 +119,7 @@ def pack_frame(frame: Frame, known: FrameSettings | None) -> bytes:
     result = frame.result
     head = _FRAME.pack(
         frame.frame_id, frame.timestamp_ns, result.frame_id, result.class_id, result.confidence, frame.incomplete,
-        frame.token, len(result.boxes),
+        frame.token, len(result.boxes), frame.lines,
     )  # fmt: skip
     for box in result.boxes:
         head += _BOX.pack(box.class_id, box.confidence, box.left, box.top, box.right, box.bottom)
@@ -131,7 +131,9 @@ def pack_frame(frame: Frame, known: FrameSettings | None) -> bytes:
 
 def unpack_frame(payload: bytes, known: FrameSettings | None) -> Frame:
     """The frame of `pack_frame`."""
-    frame_id, timestamp_ns, result_id, class_id, confidence, incomplete, token, count = _FRAME.unpack_from(payload)
+    frame_id, timestamp_ns, result_id, class_id, confidence, incomplete, token, count, lines = _FRAME.unpack_from(
+        payload
+    )
     end = _FRAME.size + count * _BOX.size
     boxes = tuple(Box(*values) for values in _BOX.iter_unpack(payload[_FRAME.size : end]))
     settings = known
@@ -142,7 +144,7 @@ def unpack_frame(payload: bytes, known: FrameSettings | None) -> Frame:
     if settings is None:
         raise ConnectionError("first frame came without settings")
     result = FinishedResult(result_id, class_id, confidence, boxes)
-    return Frame(frame_id, timestamp_ns, settings, result, None, incomplete=bool(incomplete), token=token)
+    return Frame(frame_id, timestamp_ns, settings, result, None, incomplete=bool(incomplete), token=token, lines=lines)
 
 
 def pack_event(event: DeviceEvent) -> bytes:

@@ -14,6 +14,7 @@ class LineRoom:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        parts.acquisition.line_levels = self.levels
 
     @property
     def readers(self) -> Mapping[str, Reader]:

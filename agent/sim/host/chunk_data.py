@@ -180,7 +180,7 @@ class ChunkData:
         return self._number("SequencerSetActive", lambda _: 0)
 
     def GetExposureEndLineStatusAll(self) -> int:
-        return self._number("ExposureEndLineStatusAll", lambda _: 0)
+        return self._number("ExposureEndLineStatusAll", lambda f: f.lines)
 
     def GetLineStatusAll(self) -> int:
         return self._number("LineStatusAll", lambda _: 0)

@@ -77,6 +77,7 @@ class _FrameChunks:
             "ChunkGain": settings.gain_db,
             "ChunkBlackLevel": settings.black_level,
             "ChunkPixelFormat": self._pixel_formats[geometry.pixel_format],
+            "ChunkExposureEndLineStatusAll": frame.lines,
             "ChunkInferenceFrameId": frame.result.frame_id,
         }
         if feature == "ChunkInferenceResult":

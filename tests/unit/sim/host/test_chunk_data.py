@@ -11,7 +11,7 @@ import pytest
 from agent.sim import pyspin as PySpin
 from agent.sim.chunks import Box, Frame, FrameSettings, Geometry, NoResult
 from agent.sim.host.chunk_data import ChunkData, FrameLease, pack_boxes
-from agent.sim.spec import Quirks, SimulationSpec
+from agent.sim.spec import Quirks, SceneSpec, SimulationSpec
 from tests.support.vendor import LocalBench, bench
 
 BOXES = (Box(3, 0.75, -5, 10, 640, 400), Box(1, 0.5, 0, 0, 40_000, 1))
@@ -107,6 +107,26 @@ def test_chunk_data_ends_with_its_image() -> None:
         for ask in (chunk.GetFrameID, chunk.GetGain, chunk.GetInferenceBoundingBoxResult):
             with pytest.raises(PySpin.SpinnakerException, match="-1006"):
                 ask()
+
+
+def test_line_levels_are_those_at_the_end_of_exposure() -> None:
+    """Line0 is the part sensor: its pulse outlives the exposure that it starts, and Line2 is low on a moving line."""
+    with bench(SimulationSpec(scene=SceneSpec(parts_per_minute=600))) as camera:
+        enable(camera, "ExposureEndLineStatusAll", "InferenceBoundingBoxResult")
+        seen = []
+        for source in ("Line0", "Software"):
+            camera.trigger_on(source)
+            camera.camera.BeginAcquisition()
+            if source == "Software":
+                camera.device.set_line(0.0)
+                PySpin.CCommandPtr(camera.nodes.GetNode("TriggerSoftware")).Execute()
+            image = camera.camera.GetNextImage(1000)
+            levels = image.GetChunkData().GetExposureEndLineStatusAll()
+            assert camera.integer("ChunkExposureEndLineStatusAll").GetValue() == levels
+            seen.append(levels)
+            image.Release()
+            camera.camera.EndAcquisition()
+        assert [levels & 0b101 for levels in seen] == [0b001, 0b100]
 
 
 def test_chunk_data_that_are_kept_hold_no_buffer() -> None:
