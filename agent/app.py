@@ -14,7 +14,7 @@ import fcntl
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -31,10 +31,12 @@ from agent.camera.worker import WorkerCamera
 from agent.clock import Clock, SystemClock
 from agent.config import AgentConfig
 from agent.config import schema as cfg
-from agent.errors import Refused
+from agent.errors import BadInput, CameraGone, Refused
 from agent.library import open_library
 from agent.logs import configure, event, logger
+from agent.policy.tickets import TicketRules
 from agent.supervisor import Parts, Supervisor, SupervisorSettings
+from agent.supervisor.group import SwapGroup
 from agent.supervisor.source import LibrarySource
 from agent.telemetry.boot import boot_id_reader
 from agent.telemetry.ids import IdSource, RandomIds
@@ -47,6 +49,7 @@ _log = logger("app")
 JOURNAL_NAME = "journal.sqlite3"
 LOCK_NAME = "agent.lock"
 DRAIN_S = 10.0
+LEASE_MARGIN_S = 10.0  # calls that outlive their deadline, and the first result after a swap
 
 
 class Agent:
@@ -61,6 +64,7 @@ class Agent:
             config.state_dir / JOURNAL_NAME, clock, ids, journal_days=config.telemetry.journal_days
         )
         self._owners: dict[int, SystemOwner] = {}
+        self._groups = swap_groups(config, clock)
         self.supervisors: dict[str, Supervisor] = {}
 
     def services(self) -> Services:
@@ -104,7 +108,10 @@ class Agent:
             library = open_library(self.config.library.path, camera.accepted_formats, self.config.library.trusted_keys)
             source = LibrarySource(library, self.clock)
         settings = supervisor_settings(self.config.policy, camera)
-        return Supervisor(Parts(worker, self.journal, self.clock, settings, source, self._ids.uuid, self._boot_id))
+        group = self._groups.get(camera.name)
+        return Supervisor(
+            Parts(worker, self.journal, self.clock, settings, source, self._ids.uuid, self._boot_id, group)
+        )
 
     def _owner(self, sdk: Sdk) -> SystemOwner:
         """One System for all cameras of an SDK: the vendor's is a singleton (facts/firefly-dl.md section 6)."""
@@ -122,6 +129,7 @@ def sdk_for(camera: cfg.Camera, clock: Clock) -> Iterator[tuple[Sdk, str]]:
 
     simulation = camera.simulation or cfg.Simulation()
     if simulation.socket is not None:
+        _arm(camera.name, simulation.socket, simulation.faults)
         place = RemoteBusDevice(simulation.socket)
         bus.attach(place)
         try:
@@ -133,6 +141,24 @@ def sdk_for(camera: cfg.Camera, clock: Clock) -> Iterator[tuple[Sdk, str]]:
         yield cast("Sdk", pyspin), device.spec.serial
 
 
+def _arm(name: str, socket: Path, faults: Sequence[Mapping[str, cfg.Plain]]) -> None:
+    """Arm the faults of the config in the device process. Blocks shortly; raises CameraGone, BadInput."""
+    if not faults:
+        return
+    from agent.sim.plant import PlantClient
+    from agent.sim.server import plant_path
+
+    try:
+        with PlantClient(plant_path(socket)) as plant:
+            for fault in faults:
+                plant.fault(fault)
+    except OSError as exc:
+        raise CameraGone(
+            f"camera {name}: nothing answers at {socket}: {exc}; `simulation.faults` are armed when the agent starts, "
+            "so start `ofa-agent sim serve` first"
+        ) from exc
+
+
 def simulation_spec(camera: cfg.Camera, simulation: cfg.Simulation) -> SimulationSpec:
     """The `simulation:` section to the simulated camera's own terms; raises BadInput naming the key."""
     from agent.sim.spec import SimulationSpec
@@ -141,6 +167,11 @@ def simulation_spec(camera: cfg.Camera, simulation: cfg.Simulation) -> Simulatio
         given = simulation.spec.get(name, {})
         return {**defaults, **given} if isinstance(given, dict) else given  # the specification refuses it by its key
 
+    def listed(given: object) -> list[object]:
+        if not isinstance(given, list):
+            raise BadInput("faults", f"is {given!r}, wanted a list")
+        return given
+
     line = {} if simulation.parts_per_minute is None else {"parts_per_minute": simulation.parts_per_minute}
     merged: dict[str, object] = {
         **simulation.spec,
@@ -148,6 +179,8 @@ def simulation_spec(camera: cfg.Camera, simulation: cfg.Simulation) -> Simulatio
         "vpu": section("vpu", time_scale=simulation.time_scale),
         "scene": section("scene", **line),
     }
+    if simulation.faults:
+        merged["faults"] = [*listed(simulation.spec.get("faults", [])), *simulation.faults]
     if camera.serial:
         merged["serial"] = camera.serial
     return SimulationSpec.from_mapping(merged)
@@ -162,10 +195,21 @@ def supervisor_settings(policy: cfg.Policy, camera: cfg.Camera) -> SupervisorSet
         accepted_formats=camera.accepted_formats,
         free_running=acquisition.trigger.source == "free",
         frame_rate=acquisition.frame_rate or 60.0,
+        results_wait=camera.results_from == "chunks" and camera.inference_sync == "free_running",
         min_dwell_s=policy.swap.min_dwell_s,
         swap_deadline_s=policy.swap.deadline_s,
         infeasible=policy.infeasible,
     )
+
+
+def swap_groups(config: AgentConfig, clock: Clock) -> dict[str, SwapGroup]:
+    """The group of each camera that is in one. A lease outlives the longest swap: its deadline, also back."""
+    lease_s = 2 * config.policy.swap.deadline_s + LEASE_MARGIN_S
+    found: dict[str, SwapGroup] = {}
+    for group in config.groups:
+        rules = TicketRules(group.name, group.cameras, group.max_concurrent_swaps, group.wait_s, lease_s)
+        found |= dict.fromkeys(group.cameras, SwapGroup(rules, clock))
+    return found
 
 
 def camera_settings(camera: cfg.Camera, serial: str) -> CameraSettings:
@@ -184,6 +228,9 @@ def camera_settings(camera: cfg.Camera, serial: str) -> CameraSettings:
         trigger=Trigger(acquisition.trigger.source, acquisition.trigger.activation),
         inference_sync=camera.inference_sync,
         network_storage=camera.network_storage,
+        results_from=camera.results_from,
+        box_threshold=camera.box_threshold,
+        box_format=camera.box_format,
     )
 
 

@@ -23,6 +23,7 @@
     │   ├── UploadFailed
     │   └── VerificationFailed
     ├── Refused (PermissionError)       mode, interlock, permission
+    │   └── NotPermitted                a swap whose wait for a permit ended without one
     ├── Infeasible (ValueError)         no sub-net meets the budget and best effort was refused
     ├── JournalError (OSError)
     └── DaemonUnreachable (ConnectionError)
@@ -151,6 +152,12 @@ class Refused(AgentError, PermissionError):
     """A command that the present mode, interlock or role forbids."""
 
     reason = "REFUSED"
+
+
+class NotPermitted(Refused):
+    """A swap that waited for its permit and did not get it; nothing on the camera was touched."""
+
+    reason = "SWAP_NOT_PERMITTED"
 
 
 class Infeasible(AgentError, ValueError):

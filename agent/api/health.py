@@ -1,7 +1,7 @@
 """grpc.health.v1, read from the cameras' snapshots at the moment of the question, so that it cannot be stale.
 
-`camera/NAME` is SERVING while that camera is ACTIVE, its network is verified and frames flow; the empty name while all
-cameras are and there is at least one; the agent's services while it is up.
+`camera/NAME` is SERVING while a verified network infers on that camera (also while a swap waits for its permit) and
+frames flow; the empty name while all cameras are and there is at least one; the agent's services while it is up.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from agent.api.drain import Drain
 from agent.api.gate import Write
 from agent.api.services import Services, not_found
 from agent.domain.snapshot import CameraSnapshot
-from agent.domain.states import CameraState
+from agent.domain.states import BEFORE_GAP, CameraState
 
 CAMERA = "camera/"
 HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"]
@@ -70,8 +70,13 @@ class HealthHandlers:
 
     def _up(self, snapshot: CameraSnapshot) -> bool:
         age_s = None if snapshot.health is None else snapshot.health.last_frame_age_s
-        inferring = snapshot.state is CameraState.ACTIVE and snapshot.verified
-        return inferring and age_s is not None and age_s <= self._frame_age_s
+        return self._infers(snapshot) and age_s is not None and age_s <= self._frame_age_s
+
+    @staticmethod
+    def _infers(snapshot: CameraSnapshot) -> bool:
+        if snapshot.state is CameraState.SWAPPING:
+            return snapshot.verified and snapshot.swap is not None and snapshot.swap.stage in BEFORE_GAP
+        return snapshot.verified and snapshot.state is CameraState.ACTIVE
 
 
 def _answer(serving: bool | None) -> Message:

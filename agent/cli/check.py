@@ -71,12 +71,12 @@ def _simulations(config: AgentConfig) -> list[str]:
     """What the simulation says against its own section; nothing is started."""
     problems = []
     for camera in config.cameras:
-        if camera.simulation is None or camera.simulation.socket is not None:
+        if camera.simulation is None:
             continue
         from agent.app import simulation_spec
 
         try:
-            simulation_spec(camera, camera.simulation)
+            simulation_spec(camera, camera.simulation)  # of a device process: the faults; the rest is its own
         except BadInput as exc:
             problems.append(f"{config.source}: {camera.name}.simulation.{exc}")
     return problems

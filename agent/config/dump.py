@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from agent.config.schema import AgentConfig, Camera, Policy, Simulation
+from agent.config.schema import AgentConfig, Camera, Group, Policy, Simulation
 from agent.domain.budget import Budget
 
 
@@ -18,6 +18,7 @@ def effective(config: AgentConfig) -> str:
         "api": {"unix_socket": str(config.api.unix_socket)},
         "library": _library(config),
         "cameras": [_camera(camera) for camera in config.cameras],
+        "groups": [_group(group) for group in config.groups] or None,
         "policy": _policy(config.policy),
         "telemetry": {"journal_days": config.telemetry.journal_days},
     }
@@ -47,6 +48,9 @@ def _camera(camera: Camera) -> dict[str, Any]:
         "accepted_formats": list(camera.accepted_formats),
         "network_storage": camera.network_storage,
         "inference_sync": camera.inference_sync,
+        "results_from": camera.results_from,
+        "box_threshold": _or(camera.box_threshold, "auto"),
+        **({} if camera.box_format is None else {"box_format": camera.box_format}),
         "acquisition": {
             "user_set": taken.user_set,
             "pixel_format": taken.pixel_format,
@@ -63,13 +67,24 @@ def _camera(camera: Camera) -> dict[str, Any]:
 
 
 def _simulation(simulation: Simulation) -> dict[str, Any]:
+    faults = {"faults": [dict(fault) for fault in simulation.faults]} if simulation.faults else {}
     if simulation.socket is not None:
-        return {"socket": str(simulation.socket)}
+        return {"socket": str(simulation.socket), **faults}
     return {
         "seed": simulation.seed,
         "time_scale": simulation.time_scale,
         "parts_per_minute": _or(simulation.parts_per_minute, "none"),
         "spec": dict(simulation.spec),
+        **faults,
+    }
+
+
+def _group(group: Group) -> dict[str, Any]:
+    return {
+        "name": group.name,
+        "cameras": list(group.cameras),
+        "max_concurrent_swaps": group.max_concurrent_swaps,
+        "wait_s": group.wait_s,
     }
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Literal
 
 from agent.config import schema
 from agent.config.document import read_document
+from agent.config.groups import read_groups
 from agent.config.reading import Section
 from agent.config.schema import (
     Acquisition,
@@ -25,7 +25,6 @@ from agent.domain.budget import MAX_LATENCY_MS, MAX_PARTS_PER_MINUTE, Budget
 from agent.errors import BadInput
 from agent.library.blob import FORMATS
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 MAX_CAMERAS = 16
 SENSOR_WIDTH_PX, SENSOR_HEIGHT_PX = 1440, 1080  # facts/firefly-dl.md S9
 
@@ -35,13 +34,15 @@ def load_config(path: Path) -> AgentConfig:
     top = Section(path, "", read_document(path))
     if top.number("version", "(a version)", 0, 1e6) != 1:
         top.fail("version", "this version of the agent reads version 1 only")
-    top.not_yet("web", "groups")
+    top.not_yet("web")
+    cameras = _cameras(top)
     config = AgentConfig(
         source=path.absolute(),
-        cameras=_cameras(top),
+        cameras=cameras,
         state_dir=top.path("state_dir", schema.STATE_DIR),
         api=_api(top.section("api")),
         library=_library(top.section("library")),
+        groups=read_groups(top, [camera.name for camera in cameras]),
         policy=_policy(top.section("policy")),
         telemetry=_telemetry(top.section("telemetry")),
     )
@@ -85,9 +86,7 @@ def _cameras(top: Section) -> tuple[Camera, ...]:
 
 def _camera(section: Section) -> Camera:
     section.not_yet("line_stopped_input", "policy")
-    name = section.word("name")
-    if not _NAME.fullmatch(name):
-        section.fail("name", "holds more than letters, digits, '.', '_', '-', or not 1 to 63 of them")
+    name = section.name()
     sdk = section.choice("sdk", schema.SDKS)
     acquisition = _acquisition(section.section("acquisition"))
     native = "openvino-ir-10" if sdk == "simulated" else "ncsdk-graph-2"
@@ -97,7 +96,10 @@ def _camera(section: Section) -> Camera:
         serial=section.quoted("serial"),
         accepted_formats=section.choices("accepted_formats", FORMATS, (native,)),
         network_storage=section.choice("network_storage", schema.STORAGES, "ddr"),
-        inference_sync=_sync(section, acquisition),
+        inference_sync=(sync := _sync(section, acquisition)),
+        results_from=_results_from(section, sync),
+        box_threshold=section.number_or("box_threshold", "auto", "confidence", 0, 1),
+        box_format=section.word("box_format") if section.has("box_format") else None,
         acquisition=acquisition,
         simulation=_simulation(section, sdk),
     )
@@ -113,6 +115,13 @@ def _sync(section: Section, acquisition: Acquisition) -> schema.InferenceSync:
             f"every_frame is itself a trigger and cannot be used with trigger source {acquisition.trigger.source}",
         )
     return sync
+
+
+def _results_from(section: Section, sync: schema.InferenceSync) -> schema.ResultsFrom:
+    source = section.choice("results_from", schema.RESULTS_FROM, "chunks")
+    if source == "events" and sync == "every_frame":
+        section.fail("results_from", "events are of no use with every_frame, whose frames carry their own result")
+    return source
 
 
 def _acquisition(section: Section | None) -> Acquisition:
@@ -168,6 +177,7 @@ def _simulation(camera: Section, sdk: schema.Sdk) -> Simulation | None:
         time_scale=section.number("time_scale", "times", 1e-3, 1e3, 1.0),
         parts_per_minute=section.number_or("parts_per_minute", "none", "parts per minute", 1e-3, MAX_PARTS_PER_MINUTE),
         spec=section.plain("spec"),
+        faults=section.plains("faults"),
     )
     for key in ("seed", "time_scale", "parts_per_minute", "spec"):
         if simulation.socket is not None and section.has(key):

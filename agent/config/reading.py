@@ -15,6 +15,7 @@ from agent.config.schema import Plain
 T = TypeVar("T", bound=str)
 
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _NOT_FINITE = re.compile(r"[-+]?\.?(inf|nan|infinity)", re.IGNORECASE)
 _NULLS = ("", "~", "null", "Null", "NULL")
 MAX_SOCKET_PATH_BYTES = 107  # sun_path of unix(7), without the closing zero
@@ -74,6 +75,13 @@ class Section:
         if not isinstance(node, Scalar) or (node.plain and node.text in _NULLS) or not node.text:
             self.fail(key, "is not a text")
         return node.text
+
+    def name(self, key: str = "name") -> str:
+        """A word that names something in logs, metrics and commands."""
+        text = self.word(key)
+        if not _NAME.fullmatch(text):
+            self.fail(key, "holds more than letters, digits, '.', '_', '-', or not 1 to 63 of them")
+        return text
 
     def quoted(self, key: str) -> str | None:
         """Text that looks like a number and must keep its zeros: quotes are required."""
@@ -164,6 +172,29 @@ class Section:
             return {}
         value = _plain(self._values[key], lambda line, text: self._refuse_number(line, key, text))
         return value if isinstance(value, dict) else self.fail(key, "is not a mapping")
+
+    def plains(self, key: str) -> tuple[dict[str, Plain], ...]:
+        """The mappings of the list under `key`, as `plain`; none where the key is missing."""
+        if not self.has(key):
+            return ()
+        found = []
+        for node, path in self._items(key, "a list of mappings"):
+            value = _plain(node, lambda line, text: self._refuse_number(line, key, text))
+            if not isinstance(value, dict):
+                raise problem(self._file, node.line, path, "is not a mapping of keys to values")
+            found.append(value)
+        return tuple(found)
+
+    def words(self, key: str) -> Iterator[tuple[str, Callable[[str], NoReturn]]]:
+        """The words of the list under `key`, each with what refuses it on its own line."""
+        for node, path in self._items(key, "a list of words"):
+
+            def refuse(reason: str, line: int = node.line, path: str = path) -> NoReturn:
+                raise problem(self._file, line, path, reason)
+
+            if not isinstance(node, Scalar) or not node.text:
+                refuse("is not a word")
+            yield node.text, refuse
 
     def _refuse_number(self, line: int, key: str, text: str) -> NoReturn:
         raise problem(self._file, line, join(self._path, key), f"{clipped(text)} is not a finite number")

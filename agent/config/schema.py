@@ -12,6 +12,7 @@ from agent.domain.budget import Budget
 Sdk = Literal["spinnaker", "simulated"]
 NetworkStorage = Literal["ddr", "flash"]
 InferenceSync = Literal["free_running", "every_frame"]
+ResultsFrom = Literal["chunks", "events"]
 PixelFormat = Literal["Mono8", "BayerRG8", "RGB8", "BGR8"]
 UserSet = Literal["Default", "UserSet0", "UserSet1"]
 TriggerSource = Literal["free", "Line0", "software"]
@@ -22,6 +23,7 @@ Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | 
 SDKS: tuple[Sdk, ...] = get_args(Sdk)
 STORAGES: tuple[NetworkStorage, ...] = get_args(NetworkStorage)
 SYNCS: tuple[InferenceSync, ...] = get_args(InferenceSync)
+RESULTS_FROM: tuple[ResultsFrom, ...] = get_args(ResultsFrom)
 PIXEL_FORMATS: tuple[PixelFormat, ...] = get_args(PixelFormat)
 USER_SETS: tuple[UserSet, ...] = get_args(UserSet)
 SOURCES: tuple[TriggerSource, ...] = get_args(TriggerSource)
@@ -30,6 +32,7 @@ INFEASIBLES: tuple[Infeasible, ...] = get_args(Infeasible)
 
 DEFAULT_BUDGET = Budget(max_latency_ms=80.0)
 FAIL_SAFE_BUDGET = Budget(max_latency_ms=40.0)
+WAIT_S = 30.0
 STATE_DIR = Path("/var/lib/ofa-agent")
 
 
@@ -58,7 +61,8 @@ class Acquisition:
 class Simulation:
     """Where the simulated camera is: a device process behind `socket`, or in this process (socket None).
 
-    `spec` goes to the simulation as it stands and is checked there; the other fields are for the in-process device.
+    `spec` goes to the simulation as it stands and is checked there. `faults` are armed when the agent starts, in either
+    place; the other fields are for the in-process device.
     """
 
     socket: Path | None = None
@@ -66,6 +70,7 @@ class Simulation:
     time_scale: float = 1.0
     parts_per_minute: float | None = None
     spec: Mapping[str, Plain] = field(default_factory=dict)
+    faults: tuple[Mapping[str, Plain], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +83,25 @@ class Camera:
     accepted_formats: tuple[str, ...]
     network_storage: NetworkStorage = "ddr"
     inference_sync: InferenceSync = "free_running"
+    results_from: ResultsFrom = "chunks"
+    box_threshold: float | None = None  # detection networks; None = as the user set says
+    box_format: str | None = None
     acquisition: Acquisition = Acquisition()
     simulation: Simulation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Cameras of one line, by name: at most `max_concurrent_swaps` of them swap at once, and never all.
+
+    A swap for a gain in accuracy that has waited `wait_s` for its turn is given up and decided anew; any other goes on
+    with the next turn even where no other camera sees.
+    """
+
+    name: str
+    cameras: tuple[str, ...]
+    max_concurrent_swaps: int = 1
+    wait_s: float = WAIT_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,5 +150,6 @@ class AgentConfig:
     state_dir: Path = STATE_DIR
     api: Api = Api()
     library: LibrarySource | None = None
+    groups: tuple[Group, ...] = ()
     policy: Policy = Policy()
     telemetry: Telemetry = Telemetry()

@@ -32,6 +32,7 @@ class RunningSwap:
     bytes_total: int
     started_wall_ns: int
     expected_gap_s: float
+    waits_for: str = ""  # while it waits for its permit: what for, in words
 
 
 @dataclass(frozen=True, slots=True)

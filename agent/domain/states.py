@@ -42,6 +42,9 @@ class SwapStage(Enum):
     ROLLING_BACK = "ROLLING_BACK"
 
 
+BEFORE_GAP = frozenset({SwapStage.PREPARING, SwapStage.WAITING_PERMIT})  # the old network still infers
+
+
 class Degraded(Enum):
     """Why an ACTIVE camera is not as wanted; stable strings."""
 

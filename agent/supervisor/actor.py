@@ -9,21 +9,24 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from agent.clock import Clock
-from agent.domain.decision import Decision, Reason
+from agent.domain.decision import Action, Decision, Reason
 from agent.domain.device import Camera, CameraInfo
 from agent.domain.journal import Journal, SwapOutcome, SwapRecord
 from agent.domain.snapshot import RunningSwap
-from agent.domain.states import CameraState, SwapStage
-from agent.errors import AgentError, CameraGone, LibraryError
+from agent.domain.states import BEFORE_GAP, CameraState, SwapStage
+from agent.errors import AgentError, CameraGone, LibraryError, NotPermitted
 from agent.logs import event, logger
+from agent.policy.tickets import Ticket, Urgency, urgency_of
 from agent.supervisor.alarms import AlarmDesk
+from agent.supervisor.group import Turn
 from agent.supervisor.results import ResultDesk
 from agent.supervisor.settings import SupervisorSettings
 from agent.supervisor.source import SubnetSource
 from agent.swap.machine import StateMachine
-from agent.swap.transaction import Installed, SwapEnd, SwapTransaction
+from agent.swap.transaction import Installed, PermitFn, SwapEnd, SwapTransaction
 
 _log = logger("supervisor")
 FIRST_GAP_ESTIMATE_S = 3.0  # before any swap was measured: 2-4 s are typical (policy.md)
@@ -42,6 +45,7 @@ class Actor:
         desk: ResultDesk,
         alarms: AlarmDesk,
         changed: Callable[[], None],
+        turn: Turn | None = None,
     ) -> None:
         self._camera = camera
         self._journal = journal
@@ -51,6 +55,7 @@ class Actor:
         self._desk = desk
         self._alarms = alarms
         self._changed = changed
+        self._turn = turn
         self.machine = StateMachine(changed)
         self.info: CameraInfo | None = None
         self.installed: Installed | None = None
@@ -80,6 +85,18 @@ class Actor:
             return None
         done, total = self._bytes
         return replace(self._running, bytes_done=done, bytes_total=total)
+
+    @property
+    def infers(self) -> bool:
+        """A verified network infers: also while a swap is prepared or waits for its permit."""
+        return self.installed is not None and (self.state is CameraState.ACTIVE or self.machine.stage in BEFORE_GAP)
+
+    @property
+    def waits_for(self) -> str | None:
+        """The sub-net whose swap waits for its permit."""
+        if self._running is None or self.machine.stage is not SwapStage.WAITING_PERMIT:
+            return None
+        return self._running.to_subnet
 
     def quarantined(self) -> dict[str, str]:
         """Sub-nets that failed lately, with the reason."""
@@ -163,12 +180,36 @@ class Actor:
             return
         record = self._record(swap_id, self._active(), decision.target, decision.reason, decision.budget.id)
         self._begin(record)
-        transaction = self._transaction(self._stage, lambda: self._desk.stamp(record.budget_id))
-        self.streaming = False
-        end = await transaction.swap(record, self.installed, self._settings.swap_deadline_s)
-        self._running = None
-        self.swaps_total += 1
-        await self._settle(record, end)
+        permit = None if self._turn is None else partial(self._permit, self._turn, record, urgency_of(decision))
+        transaction = self._transaction(self._stage, lambda: self._desk.stamp(record.budget_id), permit)
+        try:
+            end = await transaction.swap(record, self.installed, self._settings.swap_deadline_s)
+            self._running = None
+            if isinstance(end.error, NotPermitted):
+                self._given_up(record, end.error)
+            else:
+                self.swaps_total += 1
+                await self._settle(record, end)
+        except BaseException:
+            if self._turn is not None:
+                self._turn.abandon()
+            raise
+        if self._turn is not None:
+            self._turn.ended()
+
+    def hurry(self, decision: Decision) -> None:
+        """A newer decision for the swap that waits: the same target may be more urgent now, another ends the wait."""
+        if self._turn is None or self.waits_for is None:
+            return
+        if decision.action is Action.SWAP and decision.target == self.waits_for:
+            self._turn.hurry(urgency_of(decision))
+        else:
+            self._turn.withdraw(f"the swap to {self.waits_for} is not wanted any more: {decision.text}")
+
+    def withdraw(self, why: str) -> None:
+        """End the wait of a swap that has not touched the camera yet; harmless where none waits."""
+        if self._turn is not None:
+            self._turn.withdraw(why)
 
     async def stream_idle(self) -> None:
         """Stream images without a network, so that captures and previews work."""
@@ -195,6 +236,24 @@ class Actor:
         self.machine.to(CameraState.SWAPPING, f"to {record.to_subnet}: {record.reason}")
         event(_log, logging.INFO, "swap_started", camera=record.camera, swap=record.id, to=record.to_subnet,
               reason=record.reason)  # fmt: skip
+
+    async def _permit(self, turn: Turn, record: SwapRecord, urgency: Urgency) -> Ticket:
+        def waits(why: str) -> None:
+            if self._running is not None:
+                self._running = replace(self._running, waits_for=why)
+            self.machine.explain(f"to {record.to_subnet}: {record.reason}; {why}")
+            event(_log, logging.INFO, "swap_waits", camera=record.camera, swap=record.id, why=why)
+
+        ticket = await turn.acquire(urgency, waits)
+        if self._running is not None:
+            self._running = replace(self._running, waits_for="")
+        self.machine.explain(f"to {record.to_subnet}: {record.reason}")
+        return ticket
+
+    def _given_up(self, record: SwapRecord, why: NotPermitted) -> None:
+        """The wait ended without a permit: the camera is as it was, and nothing is held against the sub-net."""
+        event(_log, logging.INFO, "swap_given_up", camera=record.camera, swap=record.id, why=why)
+        self.machine.to(CameraState.ACTIVE if self.installed else CameraState.IDLE)
 
     async def _settle(self, record: SwapRecord, end: SwapEnd) -> None:
         outcome = end.record.outcome
@@ -240,6 +299,8 @@ class Actor:
         self._desk.forget_line()
 
     def _stage(self, stage: SwapStage) -> None:
+        if stage not in BEFORE_GAP:
+            self.streaming = False
         if self._running is not None:
             self._running = replace(self._running, stage=stage)
         self.machine.at(stage)
@@ -249,7 +310,10 @@ class Actor:
         self._bytes = (done, total)
 
     def _transaction(
-        self, on_stage: Callable[[SwapStage], None], on_start: Callable[[], None] = lambda: None
+        self,
+        on_stage: Callable[[SwapStage], None],
+        on_start: Callable[[], None] = lambda: None,
+        permit: PermitFn | None = None,
     ) -> SwapTransaction:
         if self._source is None:
             raise AssertionError("a swap without a library")  # the loop decides nothing without one
@@ -258,10 +322,12 @@ class Actor:
             self._desk.announce(generation, subnet_id)
             if self._running is not None:
                 self._gap_swaps = {generation: self._running.id}
+            if self._turn is not None:
+                self._turn.restarted()
             on_start()
 
         return SwapTransaction(
-            self._camera, self._journal, self._source, self._clock, on_stage, self._progress, on_generation
+            self._camera, self._journal, self._source, self._clock, on_stage, self._progress, on_generation, permit
         )
 
     def _active(self) -> str | None:

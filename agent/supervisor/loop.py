@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -36,6 +37,7 @@ from agent.supervisor.actor import Actor
 from agent.supervisor.alarms import AlarmDesk
 from agent.supervisor.claims import ClaimBook
 from agent.supervisor.feed import Broadcast, Reader
+from agent.supervisor.group import SwapGroup
 from agent.supervisor.results import ResultDesk
 from agent.supervisor.settings import SupervisorSettings
 from agent.supervisor.source import SubnetSource
@@ -59,6 +61,7 @@ class Parts:
     source: SubnetSource | None
     new_id: Callable[[], str]
     boot_id: str
+    group: SwapGroup | None = None  # cameras of one line that must not be blind all at once
 
 
 class Supervisor:
@@ -75,8 +78,17 @@ class Supervisor:
         self._claims = ClaimBook(name, parts.settings, parts.journal, parts.clock, parts.boot_id, parts.new_id)
         self._desk = ResultDesk(name, parts.clock)
         self._alarms = AlarmDesk(name, parts.journal)
+        self._turn = parts.group.turn(name) if parts.group else None
         self._actor = Actor(
-            parts.camera, parts.journal, parts.clock, parts.settings, parts.source, self._desk, self._alarms, self._wake
+            parts.camera,
+            parts.journal,
+            parts.clock,
+            parts.settings,
+            parts.source,
+            self._desk,
+            self._alarms,
+            self._wake,
+            self._turn,
         )
         self._model = LatencyModel.empty()
         self._figures = RollingFigures()
@@ -157,12 +169,15 @@ class Supervisor:
         finally:
             with anyio.CancelScope(shield=True):
                 await self._actor.disconnect("the agent stops")
+                if self._turn is not None:
+                    self._turn.sight(False, 0.0)
                 self._publish()
                 self.stopped.set()
 
     def stop(self) -> None:
-        """End `run` after the action under way, which has its own deadline."""
+        """End `run` after the action under way, which has its own deadline; a swap that waits does not begin."""
         self._stopping = True
+        self._actor.withdraw("the agent stops")
         self._wake()
 
     async def _wait(self) -> None:
@@ -177,12 +192,15 @@ class Supervisor:
         await self._expire()
         self._decision = self._decide_now()
         await self._note(self._decision)
+        self._tell_group(self._decision)
         self._act(tasks, self._decision)
         self._publish()
 
     def _act(self, tasks: TaskGroup, decision: Decision) -> None:
         """Start at most one action."""
         actor = self._actor
+        if actor.waits_for is not None:
+            self._ask_health(tasks)  # the old network still infers
         if self._busy or self._stopping:
             return
         if self._loss is not None:
@@ -202,6 +220,15 @@ class Supervisor:
             self._start(tasks, "stream", actor.stream_idle())
         else:
             self._ask_health(tasks)
+
+    def _tell_group(self, decision: Decision) -> None:
+        """What the others of the line must know, and whether a swap that waits is still wanted."""
+        if self._turn is None:
+            return
+        self._turn.sight(self._actor.infers and self._loss is None, 1.0 / (self._asked_per_s() or math.inf))
+        if self._loss is not None:
+            self._actor.withdraw(f"the camera was lost: {self._loss}")
+        self._actor.hurry(decision)
 
     def _start(self, tasks: TaskGroup, kind: str, action: Awaitable[None]) -> None:
         self._busy = True
@@ -247,6 +274,7 @@ class Supervisor:
             quarantined=self._actor.quarantined(),
             infeasible_mode=self._settings.infeasible,
             promise=self._promise,
+            results_wait=self._settings.results_wait,
         )
         period_ms = self._frame_period_ms(effective.budget)
         return decide(catalogue, active, self._model, effective, period_ms, self._settings.free_running, context)
@@ -310,6 +338,9 @@ class Supervisor:
         if happened.kind is EventKind.RESULTS:
             inferences = self._camera.take_results()
             self._figures.add(inferences)
+            if self._turn is not None:
+                now_ns = self._clock.now_ns()
+                self._turn.results([now_ns - round(inference.latency_ms * 1e6) for inference in inferences])
             for gap in self._desk.publish(inferences):
                 self._actor.gap_measured(gap.generation, gap.gap_s)
             return
@@ -319,7 +350,7 @@ class Supervisor:
     def _ask_health(self, tasks: TaskGroup) -> None:
         now_s = self._actor.now_s()
         due = now_s - self._health_at_s >= self._settings.health_every_s
-        if due and not self._asking_health and self._actor.state in _READY:
+        if due and not self._asking_health and (self._actor.state in _READY or self._actor.infers):
             self._asking_health, self._health_at_s = True, now_s
             tasks.start_soon(self._poll_health, name=f"{self.name}-health")
 

@@ -58,7 +58,7 @@ def compose(
         info=actor.info,
         active_subnet=installed.subnet_id if installed else None,
         generation=installed.generation if installed else None,
-        verified=installed is not None and actor.state is CameraState.ACTIVE,
+        verified=actor.infers,
         budget=claims.effective,
         claims=claims.claims,
         decision=decision,

@@ -1,7 +1,7 @@
 """The steps of a swap and the way back from each of them; pure.
 
-    PREPARE  STOP  DISABLE  DELETE  UPLOAD  ACTIVATE  VERIFY  START
-    └─ no effect ─┘└────────── gap: no inference ───────────────┘
+    PREPARE  PERMIT  STOP  DISABLE  DELETE  UPLOAD  ACTIVATE  VERIFY  START
+    └─ no effect ──┘ └──────────── gap: no inference ─────────────────────┘
 
 Upload needs acquisition stopped, inference off and the old file gone (facts/firefly-dl.md section 2, S7), so the old
 network is lost at DELETE and the way back from there on is a full installation of the old one.
@@ -17,6 +17,7 @@ from agent.domain.states import SwapStage
 
 class Step(Enum):
     PREPARE = "prepare"
+    PERMIT = "permit"
     STOP = "stop"
     DISABLE = "disable"
     DELETE = "delete"
@@ -28,6 +29,7 @@ class Step(Enum):
 
 STAGE_OF: dict[Step, SwapStage] = {
     Step.PREPARE: SwapStage.PREPARING,
+    Step.PERMIT: SwapStage.WAITING_PERMIT,
     Step.STOP: SwapStage.STOPPING,
     Step.DISABLE: SwapStage.STOPPING,
     Step.DELETE: SwapStage.UPLOADING,
@@ -37,6 +39,7 @@ STAGE_OF: dict[Step, SwapStage] = {
     Step.START: SwapStage.VERIFYING,
 }
 
+BEFORE_GAP: tuple[Step, ...] = (Step.PREPARE, Step.PERMIT)
 INSTALL: tuple[Step, ...] = (
     Step.STOP,
     Step.DISABLE,
@@ -64,7 +67,7 @@ class Plan:
         the old bytes in place, but they have to be enabled and verified anew. From DELETE on they may be gone.
         Without an old network the slot is emptied, so that nothing half-written can ever run.
         """
-        if failed is Step.PREPARE:
+        if failed in BEFORE_GAP:
             return ()
         if not had_network:
             return () if failed is Step.STOP else CLEAR
@@ -77,7 +80,7 @@ class Plan:
 
 def plan_swap() -> Plan:
     """Every swap on a camera with one network slot takes the same steps."""
-    return Plan((Step.PREPARE, *INSTALL))
+    return Plan((*BEFORE_GAP, *INSTALL))
 
 
 def plan_adoption() -> Plan:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import anyio
 
@@ -17,10 +17,20 @@ from agent.clock import Clock
 from agent.domain.device import Camera, GoldenCheck, GoldenOutcome, NetworkReport, NetworkSetup
 from agent.domain.journal import Activation, Journal, SwapOutcome, SwapRecord
 from agent.domain.states import SwapStage
-from agent.errors import AgentError, CameraGone, CameraTimeout, VerificationFailed
-from agent.swap.plan import STAGE_OF, Plan, Step, plan_adoption, plan_swap
+from agent.errors import AgentError, CameraGone, CameraTimeout, NotPermitted, VerificationFailed
+from agent.swap.plan import BEFORE_GAP, STAGE_OF, Plan, Step, plan_adoption, plan_swap
 
 GRACE_S = 1.0  # a camera call that outlives its own deadline is given up after this
+
+
+class Permitted(Protocol):
+    """A permit as given; `forced`: although it leaves nobody seeing."""
+
+    @property
+    def forced(self) -> bool: ...
+
+
+PermitFn: TypeAlias = "Callable[[], Awaitable[Permitted]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +80,12 @@ class SwapTransaction:
         on_stage: Callable[[SwapStage], None],
         on_progress: Callable[[int, int], None],
         on_generation: Callable[[int, str], None],
+        permit: PermitFn | None = None,
     ) -> None:
-        """`on_generation(generation, subnet_id)` is called before any result of it can appear."""
+        """`on_generation(generation, subnet_id)` is called before any result of it can appear.
+
+        `permit` is awaited when everything is read and checked, before the gap; it raises NotPermitted.
+        """
         self._camera = camera
         self._journal = journal
         self._source = source
@@ -79,25 +93,31 @@ class SwapTransaction:
         self._on_stage = on_stage
         self._on_progress = on_progress
         self._on_generation = on_generation
+        self._permit = permit
         self._deadline_ns = 0
         self._self_tested = False
 
     async def swap(self, record: SwapRecord, old: Installed | None, deadline_s: float) -> SwapEnd:
         """Install `record.to_subnet`; ends VERIFIED, REFUSED, ROLLED_BACK or FAULTED and never raises AgentError.
 
-        Both ways have `deadline_s` each. CancelledError leaves the journal's row RUNNING: the next start recovers.
+        Both ways have `deadline_s` each, counted from the permit where one is needed; so are the record's start and
+        duration. CancelledError leaves the journal's row RUNNING: the next start recovers.
         """
         started_ns = self._clock.now_ns()
-        self._set_deadline(deadline_s)
         try:
             self._on_stage(SwapStage.PREPARING)
             payload = await self._source.load(record.to_subnet)
             back = await self._source.load(old.subnet_id) if old else None
+            if self._permit is not None:
+                record = await self._permitted(self._permit, record)
+                started_ns = self._clock.now_ns()
+            self._set_deadline(deadline_s)
             generation = await self._journal.next_generation(record.camera)
             spare = await self._journal.next_generation(record.camera)
             await self._journal.begin_swap(record)
         except AgentError as error:
-            return await self._end(record, SwapOutcome.REFUSED, old, started_ns, Step.PREPARE, error)
+            step = Step.PERMIT if isinstance(error, NotPermitted) else Step.PREPARE
+            return await self._end(record, SwapOutcome.REFUSED, old, started_ns, step, error)
         failed, error_ = await self._run(plan_swap(), record, payload, generation)
         if failed is None:
             new = Installed(record.to_subnet, payload.sha256, generation, self._self_tested)
@@ -122,12 +142,26 @@ class SwapTransaction:
 
     # -- forward and back ---------------------------------------------------------------------------------------------
 
+    async def _permitted(self, permit: PermitFn, record: SwapRecord) -> SwapRecord:
+        """Wait for the permit; the record then begins at it. Raises NotPermitted. The wait is a step of its own."""
+        self._on_stage(SwapStage.WAITING_PERMIT)
+        asked_ns = self._clock.now_ns()
+        name = Step.PERMIT.value
+        try:
+            given = await permit()
+        except NotPermitted as error:
+            self._journal.note_step(record.id, name, (self._clock.now_ns() - asked_ns) / 1e9, str(error))
+            raise
+        name = f"{name}:forced" if given.forced else name
+        self._journal.note_step(record.id, name, (self._clock.now_ns() - asked_ns) / 1e9, None)
+        return replace(record, started_wall_ns=self._clock.wall_ns())
+
     async def _run(
         self, plan: Plan, record: SwapRecord, payload: Payload | None, generation: int, back: bool = False
     ) -> tuple[Step | None, AgentError | None]:
         """Run the steps; the first that fails, with its error, or (None, None)."""
         for step in plan.steps:
-            if step is Step.PREPARE:
+            if step in BEFORE_GAP:
                 continue
             self._on_stage(SwapStage.ROLLING_BACK if back else STAGE_OF[step])
             started_ns = self._clock.now_ns()

@@ -43,6 +43,7 @@ def test_every_sample_config_loads_and_its_effective_form_means_the_same(sample:
     again = load_config(written(tmp_path, effective(config)))
     assert effective(again) == effective(config)
     assert again.cameras == config.cameras
+    assert again.groups == config.groups
     assert again.policy == config.policy
 
 
@@ -106,7 +107,6 @@ def test_the_simulation_takes_a_socket_or_parameters(tmp_path: Path) -> None:
         (BASE + "zzz: 1\n", "3: zzz: unknown key; known here: api, cameras"),
         (BASE + "version: 1\n", "3: version: is given twice; first on line 1"),
         (BASE + "web: {listen: x}\n", "3: web: is not supported by this version"),
-        (BASE + "groups: []\n", "3: groups: is not supported by this version"),
         (BASE + "api:\n  tcp: {}\n", "4: api.tcp: is not supported by this version"),
         (BASE + f"api: {{unix_socket: /{'s' * 120}}}\n", "3: api.unix_socket: socket path of 121 bytes"),
         (BASE + "library: {}\n", "3: library.path: is required"),
@@ -235,3 +235,28 @@ def test_a_missing_file_a_folder_and_a_pipe_are_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ConfigError, match=r":1: file: is not a regular file"):
         load_config(tmp_path / "pipe")
+
+
+def test_where_results_come_from_and_which_boxes_count_is_read_and_kept(tmp_path: Path) -> None:
+    inner = "{name: a, sdk: spinnaker, results_from: events, box_threshold: 0.4, box_format: Corners}"
+    config = load_config(written(tmp_path, f"version: 1\ncameras: [{inner}]\n"))
+    camera = config.cameras[0]
+    assert (camera.results_from, camera.box_threshold, camera.box_format) == ("events", 0.4, "Corners")
+    assert load_config(written(tmp_path, effective(config))).cameras == config.cameras
+    plain = load_config(written(tmp_path, BASE)).cameras[0]
+    assert (plain.results_from, plain.box_threshold, plain.box_format) == ("chunks", None, None)
+
+
+@pytest.mark.parametrize(
+    ("inner", "message"),
+    [
+        ("    results_from: polling\n", "5: cameras[0].results_from: 'polling' is not one of chunks, events"),
+        (
+            "    inference_sync: every_frame\n    results_from: events\n",
+            "6: cameras[0].results_from: events are of no use with every_frame",
+        ),
+        ("    box_threshold: 1.5\n", "5: cameras[0].box_threshold: 1.5"),
+    ],
+)
+def test_wrong_sources_of_results_and_thresholds_are_refused(tmp_path: Path, inner: str, message: str) -> None:
+    assert camera_error(tmp_path, inner).startswith(message)
