@@ -7,9 +7,9 @@ the agent passes another module of the same shape instead (facts/pyspin-surface.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import metadata
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,6 @@ class StringPtr(Protocol):
 
 class CommandPtr(Protocol):
     def Execute(self) -> None: ...
-    def IsDone(self) -> bool: ...
 
 
 class EnumEntryPtr(Protocol):
@@ -60,7 +59,7 @@ class EnumEntryPtr(Protocol):
 
 class EnumerationPtr(Protocol):
     def GetEntryByName(self, symbolic: str, /) -> NodeHandle: ...
-    def GetEntries(self) -> list[NodeHandle]: ...
+    def GetEntries(self) -> Sequence[NodeHandle]: ...
     def GetCurrentEntry(self) -> NodeHandle: ...
     def SetIntValue(self, number: int, /) -> None: ...
 
@@ -81,7 +80,7 @@ class ValueNode(Protocol):
 
 
 class CategoryPtr(Protocol):
-    def GetFeatures(self) -> list[ValueNode]: ...
+    def GetFeatures(self) -> Sequence[ValueNode]: ...
 
 
 class NodeMap(Protocol):
@@ -89,16 +88,23 @@ class NodeMap(Protocol):
 
 
 class BoxRectangle(Protocol):
-    topLeftXCoord: int
-    topLeftYCoord: int
-    bottomRightXCoord: int
-    bottomRightYCoord: int
+    @property
+    def topLeftXCoord(self) -> int: ...
+    @property
+    def topLeftYCoord(self) -> int: ...
+    @property
+    def bottomRightXCoord(self) -> int: ...
+    @property
+    def bottomRightYCoord(self) -> int: ...
 
 
 class InferenceBox(Protocol):
-    classId: int
-    confidence: float
-    rect: BoxRectangle
+    @property
+    def classId(self) -> int: ...
+    @property
+    def confidence(self) -> float: ...
+    @property
+    def rect(self) -> BoxRectangle: ...
 
 
 class BoxResult(Protocol):
@@ -117,7 +123,6 @@ class ChunkData(Protocol):
 
 class Image(Protocol):
     def IsIncomplete(self) -> bool: ...
-    def GetImageStatus(self) -> int: ...
     def GetFrameID(self) -> int: ...
     def GetTimeStamp(self) -> int: ...
     def GetNDArray(self) -> NDArray[Any]: ...
@@ -149,10 +154,14 @@ class CameraList(Protocol):
 
 
 class LibraryVersion(Protocol):
-    major: int
-    minor: int
-    type: int
-    build: int
+    @property
+    def major(self) -> int: ...
+    @property
+    def minor(self) -> int: ...
+    @property
+    def type(self) -> int: ...
+    @property
+    def build(self) -> int: ...
 
 
 class System(Protocol):
@@ -193,6 +202,13 @@ class Sdk(Protocol):
     def IsImplemented(self, node: NodeHandle, /) -> bool: ...
 
 
+if TYPE_CHECKING:
+    import PySpin
+
+    # The stub in typings/ states the vendor's signatures: mypy proves here that the vendor's module is an Sdk.
+    _: Sdk = PySpin
+
+
 def load_spinnaker(
     importer: Callable[[str], object] = importlib.import_module,
     version_of: Callable[[str], str] = metadata.version,
@@ -210,11 +226,10 @@ def load_spinnaker(
         ) from exc
     except ImportError as exc:
         raise _native_failure(exc) from exc
-    if not hasattr(module, "System"):
+    if not _is_sdk(module):
         raise _wrong_package("PySpin")
-    sdk = cast(Sdk, module)
-    _check_versions(sdk, version_of)
-    return sdk
+    _check_versions(module, version_of)
+    return module
 
 
 def library_version(sdk: Sdk, system: System) -> str:
@@ -226,13 +241,18 @@ def library_version(sdk: Sdk, system: System) -> str:
     return f"{version.major}.{version.minor}.{version.type}.{version.build}"
 
 
+def _is_sdk(module: object) -> TypeGuard[Sdk]:
+    """The camera SDK and the terminal spinner have the same name; only the SDK has a System."""
+    return hasattr(module, "System")
+
+
 def _refuse_spinner(importer: Callable[[str], object]) -> None:
     """The index's `pyspin` hides behind another case of the name (facts/firefly-dl.md section 3, S27)."""
     try:
         module = importer("pyspin")
     except ImportError:
         return
-    if not hasattr(module, "System"):
+    if not _is_sdk(module):
         raise _wrong_package("pyspin")
 
 

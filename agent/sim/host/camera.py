@@ -94,7 +94,7 @@ class Camera:
         """RW while the camera is free or ours, RO while another host has it, NA while it is gone."""
         return {Access.NO_ACCESS: NA, Access.BUSY: RO}.get(self._live().access(), RW)
 
-    def RegisterEventHandler(self, evtHandlerToRegister: EventHandler, which: str | int = "", /) -> None:
+    def RegisterEventHandler(self, evtHandlerToRegister: object, which: str | int = "", /) -> None:
         """An image handler, of the stream `which`, or a device event handler, of the event `which` or of all."""
         core, handler = self._live(), evtHandlerToRegister
         if isinstance(handler, ImageListEventHandler):
@@ -109,7 +109,7 @@ class Camera:
         else:
             raise TypeError("RegisterEventHandler takes an image or device event handler, and its stream 0 or event")
 
-    def UnregisterEventHandler(self, evtHandlerToUnregister: EventHandler) -> None:
+    def UnregisterEventHandler(self, evtHandlerToUnregister: object) -> None:
         if not isinstance(evtHandlerToUnregister, EventHandler):
             raise TypeError("UnregisterEventHandler takes an event handler")
         self._live().handlers.remove(evtHandlerToUnregister)

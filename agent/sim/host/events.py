@@ -153,32 +153,33 @@ class NodeCallback:
         raise NotImplementedError("NodeCallback.CallbackFunction")
 
 
-def RegisterNodeCallback(node: INode | None, callback: NodeCallback) -> NodeCallback:
+def RegisterNodeCallback(node: object, callback: object) -> NodeCallback:
     """Call `callback` after every write to `node`, also of the same value, and when it is invalidated.
 
     Gives what DeregisterNodeCallback takes: the callback.
     """
     if not isinstance(node, INode):
         raise TypeError("RegisterNodeCallback takes an INode")
-    _check(callback)
+    told = _checked(callback)
     raw, source = node._live()
 
     def fire(changed: RawNode) -> None:
-        guarded(callback.CallbackFunction, INode._make(changed, source))
+        guarded(told.CallbackFunction, INode._make(changed, source))
 
-    source.observe(raw, callback, fire)
-    callback._sources = (*callback._sources, source)
-    return callback
+    source.observe(raw, told, fire)
+    told._sources = (*told._sources, source)
+    return told
 
 
-def DeregisterNodeCallback(callback: NodeCallback) -> None:
+def DeregisterNodeCallback(callback: object) -> None:
     """End every registration of `callback`; harmless where there is none any more, as after DeInit."""
-    _check(callback)
-    sources, callback._sources = callback._sources, ()
+    told = _checked(callback)
+    sources, told._sources = told._sources, ()
     for source in sources:
-        source.unobserve(callback)
+        source.unobserve(told)
 
 
-def _check(callback: object) -> None:
+def _checked(callback: object) -> NodeCallback:
     if not isinstance(callback, NodeCallback):
         raise TypeError(f"a node callback is a NodeCallback, not {type(callback).__name__}")
+    return callback

@@ -39,11 +39,13 @@ class INode:
     # Set where this stands for a feature that the SDK lists and the camera lacks (QuickSpin).
     _lacks = ""
 
-    def __init__(self, source: INode | None = None) -> None:
-        raw = source._raw if isinstance(source, INode) else None
-        fits = raw is not None and (not self._kinds or kind_of(raw) in self._kinds)
-        self._raw: RawNode | None = raw if fits else None
-        self._source: NodeSource | None = source._source if isinstance(source, INode) and fits else None
+    def __init__(self, node: object = None, /) -> None:
+        """Of a node, another pointer or nothing; TypeError for anything else."""
+        if node is not None and not isinstance(node, INode):
+            raise TypeError(f"{type(self).__name__} of a {type(node).__name__}, wanted a node or None")
+        fits = node is not None and node._raw is not None and (not self._kinds or kind_of(node._raw) in self._kinds)
+        self._raw: RawNode | None = node._raw if node is not None and fits else None
+        self._source: NodeSource | None = node._source if node is not None and fits else None
 
     @classmethod
     def _make(cls: type[N], raw: RawNode | None, source: NodeSource) -> N:
