@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from agent.api.enums import ACTIONS, CLAIM_KINDS, PRIORITIES, STAGES, STATES, SWAP_OUTCOMES
+from agent.api.enums import ACTIONS, CLAIM_KINDS, PRIORITIES, PROOFS, STAGES, STATES, SWAP_OUTCOMES
 from agent.domain.budget import Budget, Claim, EffectiveBudget
 from agent.domain.decision import Candidate, Decision
 from agent.domain.device import CameraInfo, Health
@@ -112,6 +112,7 @@ def status(value: CameraSnapshot, boot_ns: int) -> types_pb2.CameraStatus:
         swap=None if value.swap is None else _running_swap(value.swap),
         health=None if value.health is None else _health(value.health),
         swaps_total=value.swaps_total,
+        verified_by=None if value.verified_by is None else PROOFS[value.verified_by],
     )
 
 
@@ -253,6 +254,7 @@ def _running_swap(value: RunningSwap) -> types_pb2.RunningSwap:
         bytes_total=value.bytes_total,
         started_at=_timestamp(value.started_wall_ns),
         expected_gap=_duration(value.expected_gap_s),
+        waits_for=value.waits_for,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from agent.domain.budget import ClaimKind, Priority
 from agent.domain.decision import Action
 from agent.domain.journal import SwapOutcome
+from agent.domain.snapshot import Proof
 from agent.domain.states import CameraState, SwapStage
 from agent.pb.ofa_agent.v1 import types_pb2
 
@@ -43,6 +44,10 @@ STAGES = {
     SwapStage.ACTIVATING: types_pb2.SWAP_STAGE_ACTIVATING,
     SwapStage.VERIFYING: types_pb2.SWAP_STAGE_VERIFYING,
     SwapStage.ROLLING_BACK: types_pb2.SWAP_STAGE_ROLLING_BACK,
+}
+PROOFS = {
+    Proof.GOLDEN_IMAGES: types_pb2.PROOF_GOLDEN_IMAGES,
+    Proof.PROPERTIES: types_pb2.PROOF_PROPERTIES,
 }
 SWAP_OUTCOMES = {
     SwapOutcome.RUNNING: types_pb2.SWAP_OUTCOME_RUNNING,

@@ -20,6 +20,8 @@ def status_lines(status: pb.CameraStatus) -> list[str]:
     """A camera in a few lines."""
     flags = "".join(f", {flag}" for flag in status.degraded)
     lines = [f"{status.camera}: {state(status)}{flags}", f"  sub-net   {_active(status)}"]
+    if _by_properties(status):
+        lines.append(f"  proof     its read-only properties only: {_unproven(status)}")
     lines.append(f"  budget    {budget_words(status.budget)}")
     if status.HasField("latency"):
         took = status.latency
@@ -67,7 +69,8 @@ def budget_words(effective: pb.EffectiveBudget) -> str:
 def swap_words(swap: pb.RunningSwap) -> str:
     stage = word(swap, "stage")
     share = f" {percent(swap.bytes_done / swap.bytes_total)}" if swap.bytes_total else ""
-    return f"to {swap.to_subnet_id}: {stage}{share}"
+    waits = f", {swap.waits_for}" if swap.waits_for else ""
+    return f"to {swap.to_subnet_id}: {stage}{share}{waits}"
 
 
 def candidate_rows(decision: pb.Decision) -> list[tuple[str, ...]]:
@@ -136,5 +139,21 @@ def _moment(at: datetime) -> str:
 def _active(status: pb.CameraStatus) -> str:
     if not status.HasField("active_subnet_id"):
         return "none"
-    proof = "verified" if status.verified else "not verified"
-    return f"{status.active_subnet_id} (generation {status.generation}, {proof})"
+    return f"{status.active_subnet_id} (generation {status.generation}, {_proof(status)})"
+
+
+def _proof(status: pb.CameraStatus) -> str:
+    if not status.verified:
+        return "not verified"
+    return "verified by properties only" if _by_properties(status) else "verified"
+
+
+def _by_properties(status: pb.CameraStatus) -> bool:
+    return bool(status.verified and word(status, "verified_by") == "PROPERTIES")
+
+
+def _unproven(status: pb.CameraStatus) -> str:
+    """Why no golden image was asked for."""
+    if status.HasField("info") and not status.info.supports_injection:
+        return f"firmware {status.info.firmware} cannot inject golden images"
+    return "the library has no golden image for it"

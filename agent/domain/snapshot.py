@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from agent.domain.budget import Claim, EffectiveBudget
 from agent.domain.decision import Decision
 from agent.domain.device import CameraInfo, Health
 from agent.domain.states import CameraState, Degraded, SwapStage
+
+
+class Proof(Enum):
+    """How the active network was proved on the camera."""
+
+    GOLDEN_IMAGES = "golden_images"  # and the read-only properties
+    PROPERTIES = "properties"  # read-only ones alone: no image can be injected, or the library has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +64,4 @@ class CameraSnapshot:
     swap: RunningSwap | None
     health: Health | None
     swaps_total: int
+    verified_by: Proof | None = None  # None where nothing is verified

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from agent.domain.decision import Action, Decision
 from agent.domain.device import Health
-from agent.domain.snapshot import CameraSnapshot, LatencyFigures
+from agent.domain.snapshot import CameraSnapshot, LatencyFigures, Proof
 from agent.domain.states import CameraState, Degraded
 from agent.domain.subnet import Catalogue
 from agent.supervisor.actor import Actor
@@ -67,7 +67,14 @@ def compose(
         swap=actor.running,
         health=health,
         swaps_total=actor.swaps_total,
+        verified_by=_proof(actor),
     )
+
+
+def _proof(actor: Actor) -> Proof | None:
+    if actor.installed is None or not actor.infers:
+        return None
+    return Proof.GOLDEN_IMAGES if actor.installed.self_tested else Proof.PROPERTIES
 
 
 def same_but_revision(a: CameraSnapshot | None, b: CameraSnapshot) -> bool:

@@ -21,6 +21,7 @@ TABLES = [
     (enums.STATES, types_pb2.CameraState),
     (enums.STAGES, types_pb2.SwapStage),
     (enums.SWAP_OUTCOMES, types_pb2.SwapOutcome),
+    (enums.PROOFS, types_pb2.Proof),
 ]
 
 

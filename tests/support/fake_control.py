@@ -12,7 +12,7 @@ from agent.domain.decision import Action, Candidate, Decision, Reason
 from agent.domain.device import CameraInfo, Health
 from agent.domain.journal import Alarm, SwapRecord
 from agent.domain.result import Box, InferenceResult, RawInference, StreamCounts
-from agent.domain.snapshot import CameraSnapshot, LatencyFigures, RunningSwap
+from agent.domain.snapshot import CameraSnapshot, LatencyFigures, Proof, RunningSwap
 from agent.domain.states import CameraState, Degraded, SwapStage
 from agent.domain.subnet import Accuracy, Arch, Artifact, Catalogue, Golden, InputSpec, Subnet
 from agent.errors import BadInput
@@ -75,6 +75,7 @@ SNAPSHOT = CameraSnapshot(
     swap=RunningSwap("swap-9", "w1-huge", SwapStage.UPLOADING, 10, 20, 1_700_000_000_500_000_000, 1.5),
     health=HEALTH,
     swaps_total=4,
+    verified_by=Proof.GOLDEN_IMAGES,
 )
 
 

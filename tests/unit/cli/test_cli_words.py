@@ -48,6 +48,29 @@ def test_a_status_is_told_in_lines_and_in_one_line() -> None:
     assert "\n" not in describe.change_line(active_status())
 
 
+def test_a_network_that_no_golden_image_proved_says_so_and_why() -> None:
+    status = active_status()
+    status.verified_by = pb.PROOF_PROPERTIES
+    assert "net-3 (generation 4, verified by properties only)" in describe.change_line(status)
+    lines = "\n".join(describe.status_lines(status))
+    assert "  proof     its read-only properties only: the library has no golden image for it" in lines
+    status.info.firmware = "1905.4.83"
+    lines = "\n".join(describe.status_lines(status))
+    assert "read-only properties only: firmware 1905.4.83 cannot inject golden images" in lines
+    status.verified_by = pb.PROOF_GOLDEN_IMAGES
+    assert "proof" not in "\n".join(describe.status_lines(status))
+
+
+def test_a_swap_that_waits_for_its_turn_says_for_whom() -> None:
+    status = active_status()
+    status.state = pb.CAMERA_STATE_SWAPPING
+    status.swap.to_subnet_id, status.swap.stage = "net-1", pb.SWAP_STAGE_WAITING_PERMIT
+    status.swap.waits_for = "waits for station-2: at most 1 of line-1 at once"
+    told = "to net-1: WAITING_PERMIT, waits for station-2: at most 1 of line-1 at once"
+    assert told in describe.change_line(status)
+    assert told in "\n".join(describe.status_lines(status))
+
+
 def test_a_camera_without_anything_can_be_told() -> None:
     assert "sub-net   none" in "\n".join(describe.status_lines(pb.CameraStatus(camera="a")))
 

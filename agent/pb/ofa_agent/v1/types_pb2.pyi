@@ -56,6 +56,12 @@ class SwapStage(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SWAP_STAGE_VERIFYING: _ClassVar[SwapStage]
     SWAP_STAGE_ROLLING_BACK: _ClassVar[SwapStage]
 
+class Proof(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PROOF_UNSPECIFIED: _ClassVar[Proof]
+    PROOF_GOLDEN_IMAGES: _ClassVar[Proof]
+    PROOF_PROPERTIES: _ClassVar[Proof]
+
 class SwapOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     SWAP_OUTCOME_UNSPECIFIED: _ClassVar[SwapOutcome]
@@ -95,6 +101,9 @@ SWAP_STAGE_UPLOADING: SwapStage
 SWAP_STAGE_ACTIVATING: SwapStage
 SWAP_STAGE_VERIFYING: SwapStage
 SWAP_STAGE_ROLLING_BACK: SwapStage
+PROOF_UNSPECIFIED: Proof
+PROOF_GOLDEN_IMAGES: Proof
+PROOF_PROPERTIES: Proof
 SWAP_OUTCOME_UNSPECIFIED: SwapOutcome
 SWAP_OUTCOME_RUNNING: SwapOutcome
 SWAP_OUTCOME_VERIFIED: SwapOutcome
@@ -346,7 +355,7 @@ class LatencyFigures(_message.Message):
     def __init__(self, count: _Optional[int] = ..., service_p50_ms: _Optional[float] = ..., service_p99_ms: _Optional[float] = ..., latency_p50_ms: _Optional[float] = ..., latency_p99_ms: _Optional[float] = ...) -> None: ...
 
 class RunningSwap(_message.Message):
-    __slots__ = ("id", "to_subnet_id", "stage", "bytes_done", "bytes_total", "started_at", "expected_gap")
+    __slots__ = ("id", "to_subnet_id", "stage", "bytes_done", "bytes_total", "started_at", "expected_gap", "waits_for")
     ID_FIELD_NUMBER: _ClassVar[int]
     TO_SUBNET_ID_FIELD_NUMBER: _ClassVar[int]
     STAGE_FIELD_NUMBER: _ClassVar[int]
@@ -354,6 +363,7 @@ class RunningSwap(_message.Message):
     BYTES_TOTAL_FIELD_NUMBER: _ClassVar[int]
     STARTED_AT_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_GAP_FIELD_NUMBER: _ClassVar[int]
+    WAITS_FOR_FIELD_NUMBER: _ClassVar[int]
     id: str
     to_subnet_id: str
     stage: SwapStage
@@ -361,10 +371,11 @@ class RunningSwap(_message.Message):
     bytes_total: int
     started_at: _timestamp_pb2.Timestamp
     expected_gap: _duration_pb2.Duration
-    def __init__(self, id: _Optional[str] = ..., to_subnet_id: _Optional[str] = ..., stage: _Optional[_Union[SwapStage, str]] = ..., bytes_done: _Optional[int] = ..., bytes_total: _Optional[int] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expected_gap: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    waits_for: str
+    def __init__(self, id: _Optional[str] = ..., to_subnet_id: _Optional[str] = ..., stage: _Optional[_Union[SwapStage, str]] = ..., bytes_done: _Optional[int] = ..., bytes_total: _Optional[int] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expected_gap: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., waits_for: _Optional[str] = ...) -> None: ...
 
 class CameraStatus(_message.Message):
-    __slots__ = ("camera", "revision", "state", "degraded", "detail", "info", "active_subnet_id", "generation", "verified", "budget", "claims", "decision", "latency", "load", "swap", "health", "swaps_total")
+    __slots__ = ("camera", "revision", "state", "degraded", "detail", "info", "active_subnet_id", "generation", "verified", "budget", "claims", "decision", "latency", "load", "swap", "health", "swaps_total", "verified_by")
     CAMERA_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -382,6 +393,7 @@ class CameraStatus(_message.Message):
     SWAP_FIELD_NUMBER: _ClassVar[int]
     HEALTH_FIELD_NUMBER: _ClassVar[int]
     SWAPS_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    VERIFIED_BY_FIELD_NUMBER: _ClassVar[int]
     camera: str
     revision: int
     state: CameraState
@@ -399,7 +411,8 @@ class CameraStatus(_message.Message):
     swap: RunningSwap
     health: CameraHealth
     swaps_total: int
-    def __init__(self, camera: _Optional[str] = ..., revision: _Optional[int] = ..., state: _Optional[_Union[CameraState, str]] = ..., degraded: _Optional[_Iterable[str]] = ..., detail: _Optional[str] = ..., info: _Optional[_Union[CameraInfo, _Mapping]] = ..., active_subnet_id: _Optional[str] = ..., generation: _Optional[int] = ..., verified: _Optional[bool] = ..., budget: _Optional[_Union[EffectiveBudget, _Mapping]] = ..., claims: _Optional[_Iterable[_Union[Claim, _Mapping]]] = ..., decision: _Optional[_Union[Decision, _Mapping]] = ..., latency: _Optional[_Union[LatencyFigures, _Mapping]] = ..., load: _Optional[float] = ..., swap: _Optional[_Union[RunningSwap, _Mapping]] = ..., health: _Optional[_Union[CameraHealth, _Mapping]] = ..., swaps_total: _Optional[int] = ...) -> None: ...
+    verified_by: Proof
+    def __init__(self, camera: _Optional[str] = ..., revision: _Optional[int] = ..., state: _Optional[_Union[CameraState, str]] = ..., degraded: _Optional[_Iterable[str]] = ..., detail: _Optional[str] = ..., info: _Optional[_Union[CameraInfo, _Mapping]] = ..., active_subnet_id: _Optional[str] = ..., generation: _Optional[int] = ..., verified: _Optional[bool] = ..., budget: _Optional[_Union[EffectiveBudget, _Mapping]] = ..., claims: _Optional[_Iterable[_Union[Claim, _Mapping]]] = ..., decision: _Optional[_Union[Decision, _Mapping]] = ..., latency: _Optional[_Union[LatencyFigures, _Mapping]] = ..., load: _Optional[float] = ..., swap: _Optional[_Union[RunningSwap, _Mapping]] = ..., health: _Optional[_Union[CameraHealth, _Mapping]] = ..., swaps_total: _Optional[int] = ..., verified_by: _Optional[_Union[Proof, str]] = ...) -> None: ...
 
 class Swap(_message.Message):
     __slots__ = ("id", "camera", "from_subnet_id", "to_subnet_id", "reason", "budget_id", "started_at", "outcome", "generation", "active_subnet_id", "duration", "gap", "failed_step", "error")
