@@ -112,18 +112,16 @@ class CameraCore:
         self.tl_stream = NodeSource(stream_xml(), {HOST_PORT: statistics}, self.lock, _nothing)
 
     def init(self) -> None:
+        """Open the camera; harmless where it is open."""
         self.check()
-        with self.lock:
-            if self.link is not None:
-                return
-            link = self._open()
-            ports: dict[str, PortBackend] = {"Device": link, "FrameChunks": self.chunks, **self.handlers.new_ports()}
-            known = {register.port for register in load_description(self.info.firmware).registers.values()}
-            ports = {name: port for name, port in ports.items() if name in known}
-            source = NodeSource(description_xml(self.info.firmware), ports, self.lock, link.settle)
-            self.link, self.source = link, source
-        self.handlers.opened(link, source)
-        log.write(NOTICE, "Camera", f"{self.info.serial}: initialized")
+        try:
+            opened = self._connect()
+        except SpinnakerException as exc:
+            log.write(ERROR, "Camera", f"{self.info.serial}: {exc}")
+            raise
+        if opened is not None:
+            self.handlers.opened(*opened)
+            log.write(NOTICE, "Camera", f"{self.info.serial}: initialized")
 
     def deinit(self) -> None:
         if self.streaming:
@@ -155,12 +153,6 @@ class CameraCore:
         if source is not None:
             source.close()
         link.close()
-
-    def remove(self) -> None:
-        """An enumeration does not find the camera any more."""
-        if not self.removed:
-            self.removed = True
-            log.write(NOTICE, "Interface", f"{self.info.serial}: camera left the bus")
 
     def check(self) -> None:
         if self.removed:
@@ -261,13 +253,25 @@ class CameraCore:
             return Access.NO_ACCESS
         return Access.BUSY if info.busy else Access.READ_WRITE
 
+    def _connect(self) -> tuple[DeviceLink, NodeSource] | None:
+        """The new connection and its node map; None where there is one already."""
+        with self.lock:
+            if self.link is not None:
+                return None
+            link = self._open()
+            ports: dict[str, PortBackend] = {"Device": link, "FrameChunks": self.chunks, **self.handlers.new_ports()}
+            known = {register.port for register in load_description(self.info.firmware).registers.values()}
+            ports = {name: port for name, port in ports.items() if name in known}
+            source = NodeSource(description_xml(self.info.firmware), ports, self.lock, link.settle)
+            self.link, self.source = link, source
+            return link, source
+
     def _open(self) -> DeviceLink:
         try:
             return self.place.open()
         except LinkGone as exc:
             raise SpinnakerException(_REMOVED, SPINNAKER_ERR_NOT_INITIALIZED) from exc
         except AgentError as exc:
-            log.write(ERROR, "Camera", f"{self.info.serial}: {exc}")
             raise from_link(exc, "open device") from exc
 
 

@@ -25,6 +25,7 @@ from agent.sim.link import DeviceLink
 
 # How long an image thread waits before it looks whether its handlers are still registered.
 _SLICE_MS = 200
+_EVENT_NODES = tuple(f"Event{name}" for name in EVENT_NAMES)
 
 
 class EventPort:
@@ -151,7 +152,7 @@ class Dispatch:
 
     def _observed(self, source: NodeSource) -> bool:
         """Whether a node callback waits for an event."""
-        return any(name.startswith("Event") for name in source.observed())
+        return any(name.startswith(_EVENT_NODES) for name in source.observed())
 
     def _serve_events(self, link: DeviceLink) -> Callable[[Worker], None]:
         def serve(worker: Worker) -> None:

@@ -11,16 +11,19 @@ from typing import ClassVar
 from agent.clock import Clock, SystemClock
 from agent.sim import bus
 from agent.sim.device import DeviceInfo
+from agent.sim.host import generation
 from agent.sim.host.camera import CameraPtr
 from agent.sim.host.core import CameraCore
 from agent.sim.host.errors import SPINNAKER_ERR_INVALID_HANDLE, SPINNAKER_ERR_RESOURCE_IN_USE, SpinnakerException
 from agent.sim.host.events import EventHandler, LoggingEventHandler
 from agent.sim.host.genapi import NodeSource
-from agent.sim.host.generation import only
+from agent.sim.host.generation import Generation, only
 from agent.sim.host.interfaces import InterfaceList, InterfacePtr
 from agent.sim.host.lists import CameraList
-from agent.sim.host.log import DEBUG, INFO, log
+from agent.sim.host.log import DEBUG, INFO, NOTICE, log
 from agent.sim.host.nodes import INodeMap
+from agent.sim.host.quickspin import TransportLayerSystem
+from agent.sim.host.rare import RareSystemCalls
 from agent.sim.host.transport_layer import system_xml
 from agent.sim.host.watcher import Watcher
 from agent.sim.link import BusDevice
@@ -32,15 +35,24 @@ _HELD = "Can't clear a camera because something still holds a reference to the c
 
 @dataclass(frozen=True, slots=True)
 class LibraryVersion:
-    """The generation whose surface this is."""
+    """Release of the SDK, to be compared as a tuple."""
 
-    major: int = 4
-    minor: int = 4
-    type: int = 0
-    build: int = 246
+    major: int
+    minor: int
+    type: int
+    build: int
 
 
-class System:
+# The last known release of each generation.
+_RELEASES: dict[Generation, tuple[int, int, int, int]] = {
+    1: (1, 29, 0, 5),
+    2: (2, 7, 0, 128),
+    3: (3, 2, 0, 62),
+    4: (4, 4, 0, 246),
+}
+
+
+class System(RareSystemCalls):
     """What programs get by `System.GetInstance()`, and end with `ReleaseInstance()`. Thread-safe."""
 
     _instance: ClassVar[SystemPtr | None] = None
@@ -51,6 +63,7 @@ class System:
         self._lists: weakref.WeakSet[CameraList] = weakref.WeakSet()
         self._interfaces: weakref.WeakSet[InterfacePtr] = weakref.WeakSet()
         self._seen: list[CameraCore] = []
+        self._departed: weakref.WeakSet[CameraCore] = weakref.WeakSet()  # those whose end was logged
         self._alive = True
         self._source: NodeSource | None = None
         self._watcher = Watcher(self._enumerate, self._clock)
@@ -89,13 +102,15 @@ class System:
         log.write(DEBUG, "System", "interface list updated, 1 interface")
 
     def GetTLNodeMap(self) -> INodeMap:
-        self._check()
-        if self._source is None:
-            self._source = NodeSource(system_xml(), {}, threading.RLock(), lambda: None)
-        return INodeMap(self._source)
+        return INodeMap(self._tl_system())
+
+    @property
+    def TLSystem(self) -> TransportLayerSystem:
+        return TransportLayerSystem(self._tl_system())
 
     def GetLibraryVersion(self) -> LibraryVersion:
-        return LibraryVersion()
+        """A release of the generation that the program asked for."""
+        return LibraryVersion(*_RELEASES[generation.current()])
 
     def IsInUse(self) -> bool:
         """Whether a camera, a filled list or an interface is still referenced."""
@@ -185,6 +200,12 @@ class System:
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
+    def _tl_system(self) -> NodeSource:
+        self._check()
+        if self._source is None:
+            self._source = NodeSource(system_xml(), {}, threading.RLock(), lambda: None)
+        return self._source
+
     def _check(self) -> None:
         if not self._alive:
             raise SpinnakerException("System instance has been released.", SPINNAKER_ERR_INVALID_HANDLE)
@@ -204,9 +225,15 @@ class System:
         """The cameras on the bus, in its order; those that are not found any more are removed."""
         with self._mutex:
             places = {id(place): place for place in bus.places()}
+            before = list(self._cores.values())
             for key in [k for k in self._cores if k not in places]:
-                self._cores.pop(key).remove()
+                self._cores.pop(key).removed = True
             found = [core for core in (self._core(key, place) for key, place in places.items()) if core is not None]
+        # Handlers of the log are programs, so they are told without the mutex.
+        for core in before:
+            if core.removed and core not in self._departed:
+                self._departed.add(core)
+                log.write(NOTICE, "Interface", f"{core.info.serial}: camera left the bus")
         log.write(DEBUG, "Interface", f"enumeration found {len(found)} cameras")
         for core in found:
             log.write(DEBUG, "Interface", f"{core.info.serial}: {core.info.model}")
@@ -219,7 +246,7 @@ class System:
             return known
         info = place.present()
         if known is not None and (info is None or known.link is not None or known.info != info):
-            known.remove()
+            known.removed = True
         if info is None:
             return None
         if known is None or known.removed:

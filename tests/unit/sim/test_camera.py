@@ -16,7 +16,7 @@ from agent.sim import pyspin as PySpin
 from agent.sim.chunks import LinkBusy
 from agent.sim.device import Firefly
 from agent.sim.link import LocalLink
-from agent.sim.spec import FaultSpec, SimulationSpec
+from agent.sim.spec import FaultSpec, Quirks, SimulationSpec
 from tests.support.vendor import LocalBench, bench
 
 
@@ -343,3 +343,32 @@ def test_interfaces_list_the_same_cameras(device: Firefly) -> None:
     cameras.Clear()
     interfaces.Clear()
     system.ReleaseInstance()
+
+
+def test_init_and_deinit_twice_are_harmless(camera: LocalBench) -> None:
+    camera.camera.Init()
+    for _ in range(2):
+        camera.camera.DeInit()
+        assert not camera.camera.IsInitialized()
+    camera.camera.Init()
+    camera.camera.Init()
+    assert camera.read("Width") == "1440"
+
+
+def test_after_a_host_that_died_the_first_init_cannot_read_the_description() -> None:
+    """Section 3: -1008, a quirk of the simulation."""
+    spec = SimulationSpec(quirks=Quirks(init_fails_after_dead_host=True))
+    with bench(spec) as camera:
+        camera.camera.DeInit()
+        camera.device.host_died()
+        with pytest.raises(PySpin.SpinnakerException, match="Could not read the XML URL") as refused:
+            camera.camera.Init()
+        assert refused.value.errorcode == -1008
+        camera.camera.Init()
+        camera.camera.DeInit()
+        camera.device.host_died()
+        camera.device.power_cycle()
+        camera.clock.sleep(5)
+        camera.camera = PySpin.System.GetInstance().GetCameras()[0]
+        camera.camera.Init()
+        del refused

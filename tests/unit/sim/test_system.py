@@ -13,6 +13,7 @@ from agent.sim import bus
 from agent.sim import pyspin as PySpin
 from agent.sim.device import Firefly
 from agent.sim.host.generation import selected
+from agent.sim.link import LocalLink
 from agent.sim.spec import SimulationSpec
 from tests.support.vendor import LocalBench, bench
 
@@ -320,3 +321,31 @@ def test_a_released_system_answers_nothing() -> None:
         with pytest.raises(PySpin.SpinnakerException, match="has been released") as refused:
             use()
         assert refused.value.errorcode == -1006
+
+
+def test_a_camera_that_leaves_is_logged_once(station: Station) -> None:
+    _, device, system = station
+    records = Records()
+    system.GetCameras().Clear()
+    system.RegisterLoggingEventHandler(records)
+    system.SetLoggingEventPriorityLevel(PySpin.SPINNAKER_LOG_LEVEL_NOTICE)
+    device.unplug()
+    for _ in range(3):
+        system.UpdateCameras()
+    assert [r.GetLogMessage() for r in records.data] == ["1: camera left the bus"]
+
+
+def test_a_refused_init_is_logged_as_an_error(camera: LocalBench) -> None:
+    system, records = PySpin.System.GetInstance(), Records()
+    camera.camera.DeInit()
+    other = LocalLink(camera.device)
+    system.RegisterLoggingEventHandler(records)
+    with pytest.raises(PySpin.SpinnakerException) as refused:
+        camera.camera.Init()
+    assert refused.value.errorcode == -1005
+    assert [(r.GetPriorityName(), "in use by another host" in r.GetLogMessage()) for r in records.data] == [
+        ("ERROR", True)
+    ]
+    other.close()
+    camera.camera.Init()
+    system.UnregisterAllLoggingEventHandlers()
