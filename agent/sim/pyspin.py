@@ -29,8 +29,10 @@ from agent.sim.host.processing import ImageProcessor as ImageProcessor
 from agent.sim.host.quickspin import TransportLayerDevice as TransportLayerDevice
 from agent.sim.host.quickspin import TransportLayerInterface as TransportLayerInterface
 from agent.sim.host.quickspin import TransportLayerStream as TransportLayerStream
+from agent.sim.host.quickspin import TransportLayerSystem as TransportLayerSystem
 from agent.sim.host.quickspin import enumeration_class as _enumeration_class
 from agent.sim.host.quickspin import transport_enumeration_class as _transport_class
+from agent.sim.host.rare import *
 from agent.sim.host.statistics import ChannelStatistics as ChannelStatistics
 from agent.sim.host.system import CameraList as CameraList
 from agent.sim.host.system import InterfaceList as InterfaceList

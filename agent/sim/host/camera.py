@@ -17,10 +17,11 @@ from agent.sim.host.generation import only
 from agent.sim.host.images import ImagePtr
 from agent.sim.host.nodes import INodeMap
 from agent.sim.host.quickspin import TransportLayerDevice, TransportLayerStream, camera_names, quick_node
+from agent.sim.host.rare import RareCameraCalls
 from agent.sim.host.transport_layer import Access
 
 
-class Camera:
+class Camera(RareCameraCalls):
     """Methods of a camera; programs hold CameraPtr."""
 
     _core: CameraCore | None = None
@@ -31,7 +32,7 @@ class Camera:
         return self._core
 
     def __getattr__(self, name: str) -> Any:
-        # QuickSpin: 760 attributes on the real class, made from the description here.
+        # QuickSpin: 674 attributes on the real class, looked up in its list here.
         if name.startswith("_") or name not in camera_names():
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return quick_node(name, self._live().source)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NoReturn
+from agent.sim.host.rare import missing
 
 __all__ = [
     "ImageUtility",
@@ -14,15 +13,8 @@ __all__ = [
 ]
 
 
-def _missing(name: str) -> Callable[..., NoReturn]:
-    def call(*_arguments: Any, **_keywords: Any) -> NoReturn:
-        raise NotImplementedError(name)
-
-    return call
-
-
 def _tools(owner: str, *calls: str) -> type:
-    return type(owner, (), {call: staticmethod(_missing(f"{owner}.{call}")) for call in calls})
+    return type(owner, (), {call: staticmethod(missing(f"{owner}.{call}")) for call in calls})
 
 
 ImageUtility = _tools("ImageUtility", "CreateNormalized", "CreateScaled", "Normalize", "Scale")

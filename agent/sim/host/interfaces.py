@@ -12,6 +12,7 @@ from agent.sim.host.host_port import HostPort
 from agent.sim.host.lists import PointerList
 from agent.sim.host.nodes import INodeMap
 from agent.sim.host.quickspin import TransportLayerInterface
+from agent.sim.host.rare import RareInterfaceCalls
 from agent.sim.host.transport_layer import HOST_PORT, interface_values, interface_xml
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["IInterface", "InterfaceList", "InterfacePtr"]
 
 
-class IInterface:
+class IInterface(RareInterfaceCalls):
     """One simulated host adapter, where every camera is."""
 
     def __init__(self, system: System) -> None:

@@ -58,6 +58,9 @@ class CameraList(PointerList[CameraPtr]):
     def RemoveBySerial(self, serialNumber: str) -> None:
         self._items = [c for c in self._items if _serial(c) != _text(serialNumber)]
 
+    def RemoveByDeviceID(self, deviceID: str) -> None:
+        self.RemoveBySerial(deviceID)
+
     def Append(self, otherList: CameraList) -> None:
         self._items = [*self._items, *otherList._items]
 

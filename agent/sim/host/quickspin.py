@@ -24,7 +24,7 @@ from agent.sim.host.nodes import (
 )
 from agent.sim.host.tables.camera_nodes import CAMERA_NODES
 from agent.sim.host.tables.kinds import Kind
-from agent.sim.host.tables.transport_nodes import DEVICE_NODES, INTERFACE_NODES, STREAM_NODES
+from agent.sim.host.tables.transport_nodes import DEVICE_NODES, INTERFACE_NODES, STREAM_NODES, SYSTEM_NODES
 
 _CLASSES: dict[Kind, type[IValue]] = {
     "integer": IInteger,
@@ -130,6 +130,10 @@ class TransportLayerDevice(NodeGroup):
 
 class TransportLayerStream(NodeGroup):
     _listed = STREAM_NODES
+
+
+class TransportLayerSystem(NodeGroup):
+    _listed = SYSTEM_NODES
 
 
 class TransportLayerInterface(NodeGroup):
