@@ -12,10 +12,20 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.hardware import chosen
 from tests.support.leaks import Descriptors, open_descriptors
 from tests.support.libraries import build_ladder
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--sdk", choices=("simulated", "spinnaker"), default="simulated", help="camera of tests/contract")
+    parser.addoption("--serial", default="", help="with --sdk spinnaker: which camera; may be left out for just one")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    chosen.sdk, chosen.serial = config.getoption("--sdk"), config.getoption("--serial")
 
 
 @pytest.fixture(scope="session")

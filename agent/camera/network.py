@@ -128,8 +128,17 @@ def wait_loaded(nodes: Nodes, setup: NetworkSetup, guard: Guard, clock: Clock, t
                 "uploaded; the camera cannot run it, take another format or firmware"
             )
         if phase in {Phase.READY, Phase.UNKNOWN} and waited_s >= _patience_s(phase, size, setup.size_bytes, timing):
+            _check_enabled(nodes, setup)
             return
         guard.pause(timing.status_poll_s)
+
+
+def _check_enabled(nodes: Nodes, setup: NetworkSetup) -> None:
+    """Old firmware may crash on a network instead of refusing it (F-937), without a status that would tell."""
+    if not enabled(nodes):
+        raise CameraRefused(
+            f"network {setup.subnet_id}: the camera has switched {ENABLE} off while loading; it cannot run it"
+        )
 
 
 def read_phase(nodes: Nodes) -> Phase:

@@ -1,7 +1,8 @@
-"""A simulated camera with our adapter on it, under the virtual clock, and checks against the device's ground truth."""
+"""A camera with our adapter on it: simulated under the virtual clock, with the device's ground truth, or a real one."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,23 +13,77 @@ import numpy as np
 import pytest
 
 from agent.camera import CameraSettings, Sdk, SystemOwner, Timing, WorkerCamera
-from agent.clock import VirtualClock, run_virtual
+from agent.clock import SystemClock, VirtualClock, run_virtual
 from agent.domain.device import CameraEvent, EventKind, GoldenCheck, Image8, NetworkSetup
 from agent.domain.result import RawInference
 from agent.domain.subnet import InputSpec
 from agent.sim import bus, pyspin
 from agent.sim.device import Firefly
 from agent.sim.pyspin import System
-from agent.sim.spec import SimulationSpec, TransportSpec
+from agent.sim.spec import PESSIMISTIC, Quirks, SimulationSpec, TransportSpec
+from tests.support import hardware
 from tests.support.networks import tiny_ir
 
 T = TypeVar("T")
 
 SDK = cast(Sdk, pyspin)
-SERIAL = SimulationSpec().serial
+SERIAL = hardware.chosen.serial if hardware.chosen.real else SimulationSpec().serial
 SIZE, CLASSES = 16, 8
+NEW_FIRMWARE, OLD_FIRMWARE = "1905.4.103", "1905.4.83"
 # A small file buffer makes an upload of several chunks out of a tiny network.
 SMALL_CHUNKS = SimulationSpec(transport=TransportSpec(file_access_buffer_bytes=4096))
+
+
+@dataclass(frozen=True)
+class CameraProfile:
+    """A kind of camera that every contract test runs on."""
+
+    firmware: str = NEW_FIRMWARE
+    quirks: Quirks = field(default_factory=Quirks)
+
+    @property
+    def optional_nodes(self) -> bool:
+        """Name, status, times and properties of the network (S1; S1b has none of them)."""
+        return self.firmware != OLD_FIRMWARE
+
+    def applied(self, spec: SimulationSpec) -> SimulationSpec:
+        """`spec` as this kind of camera, where it does not say otherwise itself."""
+        firmware = self.firmware if spec.firmware == NEW_FIRMWARE else spec.firmware
+        return replace(spec, firmware=firmware, quirks=self.quirks if spec.quirks == Quirks() else spec.quirks)
+
+
+PROFILES = {
+    NEW_FIRMWARE: CameraProfile(),
+    OLD_FIRMWARE: CameraProfile(OLD_FIRMWARE),
+    "pessimistic": CameraProfile(quirks=PESSIMISTIC),
+}
+_current: list[CameraProfile] = [CameraProfile()]
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def profile() -> CameraProfile:
+    """The kind of camera that the running test is about."""
+    return _current[-1]
+
+
+@contextmanager
+def on_profile(name: str) -> Iterator[None]:
+    """`rig` makes cameras of that profile in the block; `hardware` is whatever the real one is."""
+    _current.append(PROFILES.get(name, CameraProfile()))
+    try:
+        yield
+    finally:
+        _current.pop()
+
+
+def only_on(*names: str) -> Callable[[F], F]:
+    """The test is about these profiles only."""
+
+    def kept(test: F) -> F:
+        test.profiles = names  # type: ignore[attr-defined]
+        return test
+
+    return kept
 
 
 def settings(**changes: Any) -> CameraSettings:
@@ -50,6 +105,8 @@ class Net:
 
     @property
     def setup(self) -> NetworkSetup:
+        if hardware.chosen.real:
+            return hardware.vendor_network()[1]
         spec = InputSpec(SIZE, SIZE, 1, "Mono8", (127.5,), (127.5,))
         return NetworkSetup(self.id, "classification", spec, len(self.blob), CLASSES)
 
@@ -77,9 +134,15 @@ class Rig:
     def seen(self, kind: EventKind) -> list[CameraEvent]:
         return [event for event in self.events if event.kind is kind]
 
+    @property
+    def simulated(self) -> bool:
+        return not hardware.chosen.real
+
     async def install(self, net: Net, goldens: Sequence[GoldenCheck] = ()) -> None:
-        """What a swap does to put `net` on the camera, from any state."""
+        """What a swap does to put `net` on the camera, from any state. On hardware it is the vendor's sample."""
         camera = self.camera
+        if not self.simulated:
+            net = Net(net.id, hardware.vendor_network()[0])
         await camera.stop_stream(10)
         await camera.disable_inference(10)
         await camera.delete_network(10)
@@ -115,11 +178,22 @@ def ignore_progress(_done: int, _total: int) -> None:
 @contextmanager
 def rig(spec: SimulationSpec | None = None, chosen: CameraSettings | None = None) -> Iterator[Rig]:
     """A device on the bus and a camera that is not connected yet."""
+    if hardware.chosen.real:
+        yield _real_rig(chosen)
+        return
     clock = VirtualClock()
-    with bus.local_camera(spec or SimulationSpec(), clock) as device:
+    with bus.local_camera(profile().applied(spec or SimulationSpec()), clock) as device:
         owner = SystemOwner(SDK, clock)
         camera = WorkerCamera(chosen or settings(), owner, clock)
         yield Rig(clock, device, owner, camera)
+
+
+def _real_rig(chosen: CameraSettings | None) -> Rig:
+    """The real camera; `device` is there in name only, tests that use it are marked `simulation`."""
+    clock = SystemClock()
+    owner = SystemOwner(hardware.vendor_sdk(), clock)
+    camera = WorkerCamera(chosen or settings(), owner, clock)
+    return Rig(cast(VirtualClock, clock), cast(Firefly, None), owner, camera)
 
 
 def run(made: Rig, main: Callable[[Rig], Awaitable[T]]) -> T:
@@ -132,6 +206,8 @@ def run(made: Rig, main: Callable[[Rig], Awaitable[T]]) -> T:
         finally:
             await made.camera.close()
 
+    if not made.simulated:
+        return asyncio.run(body())
     result = run_virtual(made.clock, body())
     assert System._instance is None, "the SDK was not released: something still holds the camera"
     return result

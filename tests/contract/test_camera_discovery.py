@@ -33,15 +33,18 @@ def _connect(serial: str, present: tuple[str, ...]) -> str:
     return found
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("serial", ["", "1002"])
 def test_without_a_serial_the_only_camera_is_meant(serial: str) -> None:
     assert _connect(serial, ("1002",)) == "1002"
 
 
+@pytest.mark.simulation
 def test_a_serial_picks_among_several() -> None:
     assert _connect("1002", ("1001", "1002", "1003")) == "1002"
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize(
     ("serial", "present", "words"),
     [

@@ -12,13 +12,26 @@ from agent.domain.device import EventKind, NetworkSetup
 from agent.domain.result import RawInference
 from agent.errors import CameraRefused
 from agent.sim.spec import FaultSpec, SceneSpec, SimulationSpec, VpuSpec
-from tests.contract.rig import NET_A, NET_B, NET_C, Rig, ignore_progress, play, settings
+from tests.contract.rig import (
+    NET_A,
+    NET_B,
+    NET_C,
+    NEW_FIRMWARE,
+    OLD_FIRMWARE,
+    Rig,
+    ignore_progress,
+    only_on,
+    play,
+    settings,
+)
 
 FREE = settings(results_from="events")
 LINE = settings(results_from="events", trigger=Trigger("Line0"))
 SLOW = SimulationSpec(vpu=VpuSpec(time_scale=20.0))
 
 
+@pytest.mark.simulation
+@only_on(NEW_FIRMWARE, "pessimistic")
 @pytest.mark.parametrize("chosen", [FREE, LINE], ids=["free", "line"])
 def test_results_come_as_events_without_waiting_for_a_frame(chosen: object) -> None:
     """S15 DeviceEventInferenceData; the frame of that id gives the time of capture, the event ends the wait."""
@@ -27,7 +40,7 @@ def test_results_come_as_events_without_waiting_for_a_frame(chosen: object) -> N
         await made.camera.connect(30)
         await made.install(NET_A)
         await made.camera.start_stream(5, 1)
-        await asyncio.sleep(5.2)
+        await asyncio.sleep(6.2)
         records = made.camera.take_results()
         assert len(records) > 9
         assert not made.wrong(records, {1: NET_A})
@@ -43,6 +56,8 @@ def test_results_come_as_events_without_waiting_for_a_frame(chosen: object) -> N
     play(main, SLOW, chosen)  # type: ignore[arg-type]
 
 
+@pytest.mark.simulation
+@only_on(NEW_FIRMWARE, "pessimistic")
 def test_no_event_is_ever_given_to_the_wrong_network() -> None:
     """interfaces.md section 3: events of the acquisition before may still be queued when the next one runs."""
     nets = {g: (NET_A, NET_B, NET_C)[g % 3] for g in range(1, 7)}
@@ -64,6 +79,8 @@ def test_no_event_is_ever_given_to_the_wrong_network() -> None:
         play(main, spec, chosen)
 
 
+@pytest.mark.simulation
+@only_on(NEW_FIRMWARE, "pessimistic")
 def test_frames_and_pictures_go_on_beside_events() -> None:
     async def main(made: Rig) -> None:
         await made.camera.connect(30)
@@ -79,6 +96,8 @@ def test_frames_and_pictures_go_on_beside_events() -> None:
     play(main, SLOW, FREE)
 
 
+@pytest.mark.simulation
+@only_on(OLD_FIRMWARE)
 def test_firmware_without_inference_events_is_refused_at_connect() -> None:
     """S1b: there is no silent way back to chunks."""
 
@@ -86,9 +105,11 @@ def test_firmware_without_inference_events_is_refused_at_connect() -> None:
         with pytest.raises(CameraRefused, match=r"results_from is events, but .*EventInference.*set it to chunks"):
             await made.camera.connect(30)
 
-    play(main, SimulationSpec(firmware="1905.4.83"), FREE)
+    play(main, chosen=FREE)
 
 
+@pytest.mark.simulation
+@only_on(NEW_FIRMWARE, "pessimistic")
 def test_a_detection_network_is_refused_because_events_carry_no_boxes() -> None:
     """Section 1.4: the payload is class, confidence and frame id."""
 
@@ -102,6 +123,8 @@ def test_a_detection_network_is_refused_because_events_carry_no_boxes() -> None:
     play(main, chosen=FREE)
 
 
+@pytest.mark.simulation
+@only_on(NEW_FIRMWARE, "pessimistic")
 def test_a_camera_that_hangs_with_events_is_a_stall() -> None:
     async def main(made: Rig) -> None:
         await made.camera.connect(30)
@@ -115,6 +138,7 @@ def test_a_camera_that_hangs_with_events_is_a_stall() -> None:
     play(main, chosen=FREE)
 
 
+@only_on(NEW_FIRMWARE, "pessimistic")
 def test_the_camera_is_released_and_opens_again_with_its_handler() -> None:
     """pyspin-surface.md 2.2: DeInit with a registered handler raises until it is unregistered."""
 
@@ -130,6 +154,8 @@ def test_the_camera_is_released_and_opens_again_with_its_handler() -> None:
     play(main, chosen=FREE)
 
 
+@pytest.mark.simulation
+@only_on(NEW_FIRMWARE, "pessimistic")
 @pytest.mark.parametrize("streaming", [True, False])
 def test_a_cable_that_is_pulled_takes_the_handler_with_it(streaming: bool) -> None:
     async def main(made: Rig) -> None:

@@ -21,6 +21,7 @@ from tests.contract.rig import (
 LINE = settings(trigger=Trigger("Line0"))
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("streaming", [True, False])
 def test_a_pulled_cable_is_an_event_and_connect_works_again_after_it(streaming: bool) -> None:
     """Section 3, messages: after a pulled cable GetNextImage only times out; section 6: rediscover."""
@@ -45,6 +46,7 @@ def test_a_pulled_cable_is_an_event_and_connect_works_again_after_it(streaming: 
     play(main)
 
 
+@pytest.mark.simulation
 def test_a_free_running_stream_that_falls_silent_is_stalled_once() -> None:
     """F-4843: streaming freezes when done with inference for an extended period."""
 
@@ -62,6 +64,7 @@ def test_a_free_running_stream_that_falls_silent_is_stalled_once() -> None:
     play(main, replace(SimulationSpec(), faults=(FaultSpec("acquisition.start", "frozen"),)))
 
 
+@pytest.mark.simulation
 def test_a_triggered_stream_may_be_silent() -> None:
     async def main(made: Rig) -> None:
         made.device.set_line(0)
@@ -74,6 +77,7 @@ def test_a_triggered_stream_may_be_silent() -> None:
     play(main, chosen=LINE)
 
 
+@pytest.mark.simulation
 def test_an_upload_past_its_deadline_leaves_the_file_closed() -> None:
     async def main(made: Rig) -> None:
         await made.camera.connect(30)
@@ -85,6 +89,7 @@ def test_an_upload_past_its_deadline_leaves_the_file_closed() -> None:
     play(main)
 
 
+@pytest.mark.simulation
 def test_a_cancelled_upload_stops_at_the_next_chunk_and_leaves_the_file_closed() -> None:
     async def main(made: Rig) -> None:
         await made.camera.connect(30)

@@ -10,25 +10,30 @@ import pytest
 from agent.camera import Trigger
 from agent.domain.device import GoldenCheck, NetworkReport
 from agent.domain.result import RawInference
-from agent.errors import CameraRefused, CameraTimeout
-from agent.sim.spec import PESSIMISTIC, FaultSpec, Quirks, SceneSpec, SimulationSpec, VpuSpec
+from agent.errors import CameraGone, CameraRefused, CameraTimeout
+from agent.sim.spec import FaultSpec, SceneSpec, SimulationSpec, VpuSpec
 from tests.contract.rig import (
     NET_A,
     NET_B,
     NET_C,
+    NEW_FIRMWARE,
+    OLD_FIRMWARE,
+    PROFILES,
     SMALL_CHUNKS,
     Net,
     Rig,
     golden_image,
     ignore_progress,
+    only_on,
     play,
+    profile,
     settings,
 )
 
 LINE = settings(trigger=Trigger("Line0"))
-OLD_FIRMWARE = "1905.4.83"
 
 
+@pytest.mark.simulation
 def test_a_network_is_uploaded_loaded_reported_and_named() -> None:
     progress: list[tuple[int, int]] = []
 
@@ -37,13 +42,15 @@ def test_a_network_is_uploaded_loaded_reported_and_named() -> None:
         await made.camera.upload_network(NET_A.blob, 30, lambda done, total: progress.append((done, total)))
         await made.camera.activate_network(NET_A.setup, 30)
         report = await made.camera.read_network(5)
-        assert (report.size_bytes, report.width, report.height, report.channels, report.classes) == (
-            len(NET_A.blob), 16, 16, 1, 8,
-        )  # fmt: skip
+        told = (report.size_bytes, report.width, report.height, report.channels, report.classes)
+        if profile().optional_nodes:
+            assert told == (len(NET_A.blob), 16, 16, 1, 8)
+        else:
+            assert told == (None,) * 5
         await made.camera.mark_verified("a", 5)
         await made.camera.disconnect(5)
         info = await made.camera.connect(30)
-        assert (info.network_bytes, info.network_name) == (len(NET_A.blob), "a")
+        assert (info.network_bytes, info.network_name) == (len(NET_A.blob), "a" if profile().optional_nodes else None)
 
     play(main, SMALL_CHUNKS)
     assert progress[0] == (0, len(NET_A.blob))
@@ -82,12 +89,22 @@ def test_a_network_that_the_camera_cannot_run_is_refused() -> None:
         await made.camera.connect(30)
         bad = Net("bad", b"no network" * 100)
         await made.camera.upload_network(bad.blob, 30, ignore_progress)
+        if profile() != PROFILES[NEW_FIRMWARE]:
+            # It takes the camera off the bus: F-937 on old firmware, item 10 of section 7 at its worst.
+            with pytest.raises(CameraGone):
+                await made.camera.activate_network(bad.setup, 30)
+            await asyncio.sleep(5)
+            await made.camera.connect(30)
+            await made.install(NET_A)
+            return
         with pytest.raises(CameraRefused, match="InferenceNetworkStatus is Error"):
             await made.camera.activate_network(bad.setup, 30)
 
     play(main)
 
 
+@pytest.mark.simulation
+@only_on(NEW_FIRMWARE, "pessimistic")
 def test_loading_that_takes_too_long_ends_with_the_deadline() -> None:
     async def main(made: Rig) -> None:
         await made.camera.connect(30)
@@ -112,6 +129,8 @@ def test_what_needs_a_stopped_stream_is_refused_with_the_reason() -> None:
     play(main)
 
 
+@pytest.mark.simulation
+@only_on(OLD_FIRMWARE)
 def test_old_firmware_runs_a_network_on_its_word() -> None:
     """S1b: nothing can be read back, the service time is the inference period."""
 
@@ -128,7 +147,7 @@ def test_old_firmware_runs_a_network_on_its_word() -> None:
         assert times, "S1b: no InferenceTime there; interfaces.md section 3, the inference period in saturation"
         assert all(0 < time_ms < 40 for time_ms in times)
 
-    play(main, SimulationSpec(firmware=OLD_FIRMWARE))
+    play(main)
 
 
 SCENES = {
@@ -138,9 +157,9 @@ SCENES = {
 }
 
 
-@pytest.mark.parametrize("quirks", [Quirks(), PESSIMISTIC], ids=["default", "pessimistic"])
+@pytest.mark.simulation
 @pytest.mark.parametrize("scene", SCENES)
-def test_no_result_is_ever_given_to_the_wrong_network(scene: str, quirks: Quirks) -> None:
+def test_no_result_is_ever_given_to_the_wrong_network(scene: str) -> None:
     """Chunks keep the last result over a swap and frame ids start again: section 7 items 9 and 12."""
     chosen, spec = SCENES[scene]
     nets = {g: (NET_A, NET_B, NET_C)[g % 3] for g in range(1, 7)}
@@ -159,9 +178,10 @@ def test_no_result_is_ever_given_to_the_wrong_network(scene: str, quirks: Quirks
         assert made.wrong(records, nets) == []
         assert (await made.camera.health(5)).counts.stale >= 3
 
-    play(main, replace(spec, quirks=quirks), chosen)
+    play(main, spec, chosen)
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("stop_after_s", [0.31, 0.32, 0.33, 0.34])
 def test_an_inference_that_outlives_a_restart_of_the_stream_is_not_reported(stop_after_s: float) -> None:
     """The VPU goes on after EndAcquisition; its result has a frame id of the acquisition before."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from agent.camera.profile import Profile, diff_profiles
 from agent.sim.registers import load_description
 from agent.sim.spec import SimulationSpec
-from tests.contract.rig import Rig, play
+from tests.contract.rig import NEW_FIRMWARE, Rig, only_on, play
 
 
 def profile_of(firmware: str) -> Profile:
@@ -18,6 +20,8 @@ def profile_of(firmware: str) -> Profile:
     return play(main, SimulationSpec(firmware=firmware))
 
 
+@pytest.mark.simulation
+@only_on(NEW_FIRMWARE)
 def test_a_profile_names_every_node_with_its_numbers() -> None:
     profile = profile_of("1905.4.103")
     assert len(profile) > 100
@@ -29,6 +33,8 @@ def test_a_profile_names_every_node_with_its_numbers() -> None:
     assert json.loads(json.dumps(profile)) == profile
 
 
+@pytest.mark.simulation
+@only_on(NEW_FIRMWARE)
 def test_profiles_of_one_firmware_are_equal_and_of_two_differ_in_the_optional_nodes() -> None:
     new, again, old = profile_of("1905.4.103"), profile_of("1905.4.103"), profile_of("1905.4.83")
     assert diff_profiles(new, again) == ()

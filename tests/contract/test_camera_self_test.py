@@ -13,7 +13,7 @@ import pytest
 from agent.camera import Roi, Trigger, selftest
 from agent.domain.device import GoldenCheck, GoldenOutcome, Image8
 from agent.errors import CameraTimeout
-from agent.sim.spec import PESSIMISTIC, FaultSpec, SimulationSpec
+from agent.sim.spec import FaultSpec
 from agent.sim.vpu import warm_up
 from tests.contract.rig import NET_A, NET_B, Net, Rig, golden_image, play, settings
 
@@ -46,20 +46,21 @@ async def prepare(made: Rig, net: Net = NET_A) -> None:
     await made.install(net)
 
 
-@pytest.mark.parametrize("spec", [SimulationSpec(), SimulationSpec(quirks=PESSIMISTIC)], ids=["default", "pessimistic"])
-def test_the_right_network_passes_its_goldens(spec: SimulationSpec) -> None:
+@pytest.mark.simulation
+def test_the_right_network_passes_its_goldens() -> None:
     goldens = goldens_of(NET_A, 3)
 
     async def main(made: Rig) -> tuple[GoldenOutcome, ...]:
         await prepare(made)
         return await made.camera.self_test(goldens, 30)
 
-    outcomes = play(main, spec, LINE)
+    outcomes = play(main, chosen=LINE)
     assert [o.passed for o in outcomes] == [True] * 3
     assert [o.class_id for o in outcomes] == [g.class_id for g in goldens]
     assert [o.confidence for o in outcomes] == pytest.approx([g.confidence for g in goldens], abs=1e-4)
 
 
+@pytest.mark.simulation
 def test_another_network_or_another_confidence_does_not_pass() -> None:
     right = goldens_of(NET_A)
     off = [GoldenCheck(g.image, g.class_id, g.confidence - 0.2, 0.05) for g in right]
@@ -74,6 +75,7 @@ def test_another_network_or_another_confidence_does_not_pass() -> None:
     play(main)
 
 
+@pytest.mark.simulation
 def test_the_sensor_is_as_before_after_a_self_test() -> None:
     """Section 8: sizes back to their maxima, the file gone when the camera is left; S13: image processing on again."""
 
@@ -88,6 +90,7 @@ def test_the_sensor_is_as_before_after_a_self_test() -> None:
     play(main, chosen=LINE)
 
 
+@pytest.mark.simulation
 def test_an_image_that_is_on_the_camera_is_not_uploaded_again() -> None:
     """Uploads fall in the gap of a swap, and the sub-nets of a ladder share their goldens."""
 
@@ -106,6 +109,7 @@ def test_an_image_that_is_on_the_camera_is_not_uploaded_again() -> None:
     play(main)
 
 
+@pytest.mark.simulation
 def test_an_image_that_the_camera_lost_is_uploaded_again() -> None:
     async def main(made: Rig) -> None:
         await prepare(made)
@@ -117,6 +121,7 @@ def test_an_image_that_the_camera_lost_is_uploaded_again() -> None:
     play(main)
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("operation", ["inference", "stream"])
 def test_the_sensor_is_as_before_after_a_self_test_that_never_gets_an_answer(operation: str) -> None:
     async def main(made: Rig) -> None:
@@ -136,6 +141,7 @@ def test_the_sensor_is_as_before_after_a_self_test_that_never_gets_an_answer(ope
     play(main, chosen=LINE)
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("count", [1, 2])
 def test_the_first_part_after_a_self_test_has_its_result(count: int) -> None:
     """The stale chunk of the last golden must not hide frame 0: a lost part is a longer gap."""
@@ -150,6 +156,7 @@ def test_the_first_part_after_a_self_test_has_its_result(count: int) -> None:
     play(main, chosen=LINE)
 
 
+@pytest.mark.simulation
 def test_the_self_test_counts_in_no_figure_of_the_stream() -> None:
     async def main(made: Rig) -> None:
         await prepare(made)
@@ -161,6 +168,7 @@ def test_the_self_test_counts_in_no_figure_of_the_stream() -> None:
     play(main)
 
 
+@pytest.mark.simulation
 def test_firmware_that_cannot_inject_has_no_outcomes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(selftest, "supported", lambda _nodes: False)
 

@@ -16,6 +16,7 @@ from tests.contract.rig import (
     NET_C,
     Rig,
     play,
+    profile,
     settings,
     transactions,
 )
@@ -38,6 +39,7 @@ def test_a_stream_without_a_network_gives_frames_and_no_results() -> None:
     play(main)
 
 
+@pytest.mark.simulation
 def test_results_name_the_inferred_frame_and_its_latency() -> None:
     """interfaces.md section 3: end of exposure of the inferred frame to the record; parts are triggered frames."""
 
@@ -53,7 +55,10 @@ def test_results_name_the_inferred_frame_and_its_latency() -> None:
         assert parts == list(range(parts[0] or 0, (parts[0] or 0) + len(parts)))
         truth = {row["timestamp_ns"]: row["service_ms"] for row in made.device.truth()["inferences"]}
         for record in records:
-            assert record.service_ms == pytest.approx(truth[record.captured_ns], rel=1e-6)
+            if profile().optional_nodes:
+                assert record.service_ms == pytest.approx(truth[record.captured_ns], rel=1e-6)
+            else:
+                assert record.service_ms is None, "the period is the line's, not the network's"
             # The scene sends a part every 500 ms; a frame reaches the host 5 ms after its exposure.
             assert record.carried_ns - record.captured_ns == 500_000_000
             assert record.transfer_ms == pytest.approx(5, abs=2)
@@ -61,6 +66,7 @@ def test_results_name_the_inferred_frame_and_its_latency() -> None:
     play(main, SimulationSpec(vpu=VpuSpec(time_scale=20.0)), LINE)
 
 
+@pytest.mark.simulation
 def test_a_service_time_that_may_be_the_next_inferences_is_dropped_and_the_result_kept() -> None:
     """S1: InferenceTime is that of the last inference; a network faster than the transfer has ended another by then."""
 
@@ -77,6 +83,7 @@ def test_a_service_time_that_may_be_the_next_inferences_is_dropped_and_the_resul
     play(main, SimulationSpec(vpu=VpuSpec(time_scale=0.1)), LINE)
 
 
+@pytest.mark.simulation
 def test_frames_without_results_are_a_stall_where_a_network_runs() -> None:
     """F-4843: the VPU may stop while frames go on."""
 
@@ -110,6 +117,7 @@ def test_parts_go_on_counting_over_acquisitions() -> None:
     play(main, chosen=LINE)
 
 
+@pytest.mark.simulation
 def test_every_frame_carries_its_own_result_where_inference_is_synchronous() -> None:
     """S12: TriggerSource InferenceReady; the frame rate is the inference rate."""
 
@@ -126,6 +134,7 @@ def test_every_frame_carries_its_own_result_where_inference_is_synchronous() -> 
     play(main, chosen=settings(inference_sync="every_frame"))
 
 
+@pytest.mark.simulation
 def test_images_come_without_a_network_also_where_inference_is_synchronous() -> None:
     async def main(made: Rig) -> None:
         await made.camera.connect(30)
@@ -147,6 +156,7 @@ def test_the_frame_rate_is_cut_to_what_the_exposure_allows() -> None:
     play(main, chosen=settings(frame_rate=60.0, exposure_us=17_000.0))
 
 
+@pytest.mark.simulation
 def test_streaming_reads_one_register_a_new_result_and_none_a_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     async def main(made: Rig) -> None:
         await made.camera.connect(30)
@@ -158,11 +168,13 @@ def test_streaming_reads_one_register_a_new_result_and_none_a_frame(monkeypatch:
         await asyncio.sleep(5)
         results = len(made.camera.take_results())
         assert results > 20
-        assert abs(count() - results) <= 10 + 5 + 1, "ten for the clocks, one a second for the scaler"
+        told = results if profile().optional_nodes else 0  # S1b has no InferenceTime to read
+        assert abs(count() - told) <= 10 + 5 + 1, "ten for the clocks, one a second for the scaler"
 
     play(main, SimulationSpec(vpu=VpuSpec(time_scale=60.0)))
 
 
+@pytest.mark.simulation
 def test_a_fault_of_the_adapter_itself_loses_the_camera_and_not_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_self: object, _frame: object) -> None:
         raise ZeroDivisionError("bug")
@@ -198,6 +210,7 @@ def test_a_capture_is_a_coming_frame_and_costs_no_result() -> None:
     play(main)
 
 
+@pytest.mark.simulation
 def test_incomplete_images_are_counted_and_released() -> None:
     """Section 6: an image that is not released starves the stream."""
 

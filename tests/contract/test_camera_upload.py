@@ -40,6 +40,7 @@ async def upload(made: Rig, data: bytes) -> None:
     await made.camera.upload_network(data, 60, ignore_progress)
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK, 3 * CHUNK + 2])
 def test_every_size_arrives_byte_for_byte(size: int) -> None:
     """S14: the last chunk is padded to 4 bytes, the length is the true count; a 1-byte remainder breaks the sample."""
@@ -52,6 +53,7 @@ def test_every_size_arrives_byte_for_byte(size: int) -> None:
     play(main, SMALL_CHUNKS)
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("nth", [1, 2, 4])
 def test_a_short_write_goes_on_from_the_true_offset(nth: int) -> None:
     """FileOperationResult counts; the sample ignores it (section 2, flaws)."""
@@ -65,6 +67,7 @@ def test_a_short_write_goes_on_from_the_true_offset(nth: int) -> None:
     play(main, SMALL_CHUNKS)
 
 
+@pytest.mark.simulation
 def test_writes_that_take_nothing_are_given_up() -> None:
     async def main(made: Rig) -> None:
         await made.camera.connect(30)
@@ -76,6 +79,7 @@ def test_writes_that_take_nothing_are_given_up() -> None:
     play(main, SMALL_CHUNKS)
 
 
+@pytest.mark.simulation
 def test_a_write_that_failed_and_left_an_old_count_is_found_when_the_file_is_closed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -100,6 +104,7 @@ def test_a_write_that_failed_and_left_an_old_count_is_found_when_the_file_is_clo
     play(main, SMALL_CHUNKS)
 
 
+@pytest.mark.simulation
 def test_a_network_larger_than_the_room_says_so() -> None:
     async def main(made: Rig) -> None:
         await made.camera.connect(30)
@@ -109,6 +114,7 @@ def test_a_network_larger_than_the_room_says_so() -> None:
     play(main, replace(SMALL_CHUNKS, storage=StorageSpec(ddr_bytes=2 * CHUNK)))
 
 
+@pytest.mark.simulation
 def test_a_golden_image_gives_its_room_to_a_network() -> None:
     """The image of the last self test is kept on the camera, but never at the cost of an upload."""
 
@@ -124,6 +130,7 @@ def test_a_golden_image_gives_its_room_to_a_network() -> None:
     play(main, replace(SMALL_CHUNKS, storage=StorageSpec(ddr_bytes=room)))
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("storage", ["ddr", "flash"])
 def test_the_network_goes_where_the_settings_say(storage: str) -> None:
     """S12 step d: FileWriteToFlash is written after Open; DDR is the default because flash wears."""
@@ -136,6 +143,7 @@ def test_the_network_goes_where_the_settings_say(storage: str) -> None:
     play(main, chosen=settings(network_storage=storage))
 
 
+@pytest.mark.simulation
 def test_an_empty_network_is_refused_before_the_old_one_is_deleted() -> None:
     async def main(made: Rig) -> None:
         await made.camera.connect(30)
@@ -212,6 +220,7 @@ def our_cost(spec: SimulationSpec, data: bytes, monkeypatch: pytest.MonkeyPatch)
     return play(main, spec)
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("megabytes", [0.3, 1.2])
 def test_an_upload_costs_fewer_transactions_than_the_vendors_loop(
     megabytes: float, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
@@ -226,6 +235,7 @@ def test_an_upload_costs_fewer_transactions_than_the_vendors_loop(
     assert ours <= 3 * chunks + 25, "three a chunk, and a fixed part"
 
 
+@pytest.mark.simulation
 def test_the_cost_of_a_small_buffer_is_three_transactions_a_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = SimulationSpec(transport=TransportSpec(file_access_buffer_bytes=1024), quirks=Quirks())
     small, large = (our_cost(spec, content(1024 * chunks), monkeypatch) for chunks in (10, 110))
