@@ -25,6 +25,10 @@ from agent.sim.spec import SimulationSpec
 from agent.sim.truth import Truth
 from agent.sim.vpu import Preprocessing
 
+# A full frame takes the sensor 1/60 s (S9); smaller regions do not shorten it here.
+SENSOR_RATE_HZ = 60.0
+READ_OUT_NS = round(1e9 / SENSOR_RATE_HZ)
+
 Trigger = Literal["free", "line", "software", "inference", "never"]
 
 
@@ -246,7 +250,10 @@ class Acquisition:
         timestamp_ns = end_ns + vpu.camera_offset_ns
         image = self._image(plan, exposure.part)
         delivery_ns = round(self._delivery_ns * self.slowness(end_ns))
-        frame = Frame(self._frame_id, timestamp_ns, plan.settings, vpu.result(), image, end_ns + delivery_ns)
+        # Not before the sensor is read out and takes the next trigger: a trigger after GetNextImage is never lost.
+        read_out_ns = end_ns - plan.exposure_ns + READ_OUT_NS
+        arrival_ns = max(end_ns + delivery_ns, read_out_ns)
+        frame = Frame(self._frame_id, timestamp_ns, plan.settings, vpu.result(), image, arrival_ns)
         self._frame_id += 1
         self._taken += 1
         if "ExposureEndLineStatusAll" in plan.settings.chunks:
@@ -262,7 +269,7 @@ class Acquisition:
                 if math.isinf(inference.finish_ns):
                     return
                 frame.result = inference
-                frame.deliver_ns = int(inference.finish_ns) + delivery_ns
+                frame.deliver_ns = max(int(inference.finish_ns) + delivery_ns, read_out_ns)
         self.stream.settle(end_ns)
         if self._freezes.frozen(end_ns, network is not None, plan.trigger == "inference"):
             self._truth.counters["frames_frozen"] += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.sim.acquisition import Plan, Trigger
+from agent.sim.acquisition import SENSOR_RATE_HZ, Plan, Trigger
 from agent.sim.chunks import FrameSettings, Geometry, Processing
 from agent.sim.outputs import MAX_BOXES, OutputReading
 from agent.sim.registers import RegisterBank
@@ -12,7 +12,6 @@ from agent.sim.vpu import Preprocessing
 CHANNELS = ("Channel1", "Channel2", "Channel3")
 # Length of the part sensor's pulse on Line0.
 PULSE_NS = 10_000_000
-SENSOR_RATE_HZ = 60.0  # S9
 _DEFAULT_GAMMA, _DEFAULT_BLACK = 0.8, 0.01  # as in the table of nodes
 _BITS_PER_PIXEL = {
     "Mono8": 8, "Mono16": 16, "Mono10Packed": 12, "Mono12Packed": 12, "Mono10p": 10, "Mono12p": 12,

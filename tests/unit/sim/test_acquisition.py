@@ -214,6 +214,8 @@ def test_full_buffers_lose_frames_as_the_handling_mode_says(camera: LocalBench, 
     camera.camera.TLStream.StreamBufferHandlingMode.FromString(mode)
     camera.camera.BeginAcquisition()
     camera.clock.sleep(1.0)
+    camera.trigger_on("Software")  # soon no frame is on its way any more
+    camera.clock.sleep(0.1)
     frame_id = camera.camera.GetNextImage(100).GetFrameID()
     newest = camera.device.truth()["exposures"][-1]["frame_id"]
     assert frame_id == 0 if age is None else newest - frame_id == age

@@ -170,3 +170,17 @@ def test_user_sets_hold_inference_nodes_on_the_newer_firmware_only() -> None:
             return float(camera.real("InferenceBoundingBoxThreshold").GetValue())
 
     assert (threshold("1905.4.103"), threshold("1905.4.83")) == (0.25, 0.5)
+
+
+def test_a_trigger_after_each_image_is_never_lost() -> None:
+    """S9: 60 frames a second; an image is complete on the host only when the sensor is read out."""
+    with bench(STANDING) as camera:
+        camera.trigger_on("Software")
+        trigger = PySpin.CCommandPtr(camera.nodes.GetNode("TriggerSoftware"))
+        camera.camera.BeginAcquisition()
+        for number in range(20):
+            trigger.Execute()
+            image = camera.camera.GetNextImage(1000)
+            assert image.GetFrameID() == number
+            image.Release()
+        camera.camera.EndAcquisition()
