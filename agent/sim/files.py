@@ -180,7 +180,7 @@ class FileEngine:
             self._finish("Failure", 0)
             return
         offset, length = self._bank.integer("FileAccessOffset"), self._bank.integer("FileAccessLength")
-        piece = self.files[name].data[offset : offset + length]
+        piece = self.files[name].data[offset : offset + min(length, len(self.buffer))]
         self.buffer[: len(piece)] = piece
         self._bank.put("FileAccessOffset", offset + len(piece))
         self._finish("Success", len(piece))
@@ -190,7 +190,8 @@ class FileEngine:
         if file is None or file.name != name or file.mode == "Read":
             self._finish("Failure", 0)
             return
-        offset, length = self._bank.integer("FileAccessOffset"), self._bank.integer("FileAccessLength")
+        offset = self._bank.integer("FileAccessOffset")
+        length = min(self._bank.integer("FileAccessLength"), len(self.buffer))
         if fault and fault.effect == "short_write":
             length //= 2
         stored = self.files[name]
