@@ -5,6 +5,7 @@ Global on purpose, as the real bus is: the module with the vendor's names takes 
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,14 @@ from agent.sim.spec import SimulationSpec
 
 _lock = threading.Lock()
 _places: list[BusDevice] = []
+
+
+def _renew_lock() -> None:
+    global _lock  # noqa: PLW0603 - a forked child may find it taken by a thread that it does not have
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
 
 
 def attach(place: BusDevice) -> None:

@@ -94,7 +94,7 @@ class LocalLink:
         self._activity = device.listen()
         self._event_activity = device.listen()
         self._aborted = False
-        self._events_aborted = False
+        self._event_channel = 0  # counts openings and closings, odd while open
         self._owed_s = 0.0
 
     def read(self, address: int, length: int) -> bytes:
@@ -149,14 +149,16 @@ class LocalLink:
         return self._device.clock
 
     def begin_events(self) -> None:
-        self._events_aborted = False
+        self._event_channel |= 1
         self._device.listen_events(self._epoch, True)
 
     def next_event(self, timeout_s: float | None) -> DeviceEvent | None:
         device, clock = self._device, self._device.clock
         deadline_ns = None if timeout_s is None else clock.now_ns() + round(timeout_s * 1e9)
+        channel = self._event_channel
         while True:
-            if self._events_aborted:
+            # It may have been closed and opened again for somebody else.
+            if channel % 2 == 0 or channel != self._event_channel:
                 raise StreamAborted("event channel was closed")
             self._event_activity.clear()
             due_ns = None
@@ -173,7 +175,7 @@ class LocalLink:
             self._event_activity.wait(max(min(times) - now_ns, _LEAST_WAIT_NS) / 1e9 if times else None)
 
     def abort_events(self) -> None:
-        self._events_aborted = True
+        self._event_channel += self._event_channel & 1
         with contextlib.suppress(LinkGone):
             self._device.listen_events(self._epoch, False)
         self._event_activity.set()

@@ -119,6 +119,14 @@ def events(camera: Bench) -> None:
         def OnDeviceEvent(self, eventname: str) -> None:
             calls.append(camera.read("EventExposureEndFrameID"))
 
+    class Told(PySpin.DeviceEventHandler):
+        def __init__(self) -> None:
+            super().__init__()
+            self.told = threading.Event()
+
+        def OnDeviceEvent(self, eventname: str) -> None:
+            self.told.set()
+
     class Callback(PySpin.NodeCallback):
         def CallbackFunction(self, node: PySpin.INode) -> None:
             calls.append(PySpin.CValuePtr(node).ToString())
@@ -127,7 +135,6 @@ def events(camera: Bench) -> None:
     camera.choose("EventNotification", "On")
     handler, callback = Handler(), Callback()
     PySpin.RegisterNodeCallback(camera.nodes.GetNode("Gamma"), callback)
-    PySpin.RegisterNodeCallback(camera.nodes.GetNode("EventExposureEnd"), callback)
     camera.camera.BeginAcquisition()
 
     def write() -> None:
@@ -146,7 +153,17 @@ def events(camera: Bench) -> None:
             camera.camera.EndAcquisition()
             camera.camera.BeginAcquisition()
 
-    _together(write, register, end_and_begin)
+    def register_another() -> None:
+        another = Handler()
+        for _ in range(_ROUNDS // 20):
+            camera.camera.RegisterEventHandler(another)
+            camera.camera.UnregisterEventHandler(another)
+
+    _together(write, register, register_another, end_and_begin)
+    last = Told()
+    camera.camera.RegisterEventHandler(last)
+    assert last.told.wait(DEADLINE_S / 2), "no event comes any more"
+    camera.camera.UnregisterEventHandler(last)
     PySpin.DeregisterNodeCallback(callback)
     camera.camera.EndAcquisition()
     assert len(calls) >= _ROUNDS

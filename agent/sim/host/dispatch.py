@@ -147,6 +147,7 @@ class Dispatch:
             self._events = Worker(link.clock, "device events", self._serve_events(link), link.abort_events)
         elif not wanted and self._events is not None:
             ended, self._events = self._events, None
+            ended.dismiss()  # before anybody can open the channel again
             return [ended]
         return []
 

@@ -56,6 +56,7 @@ class System(RareSystemCalls):
     """What programs get by `System.GetInstance()`, and end with `ReleaseInstance()`. Thread-safe."""
 
     _instance: ClassVar[SystemPtr | None] = None
+    _making: ClassVar[threading.Lock] = threading.Lock()
 
     def __init__(self) -> None:
         self._mutex = threading.RLock()
@@ -70,10 +71,13 @@ class System(RareSystemCalls):
 
     @staticmethod
     def GetInstance() -> SystemPtr:
-        if System._instance is None:
-            System._instance = SystemPtr()
+        with System._making:
+            instance, made = System._instance, System._instance is None
+            if instance is None:
+                instance = System._instance = SystemPtr()
+        if made:
             log.write(INFO, "System", "system instance acquired")
-        return System._instance
+        return instance
 
     def GetCameras(self, updateInterfaces: bool = True, updateCameras: bool = True) -> CameraList:  # noqa: ARG002
         """A fresh list: of the cameras on the bus now, or of those found last where `updateCameras` is off."""
@@ -266,7 +270,7 @@ def _logging(handler: LoggingEventHandler) -> LoggingEventHandler:
 
 def _forget_parent() -> None:
     """A forked child makes a System of its own; the cameras that its parent opened stay the parent's."""
-    System._instance = None
+    System._instance, System._making = None, threading.Lock()
     log.clear()
 
 

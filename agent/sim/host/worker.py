@@ -23,20 +23,21 @@ class Worker:
     def __init__(self, clock: Clock, name: str, body: Callable[[Worker], None], wake: Callable[[], None]) -> None:
         self.stopping = False
         self._clock, self._wake = clock, wake
+        self._thread: threading.Thread | None = None  # as the thread itself sees it if it is quick
         _workers.add(self)
         self._thread = clock.spawn(name, lambda: body(self))
 
     def stop(self) -> None:
         """End the thread and wait for that, except on the thread itself. Idempotent, bounded."""
-        self.stopping = True
-        self._wake()
-        if self._thread is not threading.current_thread():
+        self.dismiss()
+        if self._thread is not None and self._thread is not threading.current_thread():
             self._clock.join(self._thread, _JOIN_S)
 
-    def abandon(self) -> None:
-        """Let the thread end whenever it notices."""
-        self.stopping = True
-        self._wake()
+    def dismiss(self) -> None:
+        """Tell the thread to end, without waiting for it."""
+        if not self.stopping:
+            self.stopping = True
+            self._wake()
 
 
 def guarded(function: Callable[..., object], *arguments: Any) -> None:
@@ -56,7 +57,7 @@ def report() -> None:
 
 def _end_all() -> None:
     for worker in list(_workers):
-        worker.abandon()
+        worker.dismiss()
 
 
 # Programs that never unregister their handlers end all the same: this runs before the interpreter joins threads, where

@@ -90,6 +90,22 @@ def test_an_inference_is_told_before_the_frame_that_carries_it_in_its_chunks(cam
     assert set(carried) <= {int(values[0]) for _, _, _, values in handler.seen}
 
 
+def test_with_inference_sync_the_event_comes_before_its_own_frame(camera: LocalBench) -> None:
+    """Section 1.5: InferenceReady; the frame waits for its result, the event does not wait for the frame."""
+    handler = Recorder(camera, "EventInferenceFrameID")
+    camera.load(tiny_ir())
+    camera.trigger_on("InferenceReady")
+    notify(camera, "Inference")
+    camera.camera.RegisterEventHandler(handler)
+    camera.camera.BeginAcquisition()
+    arrivals = {frame_id: camera.clock.now_ns() for _ in range(10) for frame_id, *_ in camera.grab(1)}
+    camera.camera.EndAcquisition()
+    camera.camera.UnregisterEventHandler(handler)
+    told = {int(values[0]): at_ns for _, _, at_ns, values in handler.seen}
+    assert set(arrivals) <= set(told)
+    assert all(told[frame_id] < at_ns for frame_id, at_ns in arrivals.items())
+
+
 def test_the_inference_event_has_the_time_at_which_the_inference_ended(camera: LocalBench) -> None:
     handler = Recorder(camera, "EventInferenceTimestamp")
     camera.load(tiny_ir())

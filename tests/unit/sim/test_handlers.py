@@ -186,11 +186,11 @@ def test_a_handler_is_registered_once_and_unregistered_once(camera: LocalBench) 
 def test_wrong_handlers_are_refused_by_type(camera: LocalBench) -> None:
     for wrong in (object(), PySpin.DeviceArrivalEventHandler()):
         with pytest.raises(TypeError):
-            camera.camera.RegisterEventHandler(wrong)  # type: ignore[arg-type]
+            camera.camera.RegisterEventHandler(wrong)
     with pytest.raises(TypeError):
         camera.camera.RegisterEventHandler(Nothing(), 0)
     with pytest.raises(TypeError):
-        camera.camera.UnregisterEventHandler(object())  # type: ignore[arg-type]
+        camera.camera.UnregisterEventHandler(object())
     with pytest.raises(NotImplementedError, match="ImageListEventHandler"):
         camera.camera.RegisterEventHandler(PySpin.ImageListEventHandler())
 
@@ -239,3 +239,19 @@ def test_the_first_generation_has_the_old_method_names(camera: LocalBench) -> No
         handler = Images()
         camera.camera.RegisterEvent(handler)
         camera.camera.UnregisterEvent(handler)
+
+
+def test_the_end_of_the_acquisition_waits_only_so_long_for_a_handler_that_does_not_return(camera: LocalBench) -> None:
+    class Stuck(PySpin.ImageEventHandler):
+        def OnImageEvent(self, image: PySpin.ImagePtr) -> None:
+            camera.clock.sleep(60.0)
+
+    handler = Stuck()
+    camera.camera.RegisterEventHandler(handler)
+    camera.camera.BeginAcquisition()
+    camera.clock.sleep(0.1)
+    start_ns = camera.clock.now_ns()
+    camera.camera.EndAcquisition()
+    assert camera.clock.now_ns() - start_ns < 6_000_000_000
+    camera.camera.UnregisterEventHandler(handler)
+    camera.clock.sleep(60.0)

@@ -310,3 +310,32 @@ def test_a_spawned_child_opens_a_camera_that_its_parent_has_enumerated(path: Pat
         [sys.executable, tmp_path / "spawns.py", path], capture_output=True, text=True, env=environment, check=True
     )
     assert ran.stdout == "77\n"
+
+
+def test_handlers_end_in_order_after_the_device_process_died(tmp_path: Path) -> None:
+    class Counts(PySpin.ImageEventHandler):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = threading.Event()
+
+        def OnImageEvent(self, image: PySpin.ImagePtr) -> None:
+            self.first.set()
+
+    images, events, visits = Counts(), PySpin.DeviceEventHandler(), Visits()
+    with device_process(tmp_path, SPEC) as socket, remote_bench(RemoteBusDevice(socket)) as camera:
+        system = PySpin.System.GetInstance()
+        system.RegisterEventHandler(visits)
+        camera.camera.RegisterEventHandler(images)
+        camera.camera.RegisterEventHandler(events)
+        camera.camera.BeginAcquisition()
+        assert images.first.wait(_DEADLINE_S)
+        with PlantClient(plant_path(socket)) as plant:
+            plant.shutdown()
+        assert visits.went.wait(_DEADLINE_S)
+        with pytest.raises(PySpin.SpinnakerException):
+            camera.camera.EndAcquisition()
+        camera.camera.UnregisterEventHandler(images)
+        camera.camera.UnregisterEventHandler(events)
+        camera.camera.DeInit()
+        system.UnregisterEventHandler(visits)
+    assert visits.serials == ["-77"]
