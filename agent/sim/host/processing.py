@@ -18,8 +18,9 @@ from agent.sim.host.errors import (
     SPINNAKER_ERR_INVALID_PARAMETER,
     SpinnakerException,
 )
+from agent.sim.host.image_files import picture
 from agent.sim.host.images import Image, ImagePtr, copy_of, derived
-from agent.sim.host.pixel_formats import LAYOUTS, PixelLayout, Pixels, plane
+from agent.sim.host.pixel_formats import LAYOUTS, Pixels
 from agent.sim.host.statistics import LUMA
 
 _NEAREST_NEIGHBOR = COLOR_PROCESSING.index("NEAREST_NEIGHBOR")
@@ -70,39 +71,38 @@ def convert_image(image: Image, pixel_format: int, algorithm: int = _NEAREST_NEI
         return copy_of(image)
     if target not in _TARGETS:
         raise SpinnakerException(f"cannot convert {source.name} to {target or pixel_format}", SPINNAKER_ERR_IM_CONVERT)
-    samples = plane(image.GetData(), source, image.GetWidth(), image.GetHeight())
-    return derived(image, LAYOUTS[target], _sampled(samples, source, target))
-
-
-def _sampled(samples: NDArray[np.uint16], source: PixelLayout, target: str) -> Pixels:
-    if target.startswith("Mono"):
-        grey = samples if samples.ndim == 2 and not source.is_bayer else _luma(_rgb(samples, source))
-        return grey if target == "Mono16" else (grey >> 8).astype(np.uint8)
-    colour = _rgb(samples, source)
-    ordered = colour[..., ::-1] if target == "BGR8" else colour
-    return np.ascontiguousarray(ordered >> 8).astype(np.uint8)
-
-
-def _rgb(samples: NDArray[np.uint16], source: PixelLayout) -> NDArray[np.uint16]:
-    """(height, width, RGB); grey in three equal planes."""
+    samples = picture(image.GetData(), source, image.GetWidth(), image.GetHeight(), wide=target == "Mono16")
     if source.is_bayer:
-        return _demosaiced(samples, _CELLS[source.name[5:7]])
-    if samples.ndim == 2:
-        return np.repeat(samples[..., None], 3, axis=2)
-    return np.flip(samples, axis=2) if source.name == "BGR8" else samples
+        samples = _demosaiced(samples, _CELLS[source.name[5:7]])
+    return derived(image, LAYOUTS[target], _grey(samples, target) if "Mono" in target else _colour(samples, target))
 
 
-def _luma(rgb: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    luma: NDArray[np.uint16] = np.rint(rgb @ np.array(LUMA)).astype(np.uint16)
+def _grey(samples: Pixels, target: str) -> Pixels:
+    """(height, width) of grey or RGB samples."""
+    luma: Pixels = samples if samples.ndim == 2 else np.rint(samples @ np.array(LUMA)).astype(samples.dtype)
+    if target == "Mono16" and luma.dtype == np.uint8:
+        wide: Pixels = luma.astype(np.uint16) << np.uint16(8)
+        return wide
     return luma
 
 
-def _demosaiced(samples: NDArray[np.uint16], cell: tuple[int, ...]) -> NDArray[np.uint16]:
+def _colour(samples: Pixels, target: str) -> Pixels:
+    """(height, width, 3) in the target's order; grey in three equal planes."""
+    planes: Pixels = samples
+    if samples.ndim == 2:
+        planes = samples[..., None].repeat(3, axis=2)
+    elif target == "BGR8":
+        planes = samples[..., ::-1]
+    owned: Pixels = planes.copy()
+    return owned
+
+
+def _demosaiced(samples: Pixels, cell: tuple[int, ...]) -> Pixels:
     """Each colour is its own sample, or the mean of those among the eight neighbours."""
     height, width = samples.shape
     rows, columns = np.indices(samples.shape) % 2
     colours = np.array(cell)[rows * 2 + columns]
-    rgb = np.empty((height, width, 3), np.uint16)
+    rgb = np.empty((height, width, 3), samples.dtype)
     for colour in range(3):
         here = colours == colour
         total = _neighbourhood(np.where(here, samples, 0).astype(np.float64))

@@ -61,8 +61,8 @@ def test_colours_change_places_and_become_their_luma() -> None:
     rgb = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]]], np.uint8)
     assert np.array_equal(convert(image_of("RGB8", rgb), "BGR8"), rgb[..., ::-1])
     assert np.array_equal(convert(image_of("BGR8", rgb), "RGB8"), rgb[..., ::-1])
-    assert convert(image_of("RGB8", rgb), "Mono8").tolist() == [[76, 149, 29]]
-    assert convert(image_of("BGR8", rgb), "Mono8").tolist() == [[29, 149, 76]]
+    assert convert(image_of("RGB8", rgb), "Mono8").tolist() == [[76, 150, 29]]
+    assert convert(image_of("BGR8", rgb), "Mono8").tolist() == [[29, 150, 76]]
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,12 @@ def test_a_uniform_colour_comes_out_of_every_bayer_pattern(name: str, cell: str)
     mosaic = np.tile(np.array([levels[c] for c in cell], np.uint8).reshape(2, 2), (3, 4))
     rgb = convert(image_of(name, mosaic), "RGB8")
     assert (rgb == np.array([200, 120, 40])).all()
+
+
+def test_sixteen_bits_of_a_bayer_pattern_become_grey_of_sixteen_bits() -> None:
+    mosaic = np.full((4, 4), 0xABCD, np.uint16)
+    assert (convert(image_of("BayerRG16", mosaic), "Mono16") == 0xABCD).all()
+    assert (convert(image_of("BayerRG16", mosaic), "BGR8") == 0xAB).all()
 
 
 def test_the_same_format_is_a_copy_that_outlives_its_source(camera: LocalBench) -> None:
