@@ -25,6 +25,10 @@ SPEC_OPTIONS = (
     click.option("--parts-per-minute", type=float, help="Speed of the line in front of it."),
 )
 
+_FLASH_FILE = click.option(
+    "--flash-file", type=click.Path(path_type=Path, dir_okay=False), help="Keeps its flash from run to run."
+)
+
 
 def _specified(command: Any) -> Any:
     for option in reversed(SPEC_OPTIONS):
@@ -39,15 +43,22 @@ def sim() -> None:
 
 @sim.command()
 @click.option("--socket", required=True, type=click.Path(path_type=Path), help="Unix socket to serve it on.")
+@_FLASH_FILE
 @_specified
 def serve(
-    socket: Path, spec: str | None, seed: int | None, time_scale: float | None, parts_per_minute: float | None
+    socket: Path,
+    flash_file: Path | None,
+    spec: str | None,
+    seed: int | None,
+    time_scale: float | None,
+    parts_per_minute: float | None,
 ) -> int:
     """Run the simulated camera's device process until SIGTERM or SIGINT."""
     use_one_thread()
     from agent.sim.server import serve as serve_device
 
-    serve_device(socket, build_spec(spec, seed, time_scale, parts_per_minute), _announce)
+    (built,) = _several(build_spec(spec, seed, time_scale, parts_per_minute), 1, flash_file)
+    serve_device(socket, built, _announce)
     return DONE
 
 
@@ -60,7 +71,7 @@ def serve(
     help="Use the device process there, not one of its own; once for each camera.",
 )
 @click.option("--cameras", type=click.IntRange(1, 64), help="How many of its own; serial numbers count up.")
-@click.option("--flash-file", type=click.Path(path_type=Path, dir_okay=False), help="Keeps flash from run to run.")
+@_FLASH_FILE
 @click.option("--generation", type=click.IntRange(1, 4), default=4, show_default=True, help="Of the SDK's names.")
 @_specified
 @click.argument("script", type=click.Path(path_type=Path, exists=True, dir_okay=False))

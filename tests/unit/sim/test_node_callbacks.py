@@ -145,6 +145,6 @@ def test_a_callback_that_raises_is_reported_and_the_write_stands(
 @pytest.mark.parametrize("arguments", [(None, None), ("Height", None)])
 def test_wrong_arguments_are_type_errors(camera: LocalBench, arguments: tuple[object, object]) -> None:
     with pytest.raises(TypeError):
-        PySpin.RegisterNodeCallback(*arguments)  # type: ignore[arg-type]
+        PySpin.RegisterNodeCallback(*arguments)
     with pytest.raises(TypeError):
-        PySpin.DeregisterNodeCallback(arguments[1])  # type: ignore[arg-type]
+        PySpin.DeregisterNodeCallback(arguments[1])
