@@ -19,6 +19,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.camera import acquisition
 from agent.camera.guard import Guard
 from agent.camera.nodes import Nodes
 from agent.domain.device import ProgressFn
@@ -111,12 +112,15 @@ class FileSlot:
     # -- steps -------------------------------------------------------------------------------------------------------
 
     def _insist(self, operation: str, mode: str = "") -> None:
-        """Once more after closing: a crashed run, or a close that failed, may have left the file open (S12 step c)."""
+        """Once more after repairs: a crashed run, or a close that failed, may have left the file open (S12 step c), and
+        a camera that went on acquiring without a word refuses every file operation (S7).
+        """
         try:
             self.operate(operation)
         except CameraGone:
             raise
         except CameraError:
+            acquisition.stop_leftover(self._nodes)
             self.close_leftover()
             if mode:
                 self._select("FileOpenMode", mode)
