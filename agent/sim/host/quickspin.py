@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from agent.sim.host.constants import TABLE, TRANSPORT_TABLE
 from agent.sim.host.errors import SPINNAKER_ERR_GENICAM_INVALID_ARGUMENT, SpinnakerException
 from agent.sim.host.genapi import NodeSource, kind_of
+from agent.sim.host.node import as_int64
 from agent.sim.host.nodes import (
     IBoolean,
     ICommand,
@@ -19,7 +20,6 @@ from agent.sim.host.nodes import (
     IRegister,
     IString,
     IValue,
-    as_int64,
     typed_node,
 )
 from agent.sim.host.tables.camera_nodes import CAMERA_NODES
