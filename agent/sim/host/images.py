@@ -33,7 +33,6 @@ from agent.sim.link import DeviceLink
 
 _COMPLETE = IMAGE_STATUS["NO_ERROR"][0]
 _INCOMPLETE = IMAGE_STATUS["DATA_INCOMPLETE"][0]
-_CRC_FAILED = IMAGE_STATUS["CRC_CHECK_FAILED"][0]
 # An incomplete frame lost its tail: this share of its bytes arrived, the rest of the buffer is 0.
 _ARRIVED = 0.75
 _PAYLOAD_IMAGE = 1
@@ -219,10 +218,6 @@ class Image:
         self._head()
         return _PAYLOAD_IMAGE
 
-    def GetChunkLayoutId(self) -> int:
-        self._head()
-        return 0
-
     def GetImageStatus(self) -> int:
         return self._head().status
 
@@ -233,20 +228,16 @@ class Image:
         self._head()
         return False
 
-    def IsInUse(self) -> bool:
-        """Whether the image holds a buffer of a stream."""
-        return False
-
     def IsValid(self) -> bool:
         return True
 
-    # -- what only a grabbed image has -----------------------------------------------------------------------------
-
     def HasCRC(self) -> bool:
+        """The camera sends no CRC chunk (facts/firefly-dl.md 1.3)."""
         self._head()
         return False
 
     def CheckCRC(self) -> bool:
+        self._head()
         raise SpinnakerException("Image has no CRC", SPINNAKER_ERR_NO_DATA)
 
     def GetChunkData(self) -> ChunkData:
@@ -318,16 +309,8 @@ class ImagePtr(Image):
         self._lease = None
 
     def IsInUse(self) -> bool:
+        """Whether the image holds a buffer of a stream."""
         return self._number >= 0
-
-    def HasCRC(self) -> bool:
-        return "CRC" in self._chunks()
-
-    def CheckCRC(self) -> bool:
-        """Whether the pixels are those that the camera sent; needs the CRC chunk."""
-        if not self.HasCRC():
-            raise SpinnakerException("Image has no CRC", SPINNAKER_ERR_NO_DATA)
-        return self._head().status not in {_CRC_FAILED, _INCOMPLETE}
 
     def GetChunkLayoutId(self) -> int:
         return int(bool(self._chunks()))
