@@ -11,6 +11,7 @@ import click
 
 from agent.cli.connection import JSON
 from agent.cli.exits import BAD_INPUT, DONE
+from agent.cli.library_inspect import inspect
 from agent.cli.output import number, percent, print_json, print_table, size
 
 if TYPE_CHECKING:
@@ -64,32 +65,6 @@ def show(path: Path, as_json: bool) -> int:
         return DONE
     click.echo(f"{summary.name} version {summary.version}, {summary.task}: {', '.join(summary.labels)}")
     print_ladder(summary)
-    return DONE
-
-
-@library.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@JSON
-def inspect(file: Path, as_json: bool) -> int:
-    """What a blob, graph or IR file is, and whether it is sound."""
-    from agent.errors import BlobInvalid
-    from agent.library import inspect_blob
-
-    data = _read(file)
-    try:
-        info = inspect_blob(data, str(file))
-    except BlobInvalid as exc:
-        if not as_json:
-            raise
-        print_json({"format": _sniffed(data), "sound": False, "problem": str(exc), "size_bytes": len(data)})
-        return BAD_INPUT
-    facts = dataclasses.asdict(info)
-    if as_json:
-        print_json({**facts, "sound": True})
-        return DONE
-    for key, value in facts.items():
-        if value not in (None, ()):
-            click.echo(f"{key:13} {'x'.join(map(str, value)) if key.endswith('shape') else _words(value)}")
     return DONE
 
 
@@ -190,22 +165,4 @@ def print_ladder(summary: LibrarySummary) -> None:
     print_table(LADDER_HEADINGS, rows)
 
 
-def _read(file: Path) -> bytes:
-    from agent.errors import BlobMissing
-    from agent.library.blob import MAX_BLOB_BYTES
-
-    try:
-        with file.open("rb") as stream:
-            return stream.read(MAX_BLOB_BYTES + 1)
-    except OSError as exc:
-        raise BlobMissing(f"{file}: cannot be read: {exc.strerror}") from exc
-
-
-def _sniffed(data: bytes) -> str | None:
-    from agent.library import sniff
-
-    return sniff(data)
-
-
-def _words(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+library.add_command(inspect)

@@ -9,33 +9,43 @@ from __future__ import annotations
 import struct
 
 from agent.errors import BlobInvalid
-from agent.library.blob import MAX_BLOB_BYTES, BlobFormat, BlobInfo
+from agent.library import ncsdk1, ncsdk2, openvino_blob
+from agent.library.blob import MAX_BLOB_BYTES, BlobFormat, BlobInfo, Platform
 from agent.library.ir import inspect_ir
 
-_OPENVINO_MAGIC = 9709
-_OPENVINO_HEADER_BYTES = 192
-_NCSDK2_MAGIC = 8708
-_NCSDK2_HEADER_BYTES = 80
-# Header and one stage, the least the vendor's host library takes (facts/myriad-blobs.md, NCSDK 1).
-_NCSDK1_LEAST_BYTES = 264 + 227
+_INSPECT = {
+    "ncsdk-graph-2": ncsdk2.inspect_ncsdk2,
+    "ncsdk-graph-1": ncsdk1.inspect_ncsdk1,
+    "openvino-blob-5": openvino_blob.inspect_openvino_blob,
+    "openvino-blob-6": openvino_blob.inspect_openvino_blob,
+    "openvino-ir-10": inspect_ir,
+}
+# What a manifest can name as an artifact's target, and the processor there; other targets run anything.
+_TARGETS: dict[str, Platform] = {"firefly-dl": "myriad2", "myriad2": "myriad2", "myriadx": "myriadx"}
+_PLATFORM_NAMES: dict[Platform, str] = {"myriad2": "Myriad 2", "myriadx": "Myriad X"}
 
 
 def sniff(data: bytes) -> BlobFormat | None:
     """Format by magic number alone, or None."""
     if data[:4] == b"PK\x03\x04":
         return "openvino-ir-10"
-    if len(data) >= _OPENVINO_HEADER_BYTES and data[:4] == b"\x7felf" and _u32(data, 0x34) == _OPENVINO_MAGIC:
-        return "openvino-blob-5" if _u32(data, 0x3C) <= 5 else "openvino-blob-6"
-    if len(data) >= _NCSDK2_HEADER_BYTES and _u32(data, 0x22) == _NCSDK2_MAGIC:
+    if len(data) >= openvino_blob.HEADER_BYTES and data[:4] == b"\x7felf":
+        magic, _, major = struct.unpack_from("<3I", data, openvino_blob.MAGIC_OFFSET)
+        if magic == openvino_blob.MAGIC:
+            return "openvino-blob-5" if major <= 5 else "openvino-blob-6"
+    if len(data) >= ncsdk2.HEADER_BYTES and _u32(data, ncsdk2.MAGIC_OFFSET) == ncsdk2.MAGIC:
         return "ncsdk-graph-2"
-    if len(data) >= _NCSDK1_LEAST_BYTES and not any(data[:0x20]) and _u32(data, 0x24) == 2:
+    if len(data) >= ncsdk1.LEAST_BYTES and not any(data[:0x20]) and _u32(data, 0x24) == ncsdk1.VERSION:
         return "ncsdk-graph-1"
     return None
 
 
-def inspect_blob(data: bytes, where: str, expected: BlobFormat | None = None) -> BlobInfo:
+def inspect_blob(
+    data: bytes, where: str, expected: BlobFormat | None = None, platform: Platform | None = None
+) -> BlobInfo:
     """Read and check a whole blob; `where` names it in errors.
 
+    With `platform` a blob that is known to be compiled for another processor is refused.
     Raises BlobInvalid: unknown format or another than `expected`, too large, truncated, malformed.
     """
     if len(data) > MAX_BLOB_BYTES:
@@ -45,26 +55,18 @@ def inspect_blob(data: bytes, where: str, expected: BlobFormat | None = None) ->
         raise BlobInvalid(f"{where}: no known network format (first bytes {data[:8].hex() or 'none'})")
     if expected is not None and found != expected:
         raise BlobInvalid(f"{where}: is {found}, expected {expected}")
-    if found == "openvino-ir-10":
-        return inspect_ir(data, where)
-    return _inspect_compiled(data, where, found)
+    info = _INSPECT[found](data, where)
+    if platform is not None and info.platform not in (None, platform):
+        raise BlobInvalid(
+            f"{where}: compiled for a {_PLATFORM_NAMES[info.platform]} ({info.shaves} SHAVEs), expected a"
+            f" {_PLATFORM_NAMES[platform]}; compile it again for that processor"
+        )
+    return info
 
 
-def _inspect_compiled(data: bytes, where: str, found: BlobFormat) -> BlobInfo:
-    """Header fields of a compiled network; of its body only the declared size is checked."""
-    shaves: int | None = None
-    version = "1"
-    if found in ("openvino-blob-5", "openvino-blob-6"):
-        declared, shaves = _u32(data, 0x38), _u32(data, 0x64)
-        version = f"{_u32(data, 0x3C)}.{_u32(data, 0x40)}"
-    elif found == "ncsdk-graph-2":
-        declared, shaves = _u32(data, 0x26), _u32(data, 0x32)
-        version = f"{_u32(data, 0x2A)}.{_u32(data, 0x2E)}"
-    else:
-        declared = _u32(data, 0x20)
-    if declared > len(data):
-        raise BlobInvalid(f"{where}: truncated: the header says {declared} bytes, the file has {len(data)}")
-    return BlobInfo(found, len(data), version=version, shaves=shaves)
+def platform_of(target: str) -> Platform | None:
+    """The processor that an artifact's target has; None where any will do."""
+    return _TARGETS.get(target)
 
 
 def _u32(data: bytes, offset: int) -> int:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from agent.errors import LibraryError
-from agent.library.blob import FORMATS, MAX_BLOB_BYTES, BlobInfo
+from agent.library.blob import FORMATS, MAX_BLOB_BYTES, BlobFormat, BlobInfo, Platform
 from agent.library.files import read_regular
-from agent.library.formats import inspect_blob
+from agent.library.formats import inspect_blob, sniff
 from agent.library.store import Library, open_library
+
+# More than the longest header that a magic number lies in.
+_FIRST_LOOK_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +109,22 @@ def verify_library(path: Path, trusted_keys: Sequence[Path] = ()) -> VerifyRepor
     return VerifyReport(str(library.path), library.digest, blobs, goldens, tuple(problems))
 
 
-def inspect_file(path: Path) -> FileReport:
-    """What a blob, graph or IR file is. Raises BlobMissing, BlobInvalid."""
-    data = read_regular(path.resolve(), MAX_BLOB_BYTES)
-    return FileReport(str(path), hashlib.sha256(data).hexdigest(), inspect_blob(data, str(path)))
+def inspect_file(path: Path, platform: Platform | None = None) -> FileReport:
+    """What a blob, graph or IR file is; with `platform` it must not be made for another processor.
+
+    Raises BlobMissing, BlobInvalid.
+    """
+    # Links are followed once, here; `realpath` leaves a circle of them to the opening, which refuses it.
+    data = read_regular(Path(os.path.realpath(path)), MAX_BLOB_BYTES)
+    return FileReport(str(path), hashlib.sha256(data).hexdigest(), inspect_blob(data, str(path), platform=platform))
+
+
+def first_look(path: Path) -> tuple[BlobFormat | None, int | None]:
+    """Format by magic number and size of a file that need not be sound; None where even that cannot be told."""
+    if not path.is_file():
+        return None, None
+    with path.open("rb") as file:
+        return sniff(file.read(_FIRST_LOOK_BYTES)), path.stat().st_size
 
 
 def _works(check: Callable[[], object], problems: list[str]) -> int:

@@ -16,7 +16,7 @@ from agent.errors import BadInput, BlobInvalid, LibraryError, LibraryNotFound, S
 from agent.library import signing
 from agent.library.blob import FORMATS, BlobFormat, BlobInfo, InputMismatch
 from agent.library.files import check_digest, check_stat, read_regular
-from agent.library.formats import inspect_blob
+from agent.library.formats import inspect_blob, platform_of
 from agent.library.manifest import (
     MAX_MANIFEST_BYTES,
     Artifact,
@@ -76,7 +76,7 @@ class Library:
         path = self.path / artifact.file
         data = read_regular(path, artifact.size_bytes)
         check_digest(data, artifact.sha256, path)
-        info = inspect_blob(data, str(path), artifact.format)
+        info = inspect_blob(data, str(path), artifact.format, platform_of(artifact.target))
         self._check_shapes(self._subnet(subnet_id), info, path)
         return data
 

@@ -27,13 +27,21 @@ _XML = """<?xml version="1.0"?>
 <layer id="1" name="weights" type="Const" version="opset1">
 <data element_type="f32" shape="{count}" offset="0" size="{size}"/>
 <output><port id="0" precision="FP32"><dim>{count}</dim></port></output></layer>
-<layer id="2" name="probabilities" type="SoftMax" version="opset1">
+<layer id="2" name="scores" type="MatMul" version="opset1">
+<input><port id="0" precision="FP32">{input_dims}</port><port id="1" precision="FP32"><dim>{count}</dim></port></input>
+<output><port id="2" precision="FP32">{output_dims}</port></output></layer>
+<layer id="3" name="probabilities" type="SoftMax" version="opset1">
 <input><port id="0" precision="FP32">{output_dims}</port></input>
 <output><port id="1" precision="FP32">{output_dims}</port></output></layer>
-<layer id="3" name="result" type="Result" version="opset1">
+<layer id="4" name="result" type="Result" version="opset1">
 <input><port id="0" precision="FP32">{output_dims}</port></input></layer>
 </layers>
-<edges><edge from-layer="2" from-port="1" to-layer="3" to-port="0"/></edges>
+<edges>
+<edge from-layer="0" from-port="0" to-layer="2" to-port="0"/>
+<edge from-layer="1" from-port="0" to-layer="2" to-port="1"/>
+<edge from-layer="2" from-port="2" to-layer="3" to-port="0"/>
+<edge from-layer="3" from-port="1" to-layer="4" to-port="0"/>
+</edges>
 </net>
 """
 

@@ -114,24 +114,6 @@ def test_a_mistyped_command_gets_a_hint(capfd: pytest.CaptureFixture[str]) -> No
     assert "did you mean 'status'?" in capfd.readouterr().err
 
 
-def test_inspect_names_the_format_of_a_blob_and_refuses_another_file(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    graph = bytearray(4096)
-    graph[0x22:0x26] = (8708).to_bytes(4, "little")
-    graph[0x26:0x2A] = (4096).to_bytes(4, "little")
-    (tmp_path / "a.graph").write_bytes(graph)
-    assert main(["library", "inspect", str(tmp_path / "a.graph"), "--json"]) == 0
-    told = json.loads(capfd.readouterr().out)
-    assert (told["format"], told["sound"], told["size_bytes"]) == ("ncsdk-graph-2", True, 4096)
-    (tmp_path / "cut.graph").write_bytes(graph[:100])
-    assert main(["library", "inspect", str(tmp_path / "cut.graph"), "--json"]) == exits.BAD_INPUT
-    told = json.loads(capfd.readouterr().out)
-    assert (told["format"], told["sound"]) == ("ncsdk-graph-2", False)
-    assert main(["library", "inspect", str(tmp_path / "cut.graph")]) == exits.BAD_INPUT
-    assert "truncated" in capfd.readouterr().err
-
-
 def test_verify_reports_a_missing_library_as_json_and_as_a_line(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

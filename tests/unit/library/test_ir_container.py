@@ -37,7 +37,7 @@ def _refusal(data: bytes) -> str:
 def test_shape_version_and_outputs_are_read() -> None:
     info = inspect_blob(tiny_ir(side=48, classes=7), "x.ovir")
     assert (info.format, info.version, info.input_shape) == ("openvino-ir-10", "10", (1, 1, 48, 48))
-    assert (info.output_shape, info.outputs) == ((1, 7), 1)
+    assert (info.output_shape, info.inputs, info.outputs, info.result_tensors) == ((1, 7), 48 * 48, 7, 1)
     assert "SoftMax" in info.layer_types
 
 
@@ -49,7 +49,7 @@ def test_packing_is_deterministic_and_reversible() -> None:
 
 
 def test_members_in_the_other_order_are_sound_too() -> None:
-    assert inspect_blob(_zip(_BIN, _XML), "x.ovir").outputs == 1
+    assert inspect_blob(_zip(_BIN, _XML), "x.ovir").result_tensors == 1
 
 
 @pytest.mark.parametrize("cut", [1, 10, 22, 60, 200])
@@ -122,6 +122,91 @@ def test_a_document_type_is_refused() -> None:
     _refusal(_zip(("model.xml", hidden), _BIN))
 
 
+def _directory(data: bytes) -> int:
+    return data.index(b"PK\x01\x02")
+
+
+def _rewritten(data: bytes, at: int, layout: str, *values: int) -> bytes:
+    changed = bytearray(data)
+    struct.pack_into(layout, changed, at, *values)
+    return bytes(changed)
+
+
+def _extra(kind: int, content: bytes) -> bytes:
+    """An archive whose first member has an extra field in the header and in the directory."""
+    field = struct.pack("<HH", kind, len(content)) + content
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for (name, data), extra in ((_XML, field), (_BIN, b"")):
+            info = zipfile.ZipInfo(name)
+            info.extra = extra
+            archive.writestr(info, data)
+    return buffer.getvalue()
+
+
+def test_zip64_and_other_names_in_extra_fields_are_refused() -> None:
+    sizes = struct.pack("<QQ", 1 << 40, 1 << 40)
+    assert "extra field 0x0001" in _refusal(_extra(0x0001, sizes))
+    assert "extra field 0x7075" in _refusal(_extra(0x7075, b"\x01\0\0\0\0/etc/passwd"))
+    cut = _extra(0x5455, b"\x03abcdefgh")
+    at = cut.index(b"UT")
+    assert "damaged" in _refusal(_rewritten(cut, at + 2, "<H", 200))
+
+
+def test_time_stamps_of_zip_tools_are_harmless() -> None:
+    assert inspect_blob(_extra(0x5455, b"\x03abcdefgh"), "x").result_tensors == 1
+
+
+def test_a_directory_that_lies_about_sizes_or_places_is_refused() -> None:
+    data = tiny_ir()
+    first, second = _directory(data), data.index(b"PK\x01\x02", _directory(data) + 4)
+    (size,) = struct.unpack_from("<I", data, first + 24)
+    for claimed in (0, size - 1, size + 1, 0xFFFFFFFF):
+        _refusal(_rewritten(data, first + 20, "<II", claimed, claimed))
+    assert "starts at 0, expected" in _refusal(_rewritten(data, second + 42, "<I", 0))  # over the first member
+    assert "expected 0" in _refusal(_rewritten(data, first + 42, "<I", 0xFFFFFF00))
+
+
+def test_headers_and_directory_that_both_lie_about_a_size_are_refused() -> None:
+    data = tiny_ir()
+    both = _rewritten(data, _directory(data) + 20, "<II", 0xFFFFFFF0, 0xFFFFFFF0)
+    both = _rewritten(both, 18, "<II", 0xFFFFFFF0, 0xFFFFFFF0)
+    assert "claims 4294967280 bytes" in _refusal(both)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [(4, 1, "another disk"), (8, 3, "another disk"), (16, 0xFFFFFFFF, "outside the two members"), (20, 9, "comment")],
+)
+def test_an_end_record_that_lies_is_refused(place: int, value: int, words: str) -> None:
+    data = tiny_ir()
+    end = len(data) - 22
+    assert words in _refusal(_rewritten(data, end + place, "<I" if place == 16 else "<H", value))
+
+
+def test_a_second_directory_inside_of_the_weights_is_not_read() -> None:
+    hidden = _zip(_XML, ("model.bin", b"other"))
+    outer = _zip(_XML, ("model.bin", hidden + bytes(64)))
+    assert unpack_ir(outer, "x").weights == hidden + bytes(64)
+    assert "outside the two members" in _refusal(_zip(_XML, _BIN) + hidden + b"\0")
+
+
+def test_a_name_that_differs_between_header_and_directory_is_refused() -> None:
+    data = tiny_ir()
+    assert "name model.xml differently" in _refusal(data.replace(b"model.xml", b"../../etc", 1))
+
+
+def test_symbolic_links_and_member_comments_are_refused() -> None:
+    data = tiny_ir()
+    assert "not a regular file" in _refusal(_rewritten(data, _directory(data) + 38, "<I", 0o120777 << 16))
+    assert "comment of 5 bytes" in _refusal(_rewritten(data, _directory(data) + 32, "<H", 5))
+
+
+def test_thousands_of_members_are_not_listed() -> None:
+    text = _refusal(_zip(*((f"m{number}", b"") for number in range(3000))))
+    assert "members ['m0', 'm1', 'm2'], expected exactly" in text
+
+
 @pytest.mark.parametrize(
     ("xml", "words"),
     [
@@ -137,6 +222,19 @@ def test_a_document_type_is_refused() -> None:
         (tiny_xml().replace(b"<dim>32</dim>", b"<dim>-1</dim>"), "expected fixed sizes"),
         (tiny_xml().replace(b"<dim>32</dim>", b"<dim>?</dim>"), "not numbers"),
         (tiny_xml().replace(b'type="Parameter"', b'type="Param"'), "0 inputs"),
+        (tiny_xml().replace(b'layer id="4"', b'layer id="3"'), "5 layers have 4 different ids"),
+        (tiny_xml().replace(b'layer id="4"', b"layer"), "has no id"),
+        (tiny_xml().replace(b'shape="1,1,32,32"', b'shape="1,3,32,32"'), "declares [1, 3, 32, 32], its port"),
+        (tiny_xml().replace(b'shape="16"', b'shape="4,4"'), "declares [4, 4], its port [16]"),
+        (tiny_xml().replace(b'size="64"', b'size="60"'), "of shape [16] has 60 bytes, needs 64"),
+        (tiny_xml().replace(b'element_type="f32" shape="16"', b'element_type="f16" shape="16"'), "'f16'"),
+        (tiny_xml().replace(b'from-layer="0"', b'from-layer="9"'), "one of them does not exist"),
+        (tiny_xml().replace(b'to-layer="4" to-port="0"', b'to-layer="4" to-port="7"'), "one of them does not exist"),
+        (tiny_xml().replace(b'from-layer="0"', b'from-layer="1"'), "shape [16] meets [1, 1, 32, 32]"),
+        (tiny_xml().replace(b'to-layer="4"', b'to-layer="3"'), "has another source already"),
+        (tiny_xml().replace(b'<edge from-layer="1" from-port="0" to-layer="2" to-port="1"/>', b""), "has no source"),
+        (tiny_xml().replace(b'from-layer="2" from-port="2"', b'from-layer="3" from-port="1"'), "in a circle"),
+        (tiny_xml().replace(b"<dim>4</dim>", b"<dim>99999999999</dim>"), "has shape"),
     ],
 )
 def test_a_graph_that_cannot_be_what_it_says_is_refused(xml: bytes, words: str) -> None:
