@@ -1,4 +1,4 @@
-"""A simulated camera and a real daemon as processes of their own, and the command to talk to them."""
+"""Simulated cameras and a real daemon as processes of their own, and the command to talk to them."""
 
 from __future__ import annotations
 
@@ -30,11 +30,12 @@ AGENT = (sys.executable, "-m", "agent")
 class Station:
     """Use as `with Station(library) as station`. Owner of the processes and of a short folder for sockets and state."""
 
-    def __init__(self, library: Path) -> None:
+    def __init__(self, library: Path, cameras: Sequence[str] = (CAMERA,), faults: str = "[]") -> None:
+        """Several cameras are one group; `faults` are armed in the device process of the first by the config."""
+        self.cameras = tuple(cameras)
         self.folder = Path(tempfile.mkdtemp(prefix="ofa-test-"))
         self.config = self.folder / "agent.yaml"
         self.api_socket = self.folder / "api.sock"
-        self.camera_socket = self.folder / "camera.sock"
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self.config.write_text(
             f"""\
@@ -43,10 +44,8 @@ state_dir: state
 api: {{unix_socket: api.sock}}
 library: {{path: {json.dumps(str(library))}}}
 cameras:
-  - name: {CAMERA}
-    sdk: simulated
-    acquisition: {{exposure_us: 2000, trigger: {{source: Line0, activation: rising}}}}
-    simulation: {{socket: camera.sock}}
+{"".join(self._camera(number, name, faults if number == 1 else "[]") for number, name in enumerate(cameras, start=1))}
+groups: {self._groups()}
 policy:
   default_budget: {{parts_per_minute: {SLOW_PPM}}}
   swap: {{min_dwell_s: 0, deadline_s: 60}}
@@ -55,7 +54,7 @@ policy:
 
     def __enter__(self) -> Station:
         try:
-            self.start_camera()
+            self.start_cameras()
             self.start_daemon()
         except BaseException:
             self.close()
@@ -68,14 +67,20 @@ policy:
         self.close()
 
     def close(self) -> None:
-        for name in ("daemon", "camera"):
+        for name in ("daemon", *self.cameras):
             self.stop(name, signal.SIGTERM)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def start_camera(self) -> None:
+    def start_cameras(self) -> None:
         options = ("--time-scale", f"{TIME_SCALE}", "--parts-per-minute", f"{SLOW_PPM}", "--seed", "5")
-        self._start("camera", (*AGENT, "sim", "serve", "--socket", str(self.camera_socket), *options))
-        self.wait(lambda: plant_path(self.camera_socket).is_socket(), "the camera's sockets")
+        for number, name in enumerate(self.cameras, start=1):
+            spec = ("--spec", json.dumps({"serial": _serial(number)}))
+            self._start(name, (*AGENT, "sim", "serve", "--socket", str(self.socket(name)), *spec, *options))
+        sockets = [plant_path(self.socket(name)) for name in self.cameras]
+        self.wait(lambda: all(path.is_socket() for path in sockets), "the cameras' sockets")
+
+    def socket(self, camera: str) -> Path:
+        return self.folder / f"{camera}.sock"
 
     def start_daemon(self) -> None:
         self._start("daemon", (*AGENT, "run", "--config", str(self.config)))
@@ -114,8 +119,8 @@ policy:
         done = self.agent("status", "--json")
         if done.returncode != 0:
             return False
-        camera = json.loads(done.stdout)["cameras"][0]
-        return bool(camera["state"] == "ACTIVE" and camera["verified"])
+        cameras = json.loads(done.stdout)["cameras"]
+        return all(camera["state"] == "ACTIVE" and camera["verified"] for camera in cameras)
 
     @contextmanager
     def watching(self) -> Iterator[Iterator[dict[str, Any]]]:
@@ -132,9 +137,9 @@ policy:
             process.stdout.close()
 
     @contextmanager
-    def plant(self) -> Iterator[PlantClient]:
+    def plant(self, camera: str = CAMERA) -> Iterator[PlantClient]:
         """The plant around the camera."""
-        with PlantClient(plant_path(self.camera_socket)) as plant:
+        with PlantClient(plant_path(self.socket(camera))) as plant:
             yield plant
 
     def log(self, name: str) -> str:
@@ -155,5 +160,21 @@ policy:
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
 
+    def _camera(self, number: int, name: str, faults: str) -> str:
+        return f"""\
+  - name: {name}
+    sdk: simulated
+    serial: "{_serial(number)}"
+    acquisition: {{exposure_us: 2000, trigger: {{source: Line0, activation: rising}}}}
+    simulation: {{socket: {self.socket(name)}, faults: {faults}}}
+"""
+
+    def _groups(self) -> str:
+        return f"[{{name: line-1, cameras: [{', '.join(self.cameras)}]}}]" if len(self.cameras) > 1 else "[]"
+
     def _env(self) -> dict[str, str]:
         return {**os.environ, "OFA_AGENT_SOCKET": str(self.api_socket)}
+
+
+def _serial(number: int) -> str:
+    return f"2000000{number}"
