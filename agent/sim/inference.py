@@ -11,11 +11,13 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from agent.sim.blobs import is_openvino
 from agent.sim.chunks import Box, ChunkResult, ImageKey, NoResult
 from agent.sim.faults import FaultPlan
 from agent.sim.latency import LatencyModel, ServiceTime
 from agent.sim.network import Network, NetworkInvalid, load_network
 from agent.sim.outputs import Outcome, OutputReading
+from agent.sim.scene import HEIGHT_PX, WIDTH_PX
 from agent.sim.slot import NetworkSlot
 from agent.sim.spec import SimulationSpec
 from agent.sim.thermal import Thermal
@@ -108,7 +110,9 @@ class Vpu:
             self.slot.begin(None, f"fault {effect}", now_ns, 0.0, wrong=False)
             return
         try:
-            network = self._known(load_network(data, self.spec.twins))
+            if is_openvino(data) and not self.spec.quirks.openvino_blobs_run:
+                raise NetworkInvalid("the camera takes NCSDK graphs, this is an OpenVINO blob")
+            network = self._known(load_network(data, self.spec.twins, self.spec.blobs_need_twin))
             self._check(network)
         except (NetworkInvalid, OSError) as exc:
             self._fail(str(exc), now_ns)
@@ -130,7 +134,7 @@ class Vpu:
     def mismatched(self, reading: OutputReading, now_ns: int) -> bool:
         """Whether the status node shows Error because the type selector does not fit (quirk)."""
         network = self.slot.ready(now_ns)
-        wrong = network is not None and network.kind != reading.kind
+        wrong = network is not None and not network.fits(reading.kind)
         return wrong and self.spec.quirks.type_mismatch == "status_error"
 
     def may_run(self, reading: OutputReading) -> bool:
@@ -210,7 +214,7 @@ class Vpu:
             self.slot.begin(None, error, now_ns, 0.0, wrong=False)
 
     def _fits(self, network: Network, reading: OutputReading) -> bool:
-        return network.kind == reading.kind or self.spec.quirks.type_mismatch == "garbage"
+        return network.fits(reading.kind) or self.spec.quirks.type_mismatch == "garbage"
 
     def _check(self, network: Network) -> None:
         limit = self.spec.storage.max_network_bytes
@@ -218,4 +222,6 @@ class Vpu:
             raise NetworkInvalid(f"network has {network.size_bytes} bytes, the camera takes {limit}")
         if network.channels not in {1, 3}:
             raise NetworkInvalid(f"network takes {network.channels} channels, the camera gives 1 or 3")
+        if network.width > WIDTH_PX or network.height > HEIGHT_PX:
+            raise NetworkInvalid(f"network takes {network.width}x{network.height}, at most {WIDTH_PX}x{HEIGHT_PX}")
         self.executor.compile(network)

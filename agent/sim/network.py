@@ -5,6 +5,9 @@ firmware would, and counts the work that the latency law of facts/myriad-blobs.m
 
 A network answers either class scores (1, classes) or boxes: (1, 1, N, 7) or (1, N, 7), the rows of OpenVINO's
 DetectionOutput as every SSD export ends in it: image id (negative ends the list), class, confidence and two corners.
+
+A compiled network is taken too, as its header has it. It runs as the IR that `twins` names for it; without one the
+simulation answers in its place (`agent.sim.stand_in`).
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+import struct
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +24,7 @@ from typing import Literal
 from xml.etree import ElementTree
 
 from agent.errors import AgentError
+from agent.sim.blobs import Blob, read_blob
 
 XML_LIMIT_BYTES = 16 << 20
 _MEMBERS = frozenset({"model.xml", "model.bin"})
@@ -69,19 +74,51 @@ class Network:
     xml: bytes = field(repr=False)
     weights: bytes = field(repr=False)
     boxes: int = 0
+    # The header of a compiled network whose program is unknown.
+    blob: Blob | None = field(default=None, repr=False)
+
+    def fits(self, kind: Kind) -> bool:
+        """Whether an entry of InferenceNetworkTypeSelector fits; a graph's header does not tell which does."""
+        if self.blob is not None and not self.boxes:
+            return True
+        return kind == self.kind
 
     @property
     def kind(self) -> Kind:
-        """The entry of InferenceNetworkTypeSelector that fits."""
+        """The entry of InferenceNetworkTypeSelector for what the output looks like."""
         return "Detection" if self.boxes else "Classification"
 
+    @property
+    def shaves(self) -> int:
+        """SHAVEs that it was compiled for; an IR has all of them."""
+        return self.blob.shaves if self.blob is not None else 12
 
-def load_network(data: bytes, twins: Mapping[str, str]) -> Network:
+
+def load_network(data: bytes, twins: Mapping[str, str], blobs_need_twin: bool = False) -> Network:
     """Check `data` and read what it holds; `twins` names the IR to run for a blob, by the sha256 of the blob."""
     digest = hashlib.sha256(data).hexdigest()
     twin = twins.get(digest)
+    if twin is None and not blobs_need_twin:
+        blob = _compiled(data)
+        if blob is not None:
+            return _stand_in(digest, len(data), blob)
     xml, weights = _unzip(data) if twin is None else _read_twin(Path(twin))
     return _inspect(digest, len(data), xml, weights)
+
+
+def _compiled(data: bytes) -> Blob | None:
+    try:
+        return read_blob(data)
+    except (ValueError, struct.error) as exc:
+        raise NetworkInvalid(f"compiled network is damaged: {exc}") from exc
+
+
+def _stand_in(digest: str, size_bytes: int, blob: Blob) -> Network:
+    work = Work(blob.macs_dense, blob.macs_depthwise, blob.layers)
+    return Network(
+        digest, digest, size_bytes, blob.channels, blob.height, blob.width, 0 if blob.boxes else blob.outputs,
+        blob.total_layers, work, b"", b"", blob.boxes, blob,
+    )  # fmt: skip
 
 
 def _read_twin(path: Path) -> tuple[bytes, bytes]:

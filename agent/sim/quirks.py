@@ -2,7 +2,7 @@
 
 "Item" is the number in facts/firefly-dl.md section 7. Items that are no quirk are a profile or a size in the
 specification: 1 to 3 the node tables of a firmware (`agent.sim.nodes`), 4 and 6 `TransportSpec`, 5 `StorageSpec`,
-13 `ThermalSpec`, 14 the host half's images, 15 `SimulationSpec.twins`.
+13 `ThermalSpec`.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ class Quirks:
     # Item 10: a network that cannot run ends in status Error, loads for ever, or takes the camera off the bus.
     # A fault of `network.load` ends in Error all the same.
     corrupt_network: Literal["error", "hang", "reset"] = "error"
+    # Item 15: an OpenVINO blob runs like an NCSDK graph; otherwise it cannot run.
+    openvino_blobs_run: bool = True
     # Item 11: DeviceReset keeps what is in DDR; losing the power never does.
     reset_keeps_ddr: bool = False
     # Events that wait for a slow host; more are lost. At most 8 on firmware 1905.4.83 (F-5662; the number is invented).
@@ -79,6 +81,7 @@ PESSIMISTIC = Quirks(
     network_readable=False,
     name_survives_power_loss=True,
     corrupt_network="reset",
+    openvino_blobs_run=False,
     event_queue_length=4,
     init_fails_after_dead_host=True,
     type_mismatch="garbage",

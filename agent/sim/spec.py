@@ -108,7 +108,11 @@ class SceneSpec:
 
 @dataclass(frozen=True, slots=True)
 class SimulationSpec:
-    """Everything that makes one simulated camera; equal specs behave equally."""
+    """Everything that makes one simulated camera; equal specs behave equally.
+
+    `twins` names the IR that runs in the place of a compiled network, by the sha256 of that. One without a twin is
+    taken and answered by a stand-in, or ends in status Error if `blobs_need_twin`.
+    """
 
     serial: str = "20000001"
     firmware: str = NEW_FIRMWARE
@@ -121,6 +125,7 @@ class SimulationSpec:
     faults: tuple[FaultSpec, ...] = ()
     fault_storm: FaultStorm = CALM
     twins: Mapping[str, str] = field(default_factory=dict)
+    blobs_need_twin: bool = False
 
     def __post_init__(self) -> None:
         if self.firmware not in FIRMWARES:

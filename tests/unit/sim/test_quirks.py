@@ -40,7 +40,7 @@ DECIDED = {
     12: ("Quirks.frame_id_restarts",),
     13: ("ThermalSpec.limit_c", "ThermalSpec.slowdown"),
     14: ("Quirks.recycled_views",),
-    15: ("SimulationSpec.twins",),
+    15: ("Quirks.openvino_blobs_run", "SimulationSpec.twins"),
 }
 # The default already is the worst that is plausible.
 WORST_ANYWAY = {
