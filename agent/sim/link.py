@@ -61,16 +61,19 @@ class DeviceLink(Protocol):
         """The clock that waits on this link are on; threads that wait on it are spawned with it."""
         ...
 
-    def begin_events(self) -> None:
-        """Open the event channel; undoes `abort_events`."""
+    def begin_events(self) -> int:
+        """Open an event channel in the place of the last one; its number."""
         ...
 
-    def next_event(self, timeout_s: float | None) -> DeviceEvent | None:
-        """Block for the next device event; None after `timeout_s`. Raises StreamAborted after `abort_events`."""
+    def next_event(self, channel: int, timeout_s: float | None) -> DeviceEvent | None:
+        """Block for the next device event; None after `timeout_s`.
+
+        Raises StreamAborted when `channel` is not the open one: a thread of an old one takes nobody's events.
+        """
         ...
 
     def abort_events(self) -> None:
-        """Close the event channel and wake every `next_event` with StreamAborted; never raises."""
+        """Close the event channel, if one is open, and wake every `next_event` with StreamAborted; never raises."""
         ...
 
     def close(self) -> None: ...
@@ -94,7 +97,7 @@ class LocalLink:
         self._activity = device.listen()
         self._event_activity = device.listen()
         self._aborted = False
-        self._event_channel = 0  # counts openings and closings, odd while open
+        self._event_channel = 0  # counts openings and closings; odd while one is open
         self._owed_s = 0.0
 
     def read(self, address: int, length: int) -> bytes:
@@ -148,17 +151,16 @@ class LocalLink:
     def clock(self) -> Clock:
         return self._device.clock
 
-    def begin_events(self) -> None:
-        self._event_channel |= 1
+    def begin_events(self) -> int:
+        channel = self._event_channel = self._event_channel + 1 + self._event_channel % 2
         self._device.listen_events(self._epoch, True)
+        return channel
 
-    def next_event(self, timeout_s: float | None) -> DeviceEvent | None:
+    def next_event(self, channel: int, timeout_s: float | None) -> DeviceEvent | None:
         device, clock = self._device, self._device.clock
         deadline_ns = None if timeout_s is None else clock.now_ns() + round(timeout_s * 1e9)
-        channel = self._event_channel
         while True:
-            # It may have been closed and opened again for somebody else.
-            if channel % 2 == 0 or channel != self._event_channel:
+            if channel != self._event_channel:
                 raise StreamAborted("event channel was closed")
             self._event_activity.clear()
             due_ns = None
@@ -175,7 +177,7 @@ class LocalLink:
             self._event_activity.wait(max(min(times) - now_ns, _LEAST_WAIT_NS) / 1e9 if times else None)
 
     def abort_events(self) -> None:
-        self._event_channel += self._event_channel & 1
+        self._event_channel += self._event_channel % 2
         with contextlib.suppress(LinkGone):
             self._device.listen_events(self._epoch, False)
         self._event_activity.set()

@@ -150,18 +150,19 @@ class RemoteLink:
     def clock(self) -> Clock:
         return _CLOCK
 
-    def begin_events(self) -> None:
-        self._control.ask(Op.BEGIN_EVENTS)
+    def begin_events(self) -> int:
+        (number,) = struct.unpack("<I", self._control.ask(Op.BEGIN_EVENTS))
         if self._events is None:  # most hosts want no events
             self._events = _Channel(self._path, {"role": "events", "token": self._token})
+        return int(number)
 
-    def next_event(self, timeout_s: float | None) -> DeviceEvent | None:
-        channel, left = self._events, timeout_s
-        if channel is None:
+    def next_event(self, channel: int, timeout_s: float | None) -> DeviceEvent | None:
+        connection, left = self._events, timeout_s
+        if connection is None:
             raise LinkGone("event channel was never opened")
         while True:
             step = _SLICE_S if left is None else min(left, _SLICE_S)
-            status, payload = channel.ask_status(Op.EVENT, struct.pack("<d", step))
+            status, payload = connection.ask_status(Op.EVENT, struct.pack("<Id", channel, step))
             if status is Status.OK:
                 return unpack_event(payload)
             left = None if left is None else left - step

@@ -206,7 +206,7 @@ class DeviceServer:
         elif op is Op.ABORT:
             link.abort_stream()
         elif op is Op.BEGIN_EVENTS:
-            link.begin_events()
+            answer = struct.pack("<I", link.begin_events())
         elif op is Op.ABORT_EVENTS:
             link.abort_events()
         elif op is Op.BYE:
@@ -245,7 +245,7 @@ def _next_frame(session: _Session, op: Op, payload: bytes, known: list[FrameSett
 def _next_event(session: _Session, op: Op, payload: bytes) -> tuple[Status, bytes]:
     if op is not Op.EVENT:
         raise TransferFailed(f"{op.name} on the event connection")
-    event = session.link.next_event(struct.unpack("<d", payload)[0])
+    event = session.link.next_event(*struct.unpack("<Id", payload))
     return (Status.EMPTY, b"") if event is None else (Status.OK, pack_event(event))
 
 

@@ -143,8 +143,8 @@ class Dispatch:
         wanted = link is not None and source is not None and (self._handlers_of("") or self._observed(source))
         if wanted and self._events is None and link is not None:
             with contextlib.suppress(LinkGone):  # a camera that is gone sends nothing
-                link.begin_events()
-            self._events = Worker(link.clock, "device events", self._serve_events(link), link.abort_events)
+                body = self._serve_events(link, link.begin_events())
+                self._events = Worker(link.clock, "device events", body, link.abort_events)
         elif not wanted and self._events is not None:
             ended, self._events = self._events, None
             ended.dismiss()  # before anybody can open the channel again
@@ -155,11 +155,11 @@ class Dispatch:
         """Whether a node callback waits for an event."""
         return any(name.startswith(_EVENT_NODES) for name in source.observed())
 
-    def _serve_events(self, link: DeviceLink) -> Callable[[Worker], None]:
+    def _serve_events(self, link: DeviceLink, channel: int) -> Callable[[Worker], None]:
         def serve(worker: Worker) -> None:
             while not worker.stopping:
                 try:
-                    event = link.next_event(None)
+                    event = link.next_event(channel, None)
                 except (StreamAborted, LinkGone):
                     return
                 if event is not None and not worker.stopping:

@@ -161,6 +161,24 @@ def test_a_subclass_that_forgets_to_initialise_its_base_works(camera: LocalBench
     assert set(handler.names) == {"EventExposureEnd"}
 
 
+def test_a_handler_may_unregister_itself_and_be_registered_again(camera: LocalBench) -> None:
+    class Once(PySpin.DeviceEventHandler):
+        told = 0
+
+        def OnDeviceEvent(self, eventname: str) -> None:
+            self.told += 1
+            camera.camera.UnregisterEventHandler(self)
+
+    handler = Once()
+    camera.choose("EventSelector", "ExposureEnd")
+    camera.choose("EventNotification", "On")
+    camera.camera.BeginAcquisition()
+    for count in range(1, 4):
+        camera.camera.RegisterEventHandler(handler)
+        camera.clock.sleep(0.2)
+        assert handler.told == count
+
+
 def test_deinit_is_refused_until_handlers_are_unregistered(camera: LocalBench) -> None:
     for handler in (Images(), Nothing()):
         camera.camera.RegisterEventHandler(handler)
