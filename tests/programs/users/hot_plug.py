@@ -58,9 +58,7 @@ def main():
     cam.DeviceReset()
     gone = False
     for _ in range(100):
-        cam_list = system.GetCameras()
-        gone = cam_list.GetSize() == 0
-        cam_list.Clear()
+        gone = find(system, serial, 1, 0) is None
         if gone:
             break
         time.sleep(0.05)

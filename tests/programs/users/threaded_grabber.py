@@ -3,7 +3,6 @@
 import queue
 import sys
 import threading
-import time
 
 import PySpin
 
@@ -51,7 +50,11 @@ def main():
     # No more frames: the thread blocks in GetNextImage without a timeout.
     cam.TriggerSource.SetValue(PySpin.TriggerSource_Software)
     cam.TriggerMode.SetValue(PySpin.TriggerMode_On)
-    time.sleep(0.15)
+    while True:
+        try:
+            got.append(grabber.frames.get(timeout=0.3)[0])
+        except queue.Empty:
+            break
     cam.EndAcquisition()
     grabber.join(5)
     alive = grabber.is_alive()
