@@ -63,13 +63,20 @@ _GENICAM_CODES = {
 
 
 class SpinnakerException(Exception):
-    """The one exception of the SDK. str() is "Spinnaker: text [-1011]"."""
+    """The one exception of the SDK. str() is "Spinnaker: text [-1011]".
 
-    def __init__(self, text: str, code: int) -> None:
-        self.message = f"Spinnaker: {text} [{code}]"
+    Programs raise it, too, with a text of their own or none, and send it between processes.
+    """
+
+    def __init__(self, text: str = "", code: int | None = None, /) -> None:
+        self.message = text if code is None else f"Spinnaker: {text} [{code}]"
         self.fullmessage = self.message
-        self.errorcode = code
+        self.errorcode = SPINNAKER_ERR_ERROR if code is None else code
+        self._made_of = (text, code)
         super().__init__(self.message)
+
+    def __reduce__(self) -> tuple[type[SpinnakerException], tuple[str, int | None]]:
+        return type(self), self._made_of
 
 
 def from_genicam(exc: Exception) -> SpinnakerException:

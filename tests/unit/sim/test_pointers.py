@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -81,6 +82,14 @@ def test_a_refusal_is_spelled_as_the_vendor_does(camera: LocalBench) -> None:
     assert str(refused) in refused.fullmessage
     assert "[-2006]" in str(_refused(lambda: camera.integer("SensorWidth").SetValue(1)))
     assert "[-2001]" in str(_refused(lambda: PySpin.CValuePtr(camera.nodes.GetNode("Width")).FromString("wide")))
+
+
+def test_programs_may_raise_the_exception_themselves_and_send_it_to_another_process(camera: LocalBench) -> None:
+    assert str(PySpin.SpinnakerException()) == ""
+    assert str(PySpin.SpinnakerException("no camera")) == "no camera"
+    refused = _refused(lambda: camera.integer("Width").SetValue(1))
+    sent = pickle.loads(pickle.dumps(refused))
+    assert (str(sent), sent.errorcode) == (str(refused), refused.errorcode)
 
 
 def test_wrong_argument_types_are_type_errors(camera: LocalBench) -> None:
