@@ -1,4 +1,4 @@
-"""Finding the vendor's SDK: absent, the wrong package, a wheel of another release (facts/firefly-dl.md section 3)."""
+"""Finding the vendor's SDK: absent, the wrong package, another release (facts/firefly-dl.md section 3, S17, S27)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vendor numbers become leaves of the error tree (facts/firefly-dl.md section 3, list of codes)."""
+"""Vendor numbers become leaves of the error tree (facts/firefly-dl.md section 3, list of codes, S16)."""
 
 from __future__ import annotations
 
