@@ -62,7 +62,7 @@ def serve(
     return DONE
 
 
-@sim.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@sim.command("exec", context_settings={"allow_interspersed_args": False})
 @click.option(
     "--socket",
     "sockets",

@@ -65,6 +65,7 @@ def test_a_program_finds_the_module_in_every_spelling_and_ends_without_cleaning_
         camera.BeginAcquisition()
         image = camera.GetNextImage(5000)
         assert isinstance(image, PySpin.ImagePtr)
+        assert "openvino" not in sys.modules  # slow to load, and nothing was inferred
         print(__name__, sys.argv[1:], beside.VALUE, TriggerMode_Off, image.GetWidth(), __file__ == sys.argv[0])
     """
     done = _exec(tmp_path, program, "--mode", "/u", "-x")
@@ -136,6 +137,13 @@ def test_a_camera_of_another_process_takes_no_spec(tmp_path: Path, capsys: pytes
     script.touch()
     assert main(["sim", "exec", "--socket", str(tmp_path / "camera"), "--cameras", "2", str(script)]) == 2
     assert "--socket uses a camera that runs already" in capsys.readouterr().err
+
+
+def test_a_mistyped_option_is_no_script(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = tmp_path / "program.py"
+    script.touch()
+    assert main(["sim", "exec", "--camera", "2", str(script)]) == 2
+    assert "No such option" in capsys.readouterr().err
 
 
 def test_more_cameras_need_a_serial_number_that_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
