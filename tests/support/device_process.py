@@ -30,4 +30,5 @@ def device_process(folder: Path, spec: Mapping[str, object]) -> Iterator[Path]:
         process.send_signal(signal.SIGTERM)
         code = process.wait(20)
         process.stdout.close()
-    assert code == 0
+    # A process that was told to end over its plant may be past its signal handlers.
+    assert code in {0, -signal.SIGTERM}

@@ -64,7 +64,7 @@ class System(RareSystemCalls):
         self._lists: weakref.WeakSet[CameraList] = weakref.WeakSet()
         self._interfaces: weakref.WeakSet[InterfacePtr] = weakref.WeakSet()
         self._seen: list[CameraCore] = []
-        self._departed: weakref.WeakSet[CameraCore] = weakref.WeakSet()  # those whose end was logged
+        self._departed: weakref.WeakSet[CameraCore] = weakref.WeakSet()  # removed, and perhaps still held
         self._alive = True
         self._source: NodeSource | None = None
         self._watcher = Watcher(self._enumerate, self._clock)
@@ -128,9 +128,10 @@ class System(RareSystemCalls):
             raise SpinnakerException(_HELD, SPINNAKER_ERR_RESOURCE_IN_USE)
         self._watcher.close()
         self._alive = False
-        for core in self._cores.values():
+        for core in (*self._cores.values(), *self._departed):
             core.drop()
         self._cores.clear()
+        self._departed.clear()
         self._seen = []
         if System._instance is self:
             System._instance = None
@@ -215,7 +216,8 @@ class System(RareSystemCalls):
             raise SpinnakerException("System instance has been released.", SPINNAKER_ERR_INVALID_HANDLE)
 
     def _cameras_in_use(self) -> bool:
-        return any(c.references or c.buffers.held for c in self._cores.values()) or any(self._lists)
+        cores = (*self._cores.values(), *self._departed)
+        return any(c.references or c.buffers.held for c in cores) or any(self._lists)
 
     def _present(self) -> list[DeviceInfo]:
         return [core.info for core in self._enumerate()]

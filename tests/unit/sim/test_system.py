@@ -349,3 +349,19 @@ def test_a_refused_init_is_logged_as_an_error(camera: LocalBench) -> None:
     other.close()
     camera.camera.Init()
     system.UnregisterAllLoggingEventHandlers()
+
+
+def test_a_camera_that_left_is_in_use_while_it_is_held(station: Station) -> None:
+    _, device, system = station
+    camera = system.GetCameras()[0]
+    camera.Init()
+    device.unplug()
+    device.replug()
+    assert system.UpdateCameras()
+    assert system.IsInUse()
+    with pytest.raises(PySpin.SpinnakerException, match="still holds a reference") as refused:
+        system.ReleaseInstance()
+    assert refused.value.errorcode == -1004
+    del camera, refused
+    gc.collect()
+    assert not system.IsInUse()
