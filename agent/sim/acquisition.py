@@ -80,7 +80,7 @@ class Acquisition:
         self._tokens = 0
         self._software: deque[int] = deque()
         self._silent = False
-        self.stream = StreamBuffers(self._count_loss)
+        self.stream = StreamBuffers(self._count_loss, spec.storage.image_buffer_bytes)
         # How many times longer the link takes at a time; the device's port says so.
         self.slowness: Callable[[int], float] = _full_speed
         self.line_levels: Callable[[int], int] = lambda now_ns: 0  # noqa: ARG005
@@ -296,7 +296,8 @@ class Acquisition:
         frame.token = self._tokens
         if frame.incomplete:
             self.on_incomplete(frame)
-        self.stream.send(frame)
+        slowness = self.slowness(frame.timestamp_ns - self._vpu.camera_offset_ns)
+        self.stream.send(frame, round(self._delivery_ns * slowness) if slowness > 1 else 0)
 
     def _count_loss(self) -> None:
         self._truth.counters["frames_dropped"] += 1

@@ -16,6 +16,7 @@ from agent.sim.chunks import Frame
 BufferMode = Literal["OldestFirst", "OldestFirstOverwrite", "NewestOnly", "NewestFirst"]
 # What "Auto" gives (facts/pyspin-surface.md 2.5: programs hold a few images and must not starve).
 DEFAULT_BUFFERS = 10
+IMAGE_BUFFER_BYTES = 32_000_000  # facts/firefly-dl.md S9
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,8 @@ class StreamCounts:
 class StreamBuffers:
     """Frames on their way and in buffers. Owner: the acquisition, under the device's lock."""
 
-    def __init__(self, on_loss: Callable[[], None]) -> None:
-        self._on_loss = on_loss
+    def __init__(self, on_loss: Callable[[], None], image_buffer_bytes: int = IMAGE_BUFFER_BYTES) -> None:
+        self._on_loss, self._image_buffer_bytes = on_loss, image_buffer_bytes
         self._transit: deque[Frame] = deque()
         self._output: deque[Frame] = deque()
         self.configure(DEFAULT_BUFFERS, "OldestFirst")
@@ -58,9 +59,21 @@ class StreamBuffers:
         """Frames that left the sensor and are not at the host yet."""
         return len(self._transit)
 
-    def send(self, frame: Frame) -> None:
-        """The camera starts to send a frame; it is here at `frame.deliver_ns`, frames never overtake each other."""
+    def send(self, frame: Frame, transfer_ns: int = 0) -> None:
+        """The camera starts to send a frame; it is here at `frame.deliver_ns`, frames never overtake each other.
+
+        On a slow link a frame takes it for `transfer_ns`. What is not sent yet lies in the camera's image buffer, and
+        is lost where that is full. The buffer is none for a host that takes no frames: the vendor's BufferHandling
+        example loses them with a handful of host buffers.
+        """
         self._started += 1
+        ahead = len(self._transit)
+        if ahead and (ahead + 1) * frame.settings.geometry.image_bytes > self._image_buffer_bytes:
+            self._lost += 1
+            self._on_loss()
+            return
+        if ahead and transfer_ns:
+            frame.deliver_ns = max(frame.deliver_ns, self._transit[-1].deliver_ns + transfer_ns)
         self._transit.append(frame)
 
     def settle(self, now_ns: int) -> None:

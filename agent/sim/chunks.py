@@ -7,6 +7,10 @@ from typing import Literal, Protocol
 
 from agent.errors import CameraError, CameraGone
 
+BITS_PER_PIXEL = {
+    "Mono8": 8, "Mono16": 16, "Mono10Packed": 12, "Mono12Packed": 12, "Mono10p": 10, "Mono12p": 12,
+}  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
@@ -22,6 +26,11 @@ class Geometry:
     bin_sums: bool = False
     reverse_x: bool = False
     reverse_y: bool = False
+
+    @property
+    def image_bytes(self) -> int:
+        """Size of one image as it is sent."""
+        return self.width * self.height * BITS_PER_PIXEL[self.pixel_format] // 8
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.sim.acquisition import SENSOR_RATE_HZ, Plan, Trigger
-from agent.sim.chunks import FrameSettings, Geometry, Processing
+from agent.sim.chunks import BITS_PER_PIXEL, FrameSettings, Geometry, Processing
 from agent.sim.outputs import MAX_BOXES, OutputReading
 from agent.sim.registers import RegisterBank
 from agent.sim.spec import SceneSpec
@@ -13,9 +13,6 @@ CHANNELS = ("Channel1", "Channel2", "Channel3")
 # Length of the part sensor's pulse on Line0.
 PULSE_NS = 10_000_000
 _DEFAULT_GAMMA, _DEFAULT_BLACK = 0.8, 0.01  # as in the table of nodes
-_BITS_PER_PIXEL = {
-    "Mono8": 8, "Mono16": 16, "Mono10Packed": 12, "Mono12Packed": 12, "Mono10p": 10, "Mono12p": 12,
-}  # fmt: skip
 
 
 def make_plan(bank: RegisterBank, scene: SceneSpec, injected: str | None) -> Plan:
@@ -41,7 +38,7 @@ def make_plan(bank: RegisterBank, scene: SceneSpec, injected: str | None) -> Pla
 def payload_bytes(bank: RegisterBank) -> int:
     """Bytes of one image."""
     pixels = bank.integer("Width") * bank.integer("Height")
-    return pixels * _BITS_PER_PIXEL[bank.symbol("PixelFormat")] // 8
+    return pixels * BITS_PER_PIXEL[bank.symbol("PixelFormat")] // 8
 
 
 def sensor_rate(bank: RegisterBank) -> float:

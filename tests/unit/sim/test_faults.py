@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -196,6 +197,25 @@ def test_a_slow_bus_makes_transfers_and_frames_late_for_a_while() -> None:
         assert seconds() == pytest.approx(20 * usual, rel=0.2)
         camera.clock.sleep(5.0)
         assert seconds() == pytest.approx(usual, rel=0.2)
+
+
+def test_frames_that_a_slow_bus_cannot_take_fill_the_image_buffer_and_are_then_lost_s9() -> None:
+    """32 MB hold 20 images of Mono8."""
+    with bench() as camera:
+        camera.device.inject_fault(FaultSpec("stream", "slow_usb", factor=200.0, seconds=1000.0))
+        camera.camera.BeginAcquisition()
+        camera.clock.sleep(10.0)
+        taken = []
+        for _ in range(30):
+            image = camera.camera.GetNextImage(5000)
+            taken.append((camera.clock.now_ns(), image.GetFrameID()))
+            image.Release()
+        late = taken[10:]
+        gaps_s = [(b[0] - a[0]) / 1e9 for a, b in itertools.pairwise(late)]
+        assert min(gaps_s) == pytest.approx(1.0, abs=0.05)  # 200 times 5 ms
+        assert camera.device.counters()["frames_dropped"] > 500
+        age = camera.device.truth()["exposures"][-1]["frame_id"] - late[-1][1]
+        assert age > 60 * 18  # 20 images wait, and each takes a second
 
 
 @pytest.mark.parametrize(("effect", "code"), [("busy", -1005), ("io_error", -1010)])
