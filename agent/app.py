@@ -17,7 +17,7 @@ import signal
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import anyio
 from anyio.abc import TaskGroup
@@ -133,12 +133,12 @@ def sdk_for(camera: cfg.Camera, clock: Clock) -> Iterator[tuple[Sdk, str]]:
         place = RemoteBusDevice(simulation.socket)
         bus.attach(place)
         try:
-            yield cast("Sdk", pyspin), camera.serial or ""
+            yield pyspin, camera.serial or ""
         finally:
             bus.detach(place)
         return
     with bus.local_camera(simulation_spec(camera, simulation), clock) as device:
-        yield cast("Sdk", pyspin), device.spec.serial
+        yield pyspin, device.spec.serial
 
 
 def _arm(name: str, socket: Path, faults: Sequence[Mapping[str, cfg.Plain]]) -> None:

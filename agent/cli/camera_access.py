@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -73,7 +73,7 @@ def _sdk(sdk: str, socket: Path | None, spec: str | None, clock: Clock) -> Itera
 
     if socket is None:
         with bus.local_camera(build_spec(spec, None, None, None), clock):
-            yield cast("Sdk", pyspin)
+            yield pyspin
         return
     if spec is not None:
         raise BadInput("--spec", "belongs to the device process where --socket is given; set it there")
@@ -82,6 +82,6 @@ def _sdk(sdk: str, socket: Path | None, spec: str | None, clock: Clock) -> Itera
     place = RemoteBusDevice(socket)
     bus.attach(place)
     try:
-        yield cast("Sdk", pyspin)
+        yield pyspin
     finally:
         bus.detach(place)
