@@ -23,7 +23,7 @@ from agent.sim.plant import PlantClient
 from agent.sim.remote import RemoteBusDevice, RemoteLink
 from agent.sim.server import main, plant_path
 from agent.sim.spec import FaultSpec
-from tests.support.networks import tiny_ir
+from tests.support.networks import ROWS, tiny_detector, tiny_ir
 from tests.support.vendor import Bench, remote_bench
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -210,6 +210,50 @@ def test_faults_and_line_come_over_the_plant(camera: Bench, plant: PlantClient) 
         plant.fault({"operation": "coffee", "effect": "stall"})
     with pytest.raises(BadInput, match="KeyError"):
         plant._ask("dance")
+
+
+def test_boxes_and_warmth_come_over_the_sockets(camera: Bench, plant: PlantClient) -> None:
+    camera.upload("InferenceNetwork", tiny_detector(ROWS))
+    camera.await_network()
+    camera.choose("InferenceNetworkTypeSelector", "Detection")
+    camera.flag("InferenceEnable").SetValue(True)
+    camera.flag("ChunkModeActive").SetValue(True)
+    for name in ("InferenceFrameId", "InferenceBoundingBoxResult"):
+        camera.choose("ChunkSelector", name)
+        camera.flag("ChunkEnable").SetValue(True)
+    camera.camera.BeginAcquisition()
+    seen = []
+    for _ in range(6):
+        image = camera.camera.GetNextImage(5000)
+        result = image.GetChunkData().GetInferenceBoundingBoxResult()
+        boxes = [result.GetBoxAt(k) for k in range(result.GetBoxCount())]
+        seen = [(b.classId, b.rect.topLeftXCoord, b.rect.bottomRightYCoord) for b in boxes]
+        image.Release()
+    camera.camera.EndAcquisition()
+    camera.flag("InferenceEnable").SetValue(False)
+    camera.choose("InferenceNetworkTypeSelector", "Classification")
+    truth = plant.truth()["inferences"][-1]["boxes"]
+    assert seen == [(b["class_id"], b["left"], b["bottom"]) for b in truth] == [(2, 180, 810), (1, 720, 540)]
+    plant.set_ambient(25.0)
+    with pytest.raises(BadInput, match="TypeError"):
+        plant._ask("set_ambient", kelvin=300)
+
+
+def test_flash_goes_from_one_process_to_the_next(tmp_path: Path) -> None:
+    spec: dict[str, object] = {**SPEC, "storage": {"flash_file": str(tmp_path / "flash")}}
+    for number in range(2):
+        process = _start(tmp_path, spec)
+        try:
+            with remote_bench(RemoteBusDevice(tmp_path / "cam")) as held:
+                held.choose("FileSelector", "UserFile1")
+                assert held.integer("FileSize").GetValue() == 4000 * number
+                if number == 0:
+                    held.open_for_writing("UserFile1")
+                    held.flag("FileWriteToFlash").SetValue(True)
+                    held.write_chunk(bytes(4000))
+                    held.must("Close")
+        finally:
+            _stop(process)
 
 
 def test_a_dead_process_is_gone_and_its_socket_can_be_served_again(tmp_path: Path) -> None:
