@@ -11,6 +11,7 @@ import click
 
 from agent.cli.connection import JSON
 from agent.cli.exits import BAD_INPUT, DONE
+from agent.cli.library_add import add
 from agent.cli.library_inspect import inspect
 from agent.cli.output import number, percent, print_json, print_table, size
 
@@ -149,7 +150,7 @@ def extract(
 
 
 def print_ladder(summary: LibrarySummary) -> None:
-    """A table with a row for each rung."""
+    """A table with a row for each rung, and which of them cannot be tested on the camera."""
     rows = [
         (
             one.id,
@@ -157,12 +158,19 @@ def print_ladder(summary: LibrarySummary) -> None:
             f"{100 * one.ci95_low:.1f}-{100 * one.ci95_high:.1f}",
             number(one.predicted_ms, 1, " ms"),
             str(one.resolution),
-            number((one.macs_dense + one.macs_depthwise) / 1e6, 2),
+            number((one.macs_dense + one.macs_depthwise) / 1e6 or None, 2),
             size(one.size_bytes),
         )
         for one in summary.subnets
     ]
     print_table(LADDER_HEADINGS, rows)
+    untested = [one.id for one in summary.subnets if not one.goldens]
+    if untested:
+        click.echo(
+            f"no golden images: {', '.join(untested)}. After an upload these are verified by the camera's own report"
+            " of size, input and classes alone (status: verified_by properties)."
+        )
 
 
+library.add_command(add)
 library.add_command(inspect)

@@ -56,12 +56,17 @@ def inspect_blob(
     if expected is not None and found != expected:
         raise BlobInvalid(f"{where}: is {found}, expected {expected}")
     info = _INSPECT[found](data, where)
+    check_platform(info, platform, where)
+    return info
+
+
+def check_platform(info: BlobInfo, platform: Platform | None, where: str) -> None:
+    """Raises BlobInvalid where a blob is known to be compiled for another processor than `platform`."""
     if platform is not None and info.platform not in (None, platform):
         raise BlobInvalid(
             f"{where}: compiled for a {_PLATFORM_NAMES[info.platform]} ({info.shaves} SHAVEs), expected a"
             f" {_PLATFORM_NAMES[platform]}; compile it again for that processor"
         )
-    return info
 
 
 def platform_of(target: str) -> Platform | None:

@@ -115,10 +115,11 @@ def _write(staging: Path, data: bytes, files: Mapping[str, bytes], key: Path | N
     folders = (staging / "blobs", staging / "golden")
     for folder in folders:
         folder.mkdir()
-    for name, content in sorted(files.items()):
+    for name in sorted(files):  # one content at a time: a library may be larger than the memory
         path = staging / name
         if path.parent not in folders:
             raise LibraryError(f"{name}: not a name of a library file")
+        content = files[name]
         check_digest(content, path.stem, path)
         write_durably(path, content)
     write_durably(staging / MANIFEST_NAME, data)

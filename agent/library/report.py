@@ -36,6 +36,7 @@ class SubnetRow:
     preprocessing_ms: float
     size_bytes: int
     formats: tuple[str, ...]
+    goldens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,7 @@ def _row(library: Library, index: int) -> SubnetRow:
         subnet.latency.preprocessing_ms,
         subnet.artifacts[0].size_bytes,
         tuple(artifact.format for artifact in subnet.artifacts),
+        len(subnet.golden),
     )
 
 
