@@ -229,6 +229,7 @@ def camera_settings(camera: cfg.Camera, serial: str) -> CameraSettings:
         inference_sync=camera.inference_sync,
         network_storage=camera.network_storage,
         results_from=camera.results_from,
+        timestamps=camera.timestamps,
         box_threshold=camera.box_threshold,
         box_format=camera.box_format,
     )

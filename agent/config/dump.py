@@ -49,6 +49,7 @@ def _camera(camera: Camera) -> dict[str, Any]:
         "network_storage": camera.network_storage,
         "inference_sync": camera.inference_sync,
         "results_from": camera.results_from,
+        "timestamps": camera.timestamps,
         "box_threshold": _or(camera.box_threshold, "auto"),
         **({} if camera.box_format is None else {"box_format": camera.box_format}),
         "acquisition": {

@@ -98,6 +98,7 @@ def _camera(section: Section) -> Camera:
         network_storage=section.choice("network_storage", schema.STORAGES, "ddr"),
         inference_sync=(sync := _sync(section, acquisition)),
         results_from=_results_from(section, sync),
+        timestamps=section.choice("timestamps", schema.TIMESTAMPS, "exposure_end"),
         box_threshold=section.number_or("box_threshold", "auto", "confidence", 0, 1),
         box_format=section.word("box_format") if section.has("box_format") else None,
         acquisition=acquisition,

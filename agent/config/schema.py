@@ -13,6 +13,7 @@ Sdk = Literal["spinnaker", "simulated"]
 NetworkStorage = Literal["ddr", "flash"]
 InferenceSync = Literal["free_running", "every_frame"]
 ResultsFrom = Literal["chunks", "events"]
+Timestamps = Literal["exposure_end", "exposure_start"]
 PixelFormat = Literal["Mono8", "BayerRG8", "RGB8", "BGR8"]
 UserSet = Literal["Default", "UserSet0", "UserSet1"]
 TriggerSource = Literal["free", "Line0", "software"]
@@ -24,6 +25,7 @@ SDKS: tuple[Sdk, ...] = get_args(Sdk)
 STORAGES: tuple[NetworkStorage, ...] = get_args(NetworkStorage)
 SYNCS: tuple[InferenceSync, ...] = get_args(InferenceSync)
 RESULTS_FROM: tuple[ResultsFrom, ...] = get_args(ResultsFrom)
+TIMESTAMPS: tuple[Timestamps, ...] = get_args(Timestamps)
 PIXEL_FORMATS: tuple[PixelFormat, ...] = get_args(PixelFormat)
 USER_SETS: tuple[UserSet, ...] = get_args(UserSet)
 SOURCES: tuple[TriggerSource, ...] = get_args(TriggerSource)
@@ -84,6 +86,7 @@ class Camera:
     network_storage: NetworkStorage = "ddr"
     inference_sync: InferenceSync = "free_running"
     results_from: ResultsFrom = "chunks"
+    timestamps: Timestamps = "exposure_end"  # what `camera commission` found that the camera stamps
     box_threshold: float | None = None  # detection networks; None = as the user set says
     box_format: str | None = None
     acquisition: Acquisition = Acquisition()

@@ -238,10 +238,12 @@ def test_a_missing_file_a_folder_and_a_pipe_are_refused(tmp_path: Path) -> None:
 
 
 def test_where_results_come_from_and_which_boxes_count_is_read_and_kept(tmp_path: Path) -> None:
-    inner = "{name: a, sdk: spinnaker, results_from: events, box_threshold: 0.4, box_format: Corners}"
+    inner = "{name: a, sdk: spinnaker, results_from: events, timestamps: exposure_start, box_threshold: 0.4,"
+    inner += " box_format: Corners}"
     config = load_config(written(tmp_path, f"version: 1\ncameras: [{inner}]\n"))
     camera = config.cameras[0]
     assert (camera.results_from, camera.box_threshold, camera.box_format) == ("events", 0.4, "Corners")
+    assert camera.timestamps == "exposure_start"
     assert load_config(written(tmp_path, effective(config))).cameras == config.cameras
     plain = load_config(written(tmp_path, BASE)).cameras[0]
     assert (plain.results_from, plain.box_threshold, plain.box_format) == ("chunks", None, None)
