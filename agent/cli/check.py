@@ -15,7 +15,7 @@ from agent.cli.run import CONFIG
 from agent.errors import BadInput
 
 if TYPE_CHECKING:
-    from agent.config import AgentConfig
+    from agent.config import AgentConfig, Group
 
 
 @click.command()
@@ -30,6 +30,7 @@ def check(config: Path, print_effective: bool, as_json: bool) -> int:
     if print_effective:
         click.echo(effective(loaded), nl=False)
     found, problems = _library(loaded)
+    found += [_group(group) for group in loaded.groups]
     problems += _simulations(loaded)
     problems += _places(loaded)
     if as_json:
@@ -41,6 +42,10 @@ def check(config: Path, print_effective: bool, as_json: bool) -> int:
         for line in [f"{loaded.source}: {len(loaded.cameras)} camera(s)", *found]:
             click.echo(f"ok: {line}")
     return BAD_INPUT if problems else DONE
+
+
+def _group(group: Group) -> str:
+    return f"group {group.name}: {', '.join(group.cameras)}, at most {group.max_concurrent_swaps} swap(s) at once"
 
 
 def _library(config: AgentConfig) -> tuple[list[str], list[str]]:

@@ -18,6 +18,7 @@ from agent.domain.snapshot import CameraSnapshot
 from agent.sim import bus
 from agent.sim.device import Firefly
 from agent.sim.link import LocalBusDevice
+from agent.sim.pyspin import System
 from agent.supervisor import Supervisor
 from agent.telemetry.ids import SeededIds
 from tests.support.virtual_line import FEED, Outcome, check, line_config
@@ -105,7 +106,9 @@ def play_group(config: AgentConfig, script: Callable[[Floor], Awaitable[None]], 
     """Run the agent while `script` plays line and client; every result is checked against its device's truth."""
     clock = VirtualClock()
     config.state_dir.mkdir(parents=True, exist_ok=True)
-    return run_virtual(clock, _run(config, clock, script, seed))
+    floor = run_virtual(clock, _run(config, clock, script, seed))
+    assert System._instance is None, "the one System was not released: something still holds a camera"
+    return floor
 
 
 async def _run(

@@ -7,10 +7,14 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
+from agent.camera import selftest
 from agent.config import Group
 from agent.domain.budget import Budget
 from agent.domain.journal import SwapOutcome
-from agent.domain.states import CameraState, SwapStage
+from agent.domain.snapshot import Proof
+from agent.domain.states import CameraState, Degraded, SwapStage
 from agent.sim.spec import FaultSpec
 from tests.support.virtual_group import Floor, group_config, play_group
 
@@ -93,6 +97,42 @@ def test_unplugged_and_failing_cameras_never_leave_the_line_blind(tmp_path: Path
     assert SwapOutcome.ROLLED_BACK in outcomes["station-1"]
     assert SwapOutcome.VERIFIED in outcomes["station-3"][1:]
     assert SwapOutcome.FAULTED not in [one for each in outcomes.values() for one in each]
+
+
+def test_what_the_config_says_of_the_simulation_reaches_the_device(tmp_path: Path, ladder: Path) -> None:
+    async def script(floor: Floor) -> None:
+        await _started(floor)
+
+    config = group_config(tmp_path, ladder, 2)
+    first, second = config.cameras
+    assert first.simulation is not None
+    assert second.simulation is not None
+    old = replace(second.simulation, spec={**second.simulation.spec, "firmware": "1905.4.83"})
+    struck = replace(first.simulation, faults=({"operation": "file.write", "effect": "io_error"},))
+    cameras = (replace(first, simulation=struck), replace(second, simulation=old))
+    stations = play_group(replace(config, cameras=cameras), script).stations
+    assert stations["station-1"].device.counters()["fault.file.write"] == 1
+    assert [swap.failed_step for swap in stations["station-1"].swaps] == ["upload", None]
+    seen = {name: {s.info.firmware for s in one.snapshots if s.info} for name, one in stations.items()}
+    assert seen == {"station-1": {"1905.4.103"}, "station-2": {"1905.4.83"}}
+
+
+@pytest.mark.parametrize("injects", [True, False])
+def test_the_status_says_by_what_a_network_was_proved(
+    tmp_path: Path, ladder: Path, monkeypatch: pytest.MonkeyPatch, injects: bool
+) -> None:
+    if not injects:
+        monkeypatch.setattr(selftest, "supported", lambda _nodes: False)
+
+    async def script(floor: Floor) -> None:
+        await _started(floor)
+
+    (station,) = play_group(group_config(tmp_path, ladder, 1), script).stations.values()
+    last = station.snapshots[-1]
+    assert last.info is not None
+    assert (last.verified, last.info.supports_injection) == (True, injects)
+    assert last.verified_by is (Proof.GOLDEN_IMAGES if injects else Proof.PROPERTIES)
+    assert last.degraded == (() if injects else (Degraded.UNVERIFIED_IMAGE,))
 
 
 def test_the_last_seeing_camera_holds_an_urgent_swap_for_its_wait_only(tmp_path: Path, ladder: Path) -> None:
