@@ -39,8 +39,9 @@ class PlantServer:
             "unplug": device.unplug,
             "replug": device.replug,
             "power_cycle": device.power_cycle,
-            "shutdown": on_shutdown,
+            "shutdown": self._end,
         }
+        self._on_shutdown, self._ending = on_shutdown, False
         self._server = UnixServer(path, self._serve)
 
     def close(self) -> None:
@@ -51,6 +52,11 @@ class PlantServer:
             for line in stream:
                 stream.write(json.dumps(self._answer(line)).encode() + b"\n")
                 stream.flush()
+                if self._ending:  # after the answer, whose connection ends with the process
+                    self._on_shutdown()
+
+    def _end(self) -> None:
+        self._ending = True
 
     def _answer(self, line: bytes) -> dict[str, Any]:
         try:
