@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.conftest import REPOSITORY
 from tests.support.networks import tiny_ir, tiny_ssd
 from tests.support.programs import Chain, Outcome, Run, check, start
 
@@ -66,6 +67,7 @@ ABSENT = (
 
 USERS = (
     Run("users/api_tour.py", (r"wrong: \[\]",)),
+    Run("users/attribute_camera.py", (r"described \d+ nodes, \d+ commands, fine True",)),
     Run("users/binning_and_flip.py", (r"binned \(540, 720\)", r"gamma 1\.0")),
     Run("users/buffer_hog.py", (r"held 10 then -1011", r"after Release: frame \d+")),
     Run("users/busy_system.py", (r"\[-1004\]", r"Camera is still streaming\. \[-1004\]", r"wrong: \[\]")),
@@ -83,6 +85,7 @@ USERS = (
     Run("users/node_browser.py", (r"missing \[\]",), leaves={"profile.json": 1}),
     Run("users/node_wrapper.py", (r"raised -2005", r"raised -2002", r"raised -2006", r"takes no float")),
     Run("users/recorder.py", (r"gapless True monotonic True",)),
+    Run("users/reset_by_list.py", (r"back after \d+ black level 1\.0",)),
     Run("users/roi_and_rate.py", (r"region 3\d\d x 1080", r"measured (24\.9|25\.0)", r"too fast: -2002")),
     Run("users/spawn_child.py", (r"child ended with 0",), ("spawn",)),
     Run("users/spawn_child.py", (r"child ended with 0",), ("fork",)),
@@ -92,6 +95,7 @@ USERS = (
     Run("users/typed_snapshot.py", (r"single 1 burst 4", r"Mono8 8 1440 1555200 True", r"Camera is not started")),
     Run("users/user_set_file.py", (r"different True, width after the copy 640",)),
     Run("users/user_sets.py", (r"loaded \('Off', 3000, 720, 540, 'Line0'\)",)),
+    Run("users/video_capture.py", (r"longest 30000000\.0", r"set False")),
     Run("users/verify_network.py", (r"Input Width': 16", r"'Output Classes': 5"), ("{files}/classification",)),
 )
 
@@ -108,8 +112,9 @@ BOX = r"box 0 class \d+ confidence [01]\.\d{4} at -?\d+,-?\d+ -?\d+,-?\d+"
 CLEANED = r"deleting \d+ bytes of InferenceNetwork"
 
 
-def inference(kind: str, *more: str, says: tuple[str, ...] = (), file: str = "", ends: int = 0) -> Run:
-    return Run("examples/inference.py", says, (f"{{files}}/{file or kind}", kind, *more), ends)
+def inference(kind: str, *more: str, says: tuple[str, ...] = (), file: str = "", ends: int = 0, spec: str = "") -> Run:
+    options = ("--spec", spec) if spec else ()
+    return Run("examples/inference.py", says, (f"{{files}}/{file or kind}", kind, *more), ends, options)
 
 
 SEQUENCES = (
@@ -117,7 +122,10 @@ SEQUENCES = (
     inference("classification", "flash", says=(r"FileWriteToFlash is True", CLASS, CLEANED)),
     inference("detection", says=(r"FileWriteToFlash is False", BOX, CLEANED)),
     inference("detection", "flash", says=(r"FileWriteToFlash is True", BOX, CLEANED)),
+    inference("classification", says=(CLASS, CLEANED), spec='{"firmware": "1905.4.83"}'),
+    inference("detection", says=(BOX, CLEANED), spec='{"quirks": "pessimistic"}'),
 )
+SAMPLE = inference("classification", "{files}/sample.raw", says=(r"wrote 2685476", CLASS, CLEANED), file="sample")
 VERIFIED = Chain(
     "each injected image gets its own answer",
     tuple(
@@ -174,6 +182,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in (1, 2):
         noise = np.random.Generator(np.random.PCG64(number)).integers(0, 256, INJECTED[::-1])
         (folder / f"image-{number}.raw").write_bytes((noise << 2).astype("<u2").tobytes())
+    shared = REPOSITORY.parent / "shared" / "data"
+    for name, source in (
+        ("sample", "firefly-network-classification.graph"),
+        ("sample.raw", "firefly-injected-640x400.raw"),
+    ):
+        (folder / name).symlink_to(shared / source)  # dangling without them, and its test is skipped
     return folder
 
 
@@ -243,6 +257,13 @@ def test_the_vendor_sequence_uploads_infers_and_cleans_up(work: Run, outcomes: O
     # InferenceReady: every frame carries its own result.
     assert [own for own, _ in frames] == [of for _, of in frames]
     assert len(frames) == 10
+
+
+@pytest.mark.parametrize("work", [SAMPLE], ids=str)
+def test_the_files_of_the_vendor_sample_are_taken(work: Run, outcomes: Outcomes, shared_data: Path) -> None:
+    """The network and the image that come with the vendor's example, `facts/firefly-dl.md` section 8."""
+    told = check(work, outcomes[str(work)][0])
+    assert {int(one) for one in re.findall(r"class (\d+)", told)} <= set(range(5))
 
 
 @pytest.mark.parametrize("work", [VERIFIED], ids=str)
