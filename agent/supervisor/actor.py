@@ -19,14 +19,14 @@ from agent.domain.snapshot import RunningSwap
 from agent.domain.states import BEFORE_GAP, CameraState, SwapStage
 from agent.errors import AgentError, CameraGone, LibraryError, NotPermitted
 from agent.logs import event, logger
-from agent.policy.tickets import Ticket, Urgency, urgency_of
+from agent.policy.tickets import urgency_of
 from agent.supervisor.alarms import AlarmDesk
 from agent.supervisor.group import Turn
 from agent.supervisor.results import ResultDesk
 from agent.supervisor.settings import SupervisorSettings
 from agent.supervisor.source import SubnetSource
 from agent.swap.machine import StateMachine
-from agent.swap.transaction import Installed, PermitFn, SwapEnd, SwapTransaction
+from agent.swap.transaction import Installed, PermitFn, Permitted, SwapEnd, SwapTransaction
 
 _log = logger("supervisor")
 FIRST_GAP_ESTIMATE_S = 3.0  # before any swap was measured: 2-4 s are typical (policy.md)
@@ -60,6 +60,7 @@ class Actor:
         self.info: CameraInfo | None = None
         self.installed: Installed | None = None
         self._running: RunningSwap | None = None
+        self._wanted: Decision  # of the running swap; a newer one for the same target while it waits
         self._bytes = (0, 0)
         self.rolled_back = False
         self.activated_s = 0.0
@@ -180,8 +181,9 @@ class Actor:
             return
         record = self._record(swap_id, self._active(), decision.target, decision.reason, decision.budget.id)
         self._begin(record)
-        permit = None if self._turn is None else partial(self._permit, self._turn, record, urgency_of(decision))
-        transaction = self._transaction(self._stage, lambda: self._desk.stamp(record.budget_id), permit)
+        self._wanted = decision
+        permit = None if self._turn is None else partial(self._permit, self._turn)
+        transaction = self._transaction(self._stage, self._stamp, permit)
         try:
             end = await transaction.swap(record, self.installed, self._settings.swap_deadline_s)
             self._running = None
@@ -198,10 +200,11 @@ class Actor:
             self._turn.ended()
 
     def hurry(self, decision: Decision) -> None:
-        """A newer decision for the swap that waits: the same target may be more urgent now, another ends the wait."""
+        """A newer decision for the swap that waits: the same target for another reason keeps its place, another not."""
         if self._turn is None or self.waits_for is None:
             return
         if decision.action is Action.SWAP and decision.target == self.waits_for:
+            self._wanted = decision
             self._turn.hurry(urgency_of(decision))
         else:
             self._turn.withdraw(f"the swap to {self.waits_for} is not wanted any more: {decision.text}")
@@ -237,18 +240,24 @@ class Actor:
         event(_log, logging.INFO, "swap_started", camera=record.camera, swap=record.id, to=record.to_subnet,
               reason=record.reason)  # fmt: skip
 
-    async def _permit(self, turn: Turn, record: SwapRecord, urgency: Urgency) -> Ticket:
+    async def _permit(self, turn: Turn, record: SwapRecord) -> Permitted:
+        """Wait for a ticket; the swap is then done for the newest decision that wants it."""
+
         def waits(why: str) -> None:
             if self._running is not None:
                 self._running = replace(self._running, waits_for=why)
             self.machine.explain(f"to {record.to_subnet}: {record.reason}; {why}")
             event(_log, logging.INFO, "swap_waits", camera=record.camera, swap=record.id, why=why)
 
-        ticket = await turn.acquire(urgency, waits)
+        ticket = await turn.acquire(urgency_of(self._wanted), waits)
+        reason, budget_id = self._wanted.reason.value, self._wanted.budget.id
         if self._running is not None:
-            self._running = replace(self._running, waits_for="")
-        self.machine.explain(f"to {record.to_subnet}: {record.reason}")
-        return ticket
+            self._running = replace(self._running, waits_for="", started_wall_ns=self._clock.wall_ns())
+        self.machine.explain(f"to {record.to_subnet}: {reason}")
+        return Permitted(replace(record, reason=reason, budget_id=budget_id), ticket.forced)
+
+    def _stamp(self) -> None:
+        self._desk.stamp(self._wanted.budget.id)
 
     def _given_up(self, record: SwapRecord, why: NotPermitted) -> None:
         """The wait ended without a permit: the camera is as it was, and nothing is held against the sub-net."""

@@ -328,9 +328,15 @@ class Supervisor:
         effective = self._claims.effective
         decision = self._decision = self._decide_now()
         swapping = decision.action is Action.SWAP
-        starts_now = swapping and not self._busy and self._actor.state in _READY
         self._wake()
-        return ClaimOutcome(claim, effective, decision, swapping, self._swap_id if starts_now else None)
+        return ClaimOutcome(claim, effective, decision, swapping, self._swap_of(decision) if swapping else None)
+
+    def _swap_of(self, decision: Decision) -> str | None:
+        """The id of the swap that carries it out: the next one, or one that waits for its turn; None: not known yet."""
+        running = self._actor.running
+        if running is not None and self._actor.waits_for == decision.target:
+            return running.id
+        return self._swap_id if not self._busy and self._actor.state in _READY else None
 
     # -- results, events, status --------------------------------------------------------------------------------------
 

@@ -23,14 +23,15 @@ from agent.swap.plan import BEFORE_GAP, STAGE_OF, Plan, Step, plan_adoption, pla
 GRACE_S = 1.0  # a camera call that outlives its own deadline is given up after this
 
 
-class Permitted(Protocol):
-    """A permit as given; `forced`: although it leaves nobody seeing."""
+@dataclass(frozen=True, slots=True)
+class Permitted:
+    """A permit as given. `record` is the swap as it is wanted by now; `forced`: although it leaves nobody seeing."""
 
-    @property
-    def forced(self) -> bool: ...
+    record: SwapRecord
+    forced: bool = False
 
 
-PermitFn: TypeAlias = "Callable[[], Awaitable[Permitted]]"
+PermitFn: TypeAlias = "Callable[[SwapRecord], Awaitable[Permitted]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +149,13 @@ class SwapTransaction:
         asked_ns = self._clock.now_ns()
         name = Step.PERMIT.value
         try:
-            given = await permit()
+            given = await permit(record)
         except NotPermitted as error:
             self._journal.note_step(record.id, name, (self._clock.now_ns() - asked_ns) / 1e9, str(error))
             raise
         name = f"{name}:forced" if given.forced else name
         self._journal.note_step(record.id, name, (self._clock.now_ns() - asked_ns) / 1e9, None)
-        return replace(record, started_wall_ns=self._clock.wall_ns())
+        return replace(given.record, started_wall_ns=self._clock.wall_ns())
 
     async def _run(
         self, plan: Plan, record: SwapRecord, payload: Payload | None, generation: int, back: bool = False

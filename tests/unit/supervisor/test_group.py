@@ -317,15 +317,18 @@ def test_a_more_urgent_reason_moves_a_waiting_swap_forward() -> None:
         await asyncio.sleep(1.0)
         for name in "abc":
             await made[name].release_budget("plc")
-        await waiting(made["c"])
-        await made["c"].set_budget("plc", Budget(parts_per_minute=600.0, min_accuracy=0.9), None, True)
+        waits = await waiting(made["c"])
+        asked = await made["c"].set_budget("plc", Budget(parts_per_minute=600.0, min_accuracy=0.9), None, True)
+        assert waits.swap is not None
+        assert asked.swap_id == waits.swap.id  # the same swap, more urgent
         await active(made, "large")
+        assert line.journals["c"].rows[asked.swap_id].budget_id == asked.effective.id
         await asyncio.sleep(1.0)
 
     line.run(story)
     begun = {name: line.swaps(name)[-1].started_wall_ns for name in line.names}
     assert sorted(begun, key=lambda name: begun[name]) == ["a", "c", "b"]
-    assert line.swaps("c", SwapOutcome.REFUSED) == []  # the same swap, more urgent
+    assert line.swaps("c", SwapOutcome.REFUSED) == []
 
 
 @pytest.mark.parametrize("way", ["lost", "stop", "cancel"])

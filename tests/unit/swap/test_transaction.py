@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -19,10 +19,20 @@ from agent.errors import (
     CameraTimeout,
     DigestMismatch,
     JournalError,
+    NotPermitted,
     UploadFailed,
     VerificationFailed,
 )
-from agent.swap.transaction import Installed, Payload, SwapEnd, SwapTransaction, check_goldens, check_report
+from agent.swap.transaction import (
+    Installed,
+    Payload,
+    PermitFn,
+    Permitted,
+    SwapEnd,
+    SwapTransaction,
+    check_goldens,
+    check_report,
+)
 from tests.support.fake_camera import FakeCamera
 from tests.support.memory_journal import MemoryJournal
 
@@ -60,7 +70,7 @@ class _Bench:
         self.journal.activations["station-1"] = Activation("station-1", 7, "small", OLD.sha256)
         return self
 
-    def transaction(self, clock: VirtualClock) -> SwapTransaction:
+    def transaction(self, clock: VirtualClock, permit: PermitFn | None = None) -> SwapTransaction:
         camera: Camera = self.camera
         journal: Journal = self.journal
         return SwapTransaction(
@@ -71,6 +81,7 @@ class _Bench:
             self.stages.append,
             lambda done, total: None,
             lambda generation, subnet: self.announced.append((generation, subnet)),
+            permit,
         )
 
     def swap(self, old: Installed | None) -> SwapEnd:
@@ -283,3 +294,45 @@ def test_fewer_answers_than_golden_images_prove_nothing() -> None:
     goldens = _payload("large").goldens
     with pytest.raises(VerificationFailed, match="1 of 2 golden images"):
         check_goldens((GoldenOutcome(2, 0.9, True),), goldens)
+
+
+def _swapped(bench: _Bench, permit: PermitFn, deadline_s: float = 60.0) -> tuple[SwapEnd, float]:
+    """A swap that needs a permit, and how long it took in all."""
+    clock = VirtualClock()
+    record = SwapRecord("id-1", "station-1", "small", "large", "budget", "b-1", clock.wall_ns())
+    end = run_virtual(clock, bench.transaction(clock, permit).swap(record, OLD, deadline_s))
+    return end, clock.now_ns() / 1e9
+
+
+@pytest.mark.parametrize("forced", [False, True])
+def test_a_permit_is_waited_for_with_everything_read_and_nothing_touched(forced: bool) -> None:
+    bench = _Bench().with_old()
+
+    async def permit(record: SwapRecord) -> Permitted:
+        assert bench.stages == [SwapStage.PREPARING, SwapStage.WAITING_PERMIT]
+        assert bench.camera.calls == []
+        assert bench.journal.rows == {}
+        assert bench.journal.activations["station-1"].subnet_id == "small"  # a crash now costs no upload
+        await asyncio.sleep(100.0)  # longer than the deadline, which counts from the permit
+        return Permitted(replace(record, reason="fail_safe", budget_id="b-2"), forced)
+
+    end, took_s = _swapped(bench, permit)
+    assert end.record.outcome is SwapOutcome.VERIFIED
+    assert (end.record.reason, end.record.budget_id) == ("fail_safe", "b-2")
+    assert took_s == pytest.approx(100.0)
+    assert end.record.duration_s == pytest.approx(0.0)
+    assert end.record.started_wall_ns == VirtualClock().wall_ns() + 100 * 10**9
+    assert bench.journal.steps[0] == ("permit:forced" if forced else "permit", None)
+
+
+def test_a_swap_without_its_permit_is_refused_and_the_old_network_never_stops() -> None:
+    bench = _Bench().with_old()
+
+    async def permit(_record: SwapRecord) -> Permitted:
+        raise NotPermitted("group line-1: waits for b; given up after 30 s")
+
+    end, _ = _swapped(bench, permit)
+    assert (end.record.outcome, end.record.failed_step) == (SwapOutcome.REFUSED, "permit")
+    assert (end.installed, bench.camera.calls) == (OLD, [])
+    assert bench.journal.steps == [("permit", "group line-1: waits for b; given up after 30 s")]
+    assert bench.journal.activations["station-1"].subnet_id == "small"
