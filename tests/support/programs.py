@@ -42,11 +42,12 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """Runs one after the other in one folder; `shared`: on one device process that outlives them."""
+    """Runs one after the other in one folder; `shared`: on one device process of `spec` that outlives them."""
 
     name: str
     runs: tuple[Run, ...]
     shared: bool = True
+    spec: str = "{}"
 
     def __str__(self) -> str:
         return self.name
@@ -65,7 +66,7 @@ class Outcome:
 def start(work: Run | Chain, folder: Path, files: Path) -> list[Outcome]:
     """Run the programs of `work` in `folder`."""
     runs = work.runs if isinstance(work, Chain) else (work,)
-    with device() if isinstance(work, Chain) and work.shared else nullcontext(()) as options:
+    with device(work.spec) if isinstance(work, Chain) and work.shared else nullcontext(()) as options:
         return [_start(run, folder, files, options) for run in runs]
 
 
@@ -79,11 +80,12 @@ def _start(run: Run, folder: Path, files: Path, options: tuple[str, ...]) -> Out
 
 
 @contextmanager
-def device() -> Iterator[tuple[str, ...]]:
+def device(spec: str) -> Iterator[tuple[str, ...]]:
     """A device process; the options that make a program use it."""
     folder = tempfile.mkdtemp(prefix="ofa-test-")  # a socket's path must be short
     path = Path(folder) / "camera.sock"
-    serving = subprocess.Popen((*SIM, "serve", "--socket", str(path)), stdout=subprocess.DEVNULL)
+    command = (*SIM, "serve", "--socket", str(path), "--spec", spec)
+    serving = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + DEADLINE_S
         while not plant_path(path).is_socket():

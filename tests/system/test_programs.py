@@ -158,6 +158,15 @@ CHAINS = (
             Run(IDLE, (r"frame 0",)),
         ),
     ),
+    # firefly-dl.md sections 3 and 6: Init fails right after a killed process, and works when tried again.
+    Chain(
+        "a killed program costs the next one a second attempt",
+        (
+            Run("users/dies_streaming.py", (r"frame 0",), ends=-9),
+            Run("users/patient_open.py", (r"\[-1008\]", r"open at attempt [2-9]", r"frames \[0, 1, 2\]")),
+        ),
+        spec='{"quirks": "pessimistic"}',
+    ),
     # pyspin-surface.md section 3.3: one run uploads, the next downloads.
     Chain(
         "a frame kept in the user file is read back by another process",
