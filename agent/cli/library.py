@@ -1,4 +1,4 @@
-"""`library`: build, verify, show, extract, inspect."""
+"""`library`: build, verify, show, extract; the other commands have files of their own."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ import click
 from agent.cli.connection import JSON
 from agent.cli.exits import BAD_INPUT, DONE
 from agent.cli.library_add import add
+from agent.cli.library_diff import diff
 from agent.cli.library_inspect import inspect
+from agent.cli.library_keys import keygen, sign
 from agent.cli.output import number, percent, print_json, print_table, size
 
 if TYPE_CHECKING:
     from agent.library import LibrarySummary
 
 LADDER_HEADINGS = ("sub-net", "accuracy", "95 % interval", "predicted", "side", "MMACs", "size")
+_SIGNATURES = {"none": "no signature", "unchecked": "signature not checked", "trusted": "trusted signature"}
 _FILE = click.Path(path_type=Path)
 _FOLDER = click.argument("path", type=click.Path(path_type=Path))
 
@@ -46,7 +49,8 @@ def verify(path: Path, keys: tuple[Path, ...], as_json: bool) -> int:
     if as_json:
         print_json({**dataclasses.asdict(report), "ok": report.ok})
     elif report.ok:
-        click.echo(f"ok: {report.path}: {report.blobs} blob(s), {report.goldens} golden image(s)")
+        read = f"{report.blobs} blob(s), {report.goldens} golden image(s)"
+        click.echo(f"ok: {report.path}: {read}, {_SIGNATURES[report.signature]}")
     else:
         for line in report.problems:
             click.echo(line, err=True)
@@ -172,5 +176,5 @@ def print_ladder(summary: LibrarySummary) -> None:
         )
 
 
-library.add_command(add)
-library.add_command(inspect)
+for _command in (add, diff, inspect, keygen, sign):
+    library.add_command(_command)

@@ -5,7 +5,7 @@ from agent.library.formats import inspect_blob, sniff
 from agent.library.manifest import Manifest
 from agent.library.publish import Publication, publish, sign_library
 from agent.library.report import FileReport, LibrarySummary, VerifyReport, inspect_file, show_library, verify_library
-from agent.library.signing import generate_key
+from agent.library.signing import generate_key, key_fingerprint
 from agent.library.store import GoldenImage, Library, open_library
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "generate_key",
     "inspect_blob",
     "inspect_file",
+    "key_fingerprint",
     "open_library",
     "publish",
     "show_library",

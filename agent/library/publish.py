@@ -14,8 +14,8 @@ import msgspec
 
 from agent.errors import LibraryError, ManifestInvalid
 from agent.library import signing
-from agent.library.files import check_digest, sync_directory, write_durably
-from agent.library.manifest import Manifest, encode_manifest, manifest_digest
+from agent.library.files import check_digest, read_regular, sync_directory, write_durably
+from agent.library.manifest import MAX_MANIFEST_BYTES, Manifest, encode_manifest, manifest_digest
 from agent.library.store import MANIFEST_NAME, SIGNATURE_NAME, open_library
 
 
@@ -79,14 +79,19 @@ def creation_time() -> int:
     return int(epoch)
 
 
-def sign_library(path: Path, key: Path) -> None:
-    """Sign the manifest of a published library in place. Raises LibraryError leaves."""
+def sign_library(path: Path, key: Path) -> str:
+    """Sign the manifest of a published library in place; returns its digest. Raises LibraryError leaves."""
     library = open_library(path)
-    signature = signing.sign((library.path / MANIFEST_NAME).read_bytes(), key)
+    file = library.path / MANIFEST_NAME
+    data = read_regular(file, MAX_MANIFEST_BYTES)
+    check_digest(data, library.digest, file)  # what was checked is what is signed
+    signature = signing.sign(data, key)
     staging = library.path / f".{SIGNATURE_NAME}.{os.getpid()}"
+    staging.unlink(missing_ok=True)  # of a signer that was killed, by a number that came round again
     write_durably(staging, signature)
     os.replace(staging, library.path / SIGNATURE_NAME)
     sync_directory(library.path)
+    return library.digest
 
 
 def _is_published(out: Path, manifest: Manifest, digest: str, force: bool) -> bool:

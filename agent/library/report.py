@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from agent.errors import LibraryError
 from agent.library.blob import FORMATS, MAX_BLOB_BYTES, BlobFormat, BlobInfo, Platform
 from agent.library.files import read_regular
 from agent.library.formats import inspect_blob, sniff
-from agent.library.store import Library, open_library
+from agent.library.store import SIGNATURE_NAME, Library, open_library
 
 # More than the longest header that a magic number lies in.
 _FIRST_LOOK_BYTES = 4096
@@ -51,17 +52,22 @@ class LibrarySummary:
     task: str
     labels: tuple[str, ...]
     subnets: tuple[SubnetRow, ...]
+    signed: bool
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """Result of reading every file of a library; `problems` has one line each."""
+    """Result of reading every file of a library; `problems` has one line each.
+
+    `signature`: none is there, one is there that no key was given for, or one of a trusted key.
+    """
 
     path: str
     digest: str | None
     blobs: int
     goldens: int
     problems: tuple[str, ...]
+    signature: Literal["none", "unchecked", "trusted"] = "none"
 
     @property
     def ok(self) -> bool:
@@ -82,7 +88,6 @@ def show_library(path: Path) -> LibrarySummary:
     """Summarise a library. Raises LibraryError leaves."""
     library = open_library(path)
     manifest = library.manifest
-    rows = sorted((_row(library, index) for index in range(len(manifest.subnets))), key=_by_time)
     return LibrarySummary(
         str(library.path),
         manifest.name,
@@ -91,8 +96,14 @@ def show_library(path: Path) -> LibrarySummary:
         library.digest,
         manifest.task.type,
         manifest.task.labels,
-        tuple(rows),
+        subnet_rows(library),
+        (library.path / SIGNATURE_NAME).is_file(),
     )
+
+
+def subnet_rows(library: Library) -> tuple[SubnetRow, ...]:
+    """All rungs, fastest first."""
+    return tuple(sorted((_row(library, index) for index in range(len(library.manifest.subnets))), key=_by_time))
 
 
 def verify_library(path: Path, trusted_keys: Sequence[Path] = ()) -> VerifyReport:
@@ -107,7 +118,10 @@ def verify_library(path: Path, trusted_keys: Sequence[Path] = ()) -> VerifyRepor
         for artifact in subnet.artifacts:
             blobs += _works(partial(library.read_artifact, subnet.id, artifact), problems)
         goldens += len(subnet.golden) * _works(partial(library.golden_images, subnet.id), problems)
-    return VerifyReport(str(library.path), library.digest, blobs, goldens, tuple(problems))
+    signature: Literal["none", "unchecked", "trusted"] = "trusted" if trusted_keys else "unchecked"
+    if not (library.path / SIGNATURE_NAME).is_file():
+        signature = "none"
+    return VerifyReport(str(library.path), library.digest, blobs, goldens, tuple(problems), signature)
 
 
 def inspect_file(path: Path, platform: Platform | None = None) -> FileReport:

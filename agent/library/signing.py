@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.errors import SignatureInvalid
+from agent.errors import BadInput, LibraryError, SignatureInvalid
+from agent.library.files import read_regular, sync_directory
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 SIGNATURE_BYTES = 64
+MAX_KEY_BYTES = 16 * 1024
+PRIVATE_MODE, PUBLIC_MODE = 0o600, 0o644
 
 
-def generate_key(private_path: Path, public_path: Path) -> None:
-    """Write a new key pair; the private file is readable by its owner only and is never overwritten."""
+def generate_key(private_path: Path, public_path: Path) -> str:
+    """Write a new key pair and return its fingerprint.
+
+    The private file is readable by its owner only. Neither file may exist: a lost key cannot be had again.
+    Raises BadInput; then neither file is left.
+    """
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -25,23 +33,20 @@ def generate_key(private_path: Path, public_path: Path) -> None:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    with open(private_path, "xb", opener=_owner_only) as file:
-        file.write(private)
-    public_path.write_bytes(public)
+    if os.path.lexists(public_path):
+        raise BadInput("FILE", f"{public_path} exists; a key is never overwritten")
+    _write_new(private_path, private, PRIVATE_MODE)
+    try:
+        _write_new(public_path, public, PUBLIC_MODE)
+    except (BadInput, OSError):
+        private_path.unlink()
+        raise
+    return _fingerprint(key.public_key())
 
 
 def sign(data: bytes, private_path: Path) -> bytes:
     """Signature (64 bytes) over `data`. Raises SignatureInvalid where the key cannot be used."""
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    try:
-        key = load_pem_private_key(private_path.read_bytes(), password=None)
-    except (OSError, ValueError, TypeError) as exc:
-        raise SignatureInvalid(f"{private_path}: not a usable private key: {exc}") from exc
-    if not isinstance(key, Ed25519PrivateKey):
-        raise SignatureInvalid(f"{private_path}: {type(key).__name__}, expected an Ed25519 private key")
-    return key.sign(data)
+    return _private_key(private_path).sign(data)
 
 
 def verify(data: bytes, signature: bytes, trusted_keys: Sequence[Path], where: str) -> None:
@@ -59,18 +64,58 @@ def verify(data: bytes, signature: bytes, trusted_keys: Sequence[Path], where: s
     raise SignatureInvalid(f"{where}: not signed by any of {len(trusted_keys)} trusted keys")
 
 
+def key_fingerprint(private_path: Path) -> str:
+    """Hex sha256 of the public half: what two people compare. Raises SignatureInvalid."""
+    return _fingerprint(_private_key(private_path).public_key())
+
+
+def _fingerprint(key: Ed25519PublicKey) -> str:
+    return hashlib.sha256(key.public_bytes_raw()).hexdigest()
+
+
+def _private_key(path: Path) -> Ed25519PrivateKey:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        key = load_pem_private_key(_read_key(path), password=None)
+    except (LibraryError, UnsupportedAlgorithm, ValueError, TypeError) as exc:
+        raise SignatureInvalid(f"{path}: not a usable private key: {exc}") from exc
+    if not isinstance(key, Ed25519PrivateKey):
+        raise SignatureInvalid(f"{path}: {type(key).__name__}, expected an Ed25519 private key")
+    return key
+
+
 def _public_key(path: Path) -> Ed25519PublicKey:
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     try:
-        key = load_pem_public_key(path.read_bytes())
-    except (OSError, ValueError) as exc:
+        key = load_pem_public_key(_read_key(path))
+    except (LibraryError, UnsupportedAlgorithm, ValueError) as exc:
         raise SignatureInvalid(f"{path}: not a usable public key: {exc}") from exc
     if not isinstance(key, Ed25519PublicKey):
         raise SignatureInvalid(f"{path}: {type(key).__name__}, expected an Ed25519 public key")
     return key
 
 
-def _owner_only(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+def _read_key(path: Path) -> bytes:
+    """Links are followed: mounted secrets are links."""
+    return read_regular(Path(os.path.realpath(path)), MAX_KEY_BYTES)
+
+
+def _write_new(path: Path, data: bytes, mode: int) -> None:
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    except FileExistsError as exc:
+        raise BadInput("FILE", f"{path} exists; a key is never overwritten") from exc
+    except OSError as exc:
+        raise BadInput("FILE", f"{path} cannot be written: {exc.strerror}") from exc
+    with os.fdopen(handle, "wb") as file:
+        os.fchmod(handle, mode)  # whatever the umask says
+        file.write(data)
+        file.flush()
+        os.fsync(handle)
+    sync_directory(path.absolute().parent)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from agent.errors import DigestMismatch, LibraryError, ManifestInvalid, SignatureInvalid
+from agent.errors import BadInput, DigestMismatch, LibraryError, ManifestInvalid, SignatureInvalid
 from agent.library import generate_key, open_library, publish, sign_library, verify_library
 from agent.library.publish import creation_time, next_version
 from tests.support.tiny_libraries import decoded, publish_tiny, tiny_manifest
@@ -162,9 +167,80 @@ def test_another_key_and_a_short_signature_are_refused(tmp_path: Path, keys: tup
 
 
 def test_private_keys_are_private_and_never_overwritten(tmp_path: Path, keys: tuple[Path, Path]) -> None:
-    assert keys[0].stat().st_mode & 0o777 == 0o600
-    with pytest.raises(FileExistsError):
-        generate_key(*keys)
+    assert [key.stat().st_mode & 0o777 for key in keys] == [0o600, 0o644]
+    before = [key.read_bytes() for key in keys]
+    for private, public in ((keys[0], tmp_path / "new"), (tmp_path / "new", keys[1]), (tmp_path / "no" / "new", None)):
+        with pytest.raises(BadInput, match=r"a key is never overwritten|cannot be written"):
+            generate_key(private, public or tmp_path / "new")
+        assert not (tmp_path / "new").exists()
+    assert [key.read_bytes() for key in keys] == before
+
+
+def test_a_key_pair_that_cannot_be_finished_leaves_no_half(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="cannot be written"):
+        generate_key(tmp_path / "key", tmp_path / "none" / "key.pub")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_umask_neither_opens_nor_closes_a_key(tmp_path: Path) -> None:
+    for number, mask in enumerate((0o000, 0o777)):
+        before = os.umask(mask)
+        try:
+            private, public = tmp_path / f"{number}.key", tmp_path / f"{number}.pub"
+            generate_key(private, public)
+        finally:
+            os.umask(before)
+        assert (private.stat().st_mode & 0o777, public.stat().st_mode & 0o777) == (0o600, 0o644)
+
+
+def test_a_manifest_that_changes_while_it_is_signed_is_not_signed(
+    tmp_path: Path, keys: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = publish_tiny(tmp_path / "library")
+    opened = open_library(out)
+    with open(out / "manifest.json", "ab") as file:
+        file.write(b" ")
+    monkeypatch.setattr(importlib.import_module("agent.library.publish"), "open_library", lambda path: opened)
+    with pytest.raises(DigestMismatch):
+        sign_library(out, keys[0])
+    assert not (out / "manifest.json.sig").exists()
+
+
+def test_a_signature_left_half_written_does_not_stop_the_next(tmp_path: Path, keys: tuple[Path, Path]) -> None:
+    out = publish_tiny(tmp_path / "library")
+    (out / f".manifest.json.sig.{os.getpid()}").write_bytes(b"half")
+    assert sign_library(out, keys[0]) == open_library(out, trusted_keys=[keys[1]]).digest
+    assert len(list(out.glob(".*"))) == 0
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "manifest.json.sig"])
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(place=st.data())
+def test_any_bit_of_a_signed_manifest_and_of_its_signature_counts(
+    name: str, place: st.DataObject, signed: tuple[Path, Path]
+) -> None:
+    library, public = signed
+    file = library / name
+    sound = file.read_bytes()
+    bit = place.draw(st.integers(0, 8 * len(sound) - 1))
+    broken = bytearray(sound)
+    broken[bit // 8] ^= 1 << bit % 8
+    file.write_bytes(broken)
+    try:
+        with pytest.raises(SignatureInvalid):
+            open_library(library, trusted_keys=[public])
+    finally:
+        file.write_bytes(sound)
+
+
+@pytest.fixture(scope="module")
+def signed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A signed library and its public key; what a test changes it puts back."""
+    folder = tmp_path_factory.mktemp("signed")
+    generate_key(folder / "key", folder / "key.pub")
+    out = publish_tiny(folder / "library")
+    sign_library(out, folder / "key")
+    return out, folder / "key.pub"
 
 
 def test_files_that_are_no_keys_are_refused(tmp_path: Path, keys: tuple[Path, Path]) -> None:
@@ -178,3 +254,28 @@ def test_files_that_are_no_keys_are_refused(tmp_path: Path, keys: tuple[Path, Pa
     sign_library(out, keys[0])
     with pytest.raises(SignatureInvalid, match="not a usable public key"):
         open_library(out, trusted_keys=[rubbish])
+    curve = ec.generate_private_key(ec.SECP256R1())
+    other = tmp_path / "curve.pem"
+    other.write_bytes(curve.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    with pytest.raises(SignatureInvalid, match="expected an Ed25519 private key"):
+        sign_library(out, other)
+    other.write_bytes(curve.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    with pytest.raises(SignatureInvalid, match="expected an Ed25519 public key"):
+        open_library(out, trusted_keys=[other])
+    with pytest.raises(SignatureInvalid, match=r"not a usable public key: .*missing"):
+        open_library(out, trusted_keys=[tmp_path / "none"])
+
+
+def test_a_key_may_be_a_link_as_mounted_secrets_are(tmp_path: Path, keys: tuple[Path, Path]) -> None:
+    out = publish_tiny(tmp_path / "library")
+    for name, target in (("a.pem", keys[0]), ("a.pub", keys[1])):
+        (tmp_path / name).symlink_to(target)
+    sign_library(out, tmp_path / "a.pem")
+    open_library(out, trusted_keys=[tmp_path / "a.pub"])
+
+
+def test_verify_says_what_the_signature_is_worth(tmp_path: Path, keys: tuple[Path, Path]) -> None:
+    out = publish_tiny(tmp_path / "library")
+    assert verify_library(out).signature == "none"
+    sign_library(out, keys[0])
+    assert (verify_library(out).signature, verify_library(out, [keys[1]]).signature) == ("unchecked", "trusted")

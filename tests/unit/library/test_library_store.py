@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from agent.errors import (
@@ -251,6 +253,22 @@ def test_verify_counts_what_is_sound_and_lists_what_is_not(library: Path) -> Non
     report = verify_library(library)
     assert (report.ok, report.blobs, len(report.problems)) == (False, 1, 1)
     assert not verify_library(library / "none").ok
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(place=st.data())
+def test_any_bit_of_a_blob_or_golden_image_counts(
+    place: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Weights have no redundancy of their own; the digest in the manifest is theirs."""
+    library = publish_tiny(tmp_path_factory.mktemp("bits") / "library")
+    file = place.draw(st.sampled_from(sorted([*library.glob("blobs/*"), *library.glob("golden/*")])))
+    data = bytearray(file.read_bytes())
+    bit = place.draw(st.integers(0, 8 * len(data) - 1))
+    data[bit // 8] ^= 1 << bit % 8
+    file.write_bytes(data)
+    report = verify_library(library)
+    assert [file.name in problem for problem in report.problems] == [True]
 
 
 def test_show_lists_the_fastest_first(library: Path) -> None:
