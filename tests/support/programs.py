@@ -19,6 +19,14 @@ PROGRAMS = Path(__file__).resolve().parents[1] / "programs"
 SIM = (sys.executable, "-m", "agent", "sim")
 DEADLINE_S = 60.0
 ENTER = "\n" * 8  # more than any program asks for
+MAGIC = {
+    ".jpg": b"\xff\xd8\xff",
+    ".png": b"\x89PNG",
+    ".bmp": b"BM",
+    ".pgm": b"P5",
+    ".tiff": b"II*\0",
+    ".avi": b"RIFF",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +108,7 @@ def device(spec: str) -> Iterator[tuple[str, ...]]:
 
 
 def check(run: Run, outcome: Outcome) -> str:
-    """Status, words in their order, no traceback, and files; returns the output."""
+    """Status, words in their order, no traceback, files by number and kind; returns the output."""
     told = f"{run}\n{outcome.output}\n{outcome.errors}"
     assert outcome.status == run.ends, told
     assert "Traceback" not in outcome.errors, told
@@ -112,4 +120,6 @@ def check(run: Run, outcome: Outcome) -> str:
     for pattern, count in run.leaves.items():
         left = [one for one in outcome.folder.glob(pattern) if one.stat().st_size > 0]
         assert len(left) == count, f"{pattern}: {sorted(one.name for one in outcome.folder.iterdir())} of {told}"
+    for one in outcome.folder.iterdir():
+        assert one.read_bytes().startswith(MAGIC.get(one.suffix, b"")), f"{one.name} is no {one.suffix} in {told}"
     return outcome.output
