@@ -3,10 +3,10 @@
 Layouts were read off the network file that the camera's vendor ships (version 2.3, facts/myriad-blobs.md 3); the
 tensors of another version and of other types are not interpreted, only walked over. A stage is
 
-    u32 next offset (from the section, 0 in the last), type, 0x80000000; parameters; tensors; operations before, after
+    u32 next offset (from the section, 0 in the last), type, 0x80000000 or above; parameters; tensors; two operations
 
 and a tensor 10 x u32: width, height, depth; strides in bytes of the three; index into a relocation table; location
-(1 input, 2 output, 3 weights, from 4 on working buffers); 0; order (0 interleaved).
+(1 input, 2 output, 3 weights, from 4 on working buffers); value type (0 FP16); order (0 interleaved).
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ _AFTER_WORDS = 2
 _TYPE_LIMIT = 1024
 _INPUT, _OUTPUT, _WEIGHTS, _FIRST_WORK = 1, 2, 3, 4
 _INTERLEAVED = 0
+_FP16 = 0
+_MAX_KINDS = 8
 _FP16_BYTES = 2
 _CONV, _MAX_POOL, _AVG_POOL, _SOFT_MAX, _FC, _DEPTH_CONV = 0, 1, 2, 3, 4, 8
 _NAMES = {
@@ -110,7 +112,7 @@ def read_stages(file: Fields, section: int, first: int, section_end: int, count:
         end = section + next_offset if next_offset else section_end
         if not start + 4 * _HEAD_WORDS <= end <= section_end or (end - start) % 4:
             file.refuse(f"stage {number} runs from byte {start} to {end}, the section ends at {section_end}")
-        file.equal(f"mask of stage {number}", mask, _MASK)
+        file.check(mask >= _MASK, f"optimisation mask of stage {number} is {mask:#x}, expected {_MASK:#x} and above")
         file.check(kind < _TYPE_LIMIT, f"stage {number} has type {kind}, expected less than {_TYPE_LIMIT}")
         stages.append(Stage(number, kind, start, end))
         start = end if next_offset else 0
@@ -153,11 +155,11 @@ def _tensors(file: Fields, stage: Stage, tables: Tables) -> tuple[_Tensor, ...]:
 
 def _tensor(file: Fields, at: int, stage: Stage, tables: Tables) -> _Tensor:
     words = file.u32(at, _TENSOR_WORDS, f"stage {stage.number}")
-    (x, y, z, stride_x, stride_y, stride_z), (index, location, filler, order) = words[:6], words[6:]
+    (x, y, z, stride_x, stride_y, stride_z), (index, location, kind, order) = words[:6], words[6:]
     tensor = _Tensor((x, y, z), (stride_x, stride_y, stride_z), index, location, order)
     name = f"tensor of stage {stage.number} at byte {at}"
-    file.equal(f"{name}: ninth word", filler, 0)
-    file.check(order < 8, f"{name}: order {order}, expected less than 8")
+    if max(kind, order) >= _MAX_KINDS:
+        file.refuse(f"{name}: value type {kind} and order {order}, expected less than {_MAX_KINDS}")
     if location == _WEIGHTS:
         file.check(index < len(tables.weights), f"{name}: weight entry {index} of {len(tables.weights)}")
     elif location >= _FIRST_WORK:
@@ -165,7 +167,7 @@ def _tensor(file: Fields, at: int, stage: Stage, tables: Tables) -> _Tensor:
         file.equal(f"{name}: location", location, tables.work[index][1])
     elif location in (_INPUT, _OUTPUT):
         file.equal(f"{name}: index", index, 0)
-    if order == _INTERLEAVED and tensor.values:
+    if (kind, order) == (_FP16, _INTERLEAVED) and tensor.values:
         _check_strides(file, tensor, name)
     return tensor
 

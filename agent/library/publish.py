@@ -41,7 +41,8 @@ def publish(
 
     The folder is written beside `out`, synced, read back and renamed into place. A library already there is
     replaced by a higher version only, unless `force`; the same content again changes nothing.
-    Raises LibraryError: a file that does not fit its name, a version that goes back, a folder that is no library.
+    Raises LibraryError: a file that does not fit its name or its row, a version that goes back, a folder that is no
+    library.
     """
     out = Path(os.path.abspath(out))
     data = encode_manifest(manifest)
@@ -52,7 +53,7 @@ def publish(
     staging = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         _write(staging, data, files, key)
-        open_library(staging)
+        _check_written(staging)
         _move_into_place(staging, out)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -132,6 +133,15 @@ def _write(staging: Path, data: bytes, files: Mapping[str, bytes], key: Path | N
         write_durably(staging / SIGNATURE_NAME, signing.sign(data, key))
     for folder in (*folders, staging):
         sync_directory(folder)
+
+
+def _check_written(staging: Path) -> None:
+    """Every blob is read whole, as before an upload: what a camera would refuse is never published."""
+    library = open_library(staging)
+    for subnet in library.manifest.subnets:
+        for artifact in subnet.artifacts:
+            library.read_artifact(subnet.id, artifact)
+        library.golden_images(subnet.id)
 
 
 def _move_into_place(staging: Path, out: Path) -> None:

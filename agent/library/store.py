@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -77,6 +78,8 @@ class Library:
         data = read_regular(path, artifact.size_bytes)
         check_digest(data, artifact.sha256, path)
         info = inspect_blob(data, str(path), artifact.format, platform_of(artifact.target))
+        if info.shaves not in (None, artifact.shaves):
+            raise BlobInvalid(f"{path}: compiled for {info.shaves} SHAVEs, the manifest says {artifact.shaves}")
         self._check_shapes(self._subnet(subnet_id), info, path)
         return data
 
@@ -100,13 +103,18 @@ class Library:
         return subnet
 
     def _check_shapes(self, subnet: Subnet, info: BlobInfo, path: Path) -> None:
+        """Shapes where the file tells them, else the numbers of values."""
         declared = self.manifest.input_of(subnet)
         wanted = (1, declared.channels, declared.height, declared.width)
         if info.input_shape is not None and info.input_shape != wanted:
             raise InputMismatch(f"{path}: input {list(info.input_shape)}, the manifest says {list(wanted)}")
+        if info.inputs not in (None, math.prod(wanted)):
+            raise InputMismatch(f"{path}: input of {info.inputs} values, the manifest says {list(wanted)}")
         classes = len(self.manifest.task.labels)
         if info.output_shape is not None and info.output_shape != (1, classes):
             raise BlobInvalid(f"{path}: output {list(info.output_shape)}, the labels need {[1, classes]}")
+        if info.outputs not in (None, classes):
+            raise BlobInvalid(f"{path}: output of {info.outputs} values, the labels need {classes}")
 
 
 def open_library(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import os
 from pathlib import Path
@@ -89,6 +90,17 @@ def test_a_file_that_does_not_fit_its_name_is_not_published(tmp_path: Path) -> N
         publish(decoded(values), files | {name: b"other"}, tmp_path / "library")
     with pytest.raises(LibraryError, match="not a name of a library file"):
         publish(decoded(values), files | {"../escape": b""}, tmp_path / "library")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_blob_that_no_camera_would_take_is_not_published(tmp_path: Path) -> None:
+    values, files = tiny_manifest(count=1)
+    cut = next(data for name, data in files.items() if name.endswith(".ovir"))[:-7]
+    digest = hashlib.sha256(cut).hexdigest()
+    row = values["subnets"][0]["artifacts"][0]
+    row |= {"file": f"blobs/{digest}.ovir", "sha256": digest, "size_bytes": len(cut)}
+    with pytest.raises(LibraryError, match="truncated or damaged"):
+        publish(decoded(values), files | {row["file"]: cut}, tmp_path / "library")
     assert list(tmp_path.iterdir()) == []
 
 

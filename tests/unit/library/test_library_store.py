@@ -25,6 +25,7 @@ from agent.errors import (
     ManifestInvalid,
 )
 from agent.library import InputMismatch, open_library, show_library, verify_library
+from tests.support.network_files import ncsdk2
 from tests.support.tiny_libraries import edit_manifest, png, publish_tiny, sha256, tiny_ir
 
 
@@ -151,6 +152,33 @@ def test_another_input_shape_is_a_mismatch(library: Path) -> None:
         open_library(library).read_blob("net-0")
     _one_line(caught.value, "[1, 1, 40, 40]", "[1, 1, 32, 32]")
     assert caught.value.reason == "BLOB_INPUT_MISMATCH"
+
+
+def _swap_graph(library: Path, data: bytes, shaves: int = 12, target: str = "firefly-dl") -> None:
+    """Make an NCSDK graph the declared blob of net-0, whose input is 1 x 32 x 32."""
+    file = f"blobs/{sha256(data)}.graph"
+    (library / file).write_bytes(data)
+    row = {"format": "ncsdk-graph-2", "target": target, "shaves": shaves, "file": file}
+    row |= {"sha256": sha256(data), "size_bytes": len(data)}
+    edit_manifest(library, lambda values: values["subnets"][0].update(artifacts=[row]))
+
+
+def test_a_compiled_network_must_be_what_its_row_says(library: Path) -> None:
+    _swap_graph(library, ncsdk2(side=32)[0])
+    assert open_library(library).read_blob("net-0") == ncsdk2(side=32)[0]
+    for graph, shaves, words in (
+        (ncsdk2(side=32, shaves=8)[0], 12, "compiled for 8 SHAVEs, the manifest says 12"),
+        (ncsdk2(side=32, shaves=16)[0], 16, "compiled for a Myriad X"),
+        (ncsdk2(side=30)[0], 12, r"input [1, 1, 30, 30], the manifest says [1, 1, 32, 32]"),
+        (ncsdk2(side=30, minor=0)[0], 12, "input of 900 values"),
+        (ncsdk2(side=32, minor=0, classes=5)[0], 12, "output of 5 values, the labels need 4"),
+    ):
+        _swap_graph(library, graph, shaves)
+        with pytest.raises(BlobInvalid) as caught:
+            open_library(library).read_blob("net-0")
+        _one_line(caught.value, words)
+    _swap_graph(library, ncsdk2(side=32, shaves=16)[0], 16, "myriadx")
+    assert verify_library(library).ok
 
 
 def test_another_number_of_outputs_is_refused(library: Path) -> None:
