@@ -94,6 +94,8 @@ class Feed:
             self._stalled = False
             self._clocks.observe(frame.timestamp_ns)
             self._stream.note(frame)
+        elif self._stream.wants_reading and self._service is not None:
+            self._stream.read_early(self._service.read(), self._clocks.offset_ns)
         records = self._from_events() if self._tap is not None else self._from_chunk(frame)
         for record in records:
             self._mute = False

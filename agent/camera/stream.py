@@ -12,8 +12,8 @@ from agent.domain.result import RawInference
 
 _RING = 1024  # frames between capture and result: 17 s at 60 fps, far above the slowest network (facts section 4)
 _PERIODS = 32
-# Service times of one network differ by about 1 % (facts/myriad-blobs.md section 6); far more is allowed here.
-_LEAST_OWN = 0.8
+# Service times of one network differ by about 1 % (facts/myriad-blobs.md section 6); five times that is allowed here.
+_LEAST_OWN = 0.95
 _READING_SLACK = 1.02
 
 
@@ -29,10 +29,21 @@ class Arrival:
     """How a result came: `carried_ns` is the frame that brought it, None for an event.
 
     `idle_ns` is the camera time from which on the VPU can have worked on another frame; None where it is not known.
+    `frame_id` is that of the carrying frame, which the VPU takes next.
     """
 
     carried_ns: int | None
     idle_ns: int | None
+    frame_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Early:
+    """A service time read when the inference of `frame_id` had ended, but its result had not come yet."""
+
+    frame_id: int
+    service_ms: float
+    read_ns: int  # camera time
 
 
 class Stream:
@@ -56,6 +67,8 @@ class Stream:
         self._last_captured: _Captured | None = None
         self._result_ns: int | None = None  # host time of the last result, or of the start
         self._unanswered = 0
+        self._early: _Early | None = None
+        self._running: Arrival | None = None  # of the last result, where its reading may be the next one's
 
     def begin(self) -> None:
         """A new acquisition: frame ids start again."""
@@ -65,7 +78,7 @@ class Stream:
         self._periods.clear()
         self._inference_periods.clear()
         self._last_ns = self._result_ns = self._clock.now_ns()
-        self._last_captured = None
+        self._last_captured = self._early = self._running = None
         self._unanswered = 0
 
     def end(self) -> None:
@@ -101,7 +114,7 @@ class Stream:
         where the frame before was lost, that cannot be said.
         """
         known = self._captured(frame.frame_id - 1) is not None or frame.frame_id == self._first_id
-        return Arrival(frame.timestamp_ns, frame.timestamp_ns if known else None)
+        return Arrival(frame.timestamp_ns, frame.timestamp_ns if known else None, frame.frame_id)
 
     def record(
         self, answer: Answer, generation: int, arrival: Arrival, reading: Reading | None, told: bool, offset_ns: int
@@ -116,7 +129,7 @@ class Stream:
             return None
         self._tally.results += 1
         now_ns = self._clock.now_ns()
-        service_ms = _own_ms(captured, arrival, reading, offset_ns) if told else self._saturated_ms(captured)
+        service_ms = self._told_ms(captured, arrival, reading, offset_ns) if told else self._saturated_ms(captured)
         self._remember(captured, now_ns)
         return RawInference(
             generation=generation,
@@ -156,6 +169,33 @@ class Stream:
             self._inference_periods.append(captured.timestamp_ns - self._last_captured.timestamp_ns)
         self._last_captured = captured
         self._result_ns, self._unanswered = now_ns, 0
+
+    def _told_ms(self, captured: _Captured, arrival: Arrival, reading: Reading | None, offset_ns: int) -> float | None:
+        """InferenceTime of this very inference: read now, or already when the frame before arrived."""
+        early, self._early = self._early, None
+        own_ms = _own_ms(captured, arrival, reading, offset_ns)
+        self._running = arrival if own_ms is None and arrival.frame_id != captured.frame_id else None
+        self.read_early(reading, offset_ns)
+        if early is None or early.frame_id != captured.frame_id or arrival.carried_ns is None:
+            return own_ms
+        # Unless the inference after it could have ended by then, too.
+        last_ns = arrival.carried_ns + _LEAST_OWN * early.service_ms * 1e6
+        return early.service_ms if early.read_ns < last_ns else own_ms
+
+    @property
+    def wants_reading(self) -> bool:
+        """The last reading was nobody's for certain; a later one is that of the inference that runs now."""
+        return self._running is not None
+
+    def read_early(self, reading: Reading | None, offset_ns: int) -> None:
+        """Keep a reading that came so late that the inference of the last carrying frame must have ended."""
+        running = self._running
+        if reading is None or running is None or running.idle_ns is None or running.frame_id is None:
+            return
+        read_ns = reading.at_ns - offset_ns
+        if read_ns >= running.idle_ns + reading.service_ms * 1e6 / _LEAST_OWN:
+            self._early = _Early(running.frame_id, reading.service_ms, read_ns)
+            self._running = None
 
     def _saturated_ms(self, captured: _Captured) -> float | None:
         """Firmware without InferenceTime: the inference period in saturation (interfaces.md section 3).

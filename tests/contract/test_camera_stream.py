@@ -14,7 +14,9 @@ from agent.sim.spec import FaultSpec, SimulationSpec, VpuSpec
 from tests.contract.rig import (
     NET_A,
     NET_C,
+    NEW_FIRMWARE,
     Rig,
+    only_on,
     play,
     profile,
     settings,
@@ -56,18 +58,20 @@ def test_results_name_the_inferred_frame_and_its_latency() -> None:
         truth = {row["timestamp_ns"]: row["service_ms"] for row in made.device.truth()["inferences"]}
         for record in records:
             if profile().optional_nodes:
-                assert record.service_ms == pytest.approx(truth[record.captured_ns], rel=1e-6)
+                assert record.service_ms is None or record.service_ms == pytest.approx(truth[record.captured_ns])
             else:
                 assert record.service_ms is None, "the period is the line's, not the network's"
-            # The scene sends a part every 500 ms; a frame reaches the host 5 ms after its exposure.
+            # The scene sends a part every 500 ms; a frame is read out and reaches the host some ms after its exposure.
             assert record.carried_ns - record.captured_ns == 500_000_000
-            assert record.transfer_ms == pytest.approx(5, abs=2)
+            assert 4 < record.transfer_ms < 20
 
     play(main, SimulationSpec(vpu=VpuSpec(time_scale=20.0)), LINE)
 
 
 @pytest.mark.simulation
-def test_a_service_time_that_may_be_the_next_inferences_is_dropped_and_the_result_kept() -> None:
+@only_on(NEW_FIRMWARE, "pessimistic")
+@pytest.mark.parametrize("time_scale", [0.1, 10.0, 20.0, 45.0, 50.0, 55.0, 60.0, 400.0])
+def test_a_service_time_is_the_results_own_or_none(time_scale: float) -> None:
     """S1: InferenceTime is that of the last inference; a network faster than the transfer has ended another by then."""
 
     async def main(made: Rig) -> None:
@@ -78,9 +82,12 @@ def test_a_service_time_that_may_be_the_next_inferences_is_dropped_and_the_resul
         records = made.camera.take_results()
         assert len(records) >= 8
         assert not made.wrong(records, {1: NET_A})
-        assert [record.service_ms for record in records] == [None] * len(records)
+        truth = {row["timestamp_ns"]: row["service_ms"] for row in made.device.truth()["inferences"]}
+        told = [record for record in records if record.service_ms is not None]
+        assert [r.service_ms for r in told] == pytest.approx([truth[r.captured_ns] for r in told], rel=1e-9)
+        assert len(told) >= len(records) - 3, "the first, and where transfer and service take just as long"
 
-    play(main, SimulationSpec(vpu=VpuSpec(time_scale=0.1)), LINE)
+    play(main, SimulationSpec(vpu=VpuSpec(time_scale=time_scale)), LINE)
 
 
 @pytest.mark.simulation

@@ -172,6 +172,46 @@ def test_a_reading_that_may_be_another_inferences_is_no_sample(
     assert (record.service_ms, tally.results) == (service_ms, 1)
 
 
+def test_a_reading_that_comes_late_is_that_of_the_next_result() -> None:
+    """Frames slower than inferences: when a frame arrives, its own inference has ended already."""
+    _, made, _ = stream()
+    for frame_id in range(4):
+        made.note(Frame(frame_id, frame_id * 100 * MS, None))
+    found = []
+    for inferred, reading_ms, read_at_ms in ((0, 8.0, 117), (1, 9.0, 217), (2, 7.0, 317)):
+        arrival = made.carried_by(Frame(inferred + 1, (inferred + 1) * 100 * MS, None))
+        record = made.record(answer(inferred), 1, arrival, Reading(reading_ms, read_at_ms * MS), True, 0)
+        assert record is not None
+        found.append(record.service_ms)
+    assert found == [None, 8.0, 9.0]
+
+
+def test_a_reading_that_may_be_either_is_made_again_and_kept_for_the_next_result() -> None:
+    _, made, _ = stream()
+    for frame_id in range(3):
+        made.note(Frame(frame_id, frame_id * 100 * MS, None))
+    first = made.record(answer(0), 1, made.carried_by(Frame(1, 100 * MS, None)), Reading(17.0, 117 * MS), True, 0)
+    assert first is not None
+    assert (first.service_ms, made.wants_reading) == (None, True)
+    made.read_early(Reading(17.2, 150 * MS), 0)
+    assert not made.wants_reading
+    second = made.record(answer(1), 1, made.carried_by(Frame(2, 200 * MS, None)), Reading(17.1, 217 * MS), True, 0)
+    assert second is not None
+    assert second.service_ms == 17.2
+
+
+def test_a_late_reading_does_not_survive_a_backlog() -> None:
+    """Read when two more inferences may have ended: whose it is cannot be told."""
+    _, made, _ = stream()
+    for frame_id in range(4):
+        made.note(Frame(frame_id, frame_id * 10 * MS, None))
+    for inferred in (0, 1):
+        arrival = made.carried_by(Frame(inferred + 1, (inferred + 1) * 10 * MS, None))
+        record = made.record(answer(inferred), 1, arrival, Reading(4.0, 500 * MS), True, 0)
+        assert record is not None
+        assert record.service_ms is None
+
+
 def test_a_result_behind_a_lost_frame_has_no_service_time() -> None:
     """When its inference ended is not known then, so the VPU may have had time for another one."""
     _, made, _ = stream()
@@ -192,7 +232,7 @@ def test_a_frame_with_its_own_result_waited_for_nothing() -> None:
     assert record is not None
     assert (record.service_ms, record.carried_ns) == (20.0, record.captured_ns)
     made.note(Frame(1, 60 * MS, None))
-    late = made.record(answer(1), 1, made.carried_by(Frame(1, 60 * MS, None)), Reading(20.0, 97 * MS), True, 0)
+    late = made.record(answer(1), 1, made.carried_by(Frame(1, 60 * MS, None)), Reading(20.0, 100 * MS), True, 0)
     assert late is not None
     assert late.service_ms is None
 
