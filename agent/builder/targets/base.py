@@ -41,6 +41,9 @@ class Target(Protocol):
     def check(self) -> None:
         """Raises BuildError where the target's tools are missing, saying what to do. Never fetches anything."""
 
+    def prepare(self, progress: Progress) -> None:
+        """Make the tools ready, fetching what may be fetched; then as `check`. Blocks."""
+
     def compile(self, ir: bytes, net: Net, progress: Progress) -> tuple[Artifact, ...]:
         """All artifacts of a sub-net, the target's own first, then the IR as `simulated` where that is another.
 

@@ -29,6 +29,9 @@ class SimulatedTarget:
     def check(self) -> None:
         """No tools are needed."""
 
+    def prepare(self, progress: Progress) -> None:
+        """No tools are needed."""
+
     def compile(self, ir: bytes, net: Net, progress: Progress) -> tuple[Artifact, ...]:  # noqa: ARG002
         """The IR, after a look at it. Raises BlobInvalid."""
         return (ir_artifact(ir),)
