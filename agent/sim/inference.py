@@ -182,10 +182,10 @@ class Vpu:
             self.truth.inferred(current)
             self.on_finish(current)
 
-    def drop(self, now_ns: int | None = None) -> None:
+    def drop(self, now_ns: int) -> None:
         """Forget the running inference: inference was disabled or the network went away."""
         if self.current is not None:
-            self.warmth.rest(self.current.start_ns if now_ns is None else now_ns)
+            self.warmth.rest(now_ns)
         self.current = None
 
     def result(self) -> ChunkResult:
