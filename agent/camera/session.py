@@ -70,7 +70,7 @@ class SystemOwner:
                 try:
                     return self._pick(cameras, serial)
                 finally:
-                    cameras.Clear()
+                    _clear(cameras, self.sdk)
             except self.sdk.SpinnakerException as exc:
                 raise translate(exc, f"look for camera {serial}") from exc
 
@@ -84,7 +84,7 @@ class SystemOwner:
                 try:
                     return [look(cameras.GetByIndex(index)) for index in range(cameras.GetSize())]
                 finally:
-                    cameras.Clear()
+                    _clear(cameras, self.sdk)
             except self.sdk.SpinnakerException as exc:
                 raise translate(exc, "list the cameras") from exc
 
@@ -116,6 +116,12 @@ class SystemOwner:
                 gc.collect()  # a traceback may still hold a camera
             else:
                 return
+
+
+def _clear(cameras: CameraList, sdk: Sdk) -> None:
+    """Drop a list. Clear may refuse while a camera is held (-1004, facts section 3); then the list dies by itself."""
+    with suppress(sdk.SpinnakerException):
+        cameras.Clear()
 
 
 class _Turn:

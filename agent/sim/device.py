@@ -47,12 +47,16 @@ _CAMERA_START_NS = 5_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class DeviceInfo:
-    """What enumeration shows of a camera; `busy` is whether a host has it open."""
+    """What enumeration shows of a camera; `busy` is whether a host has it open.
+
+    `clear_refuses` tells the host half of the quirk of that name.
+    """
 
     serial: str
     model: str
     firmware: str
     busy: bool = field(default=False, compare=False)
+    clear_refuses: bool = field(default=False, compare=False)
 
 
 class Firefly:
@@ -98,7 +102,8 @@ class Firefly:
         with self._lock:
             if not self._port.on_bus(self._advance()):
                 return None
-            return DeviceInfo(self.spec.serial, MODEL, self.spec.firmware, self._attached)
+            refuses = self.spec.quirks.clear_refuses_held_cameras
+            return DeviceInfo(self.spec.serial, MODEL, self.spec.firmware, self._attached, refuses)
 
     def attach(self) -> int:
         """A host opens the camera; the epoch it has to show from now on. Raises LinkGone, LinkBusy."""

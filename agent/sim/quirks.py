@@ -54,6 +54,9 @@ class Quirks:
     event_queue_length: int = field(default=64, metadata=limits(1, 1 << 20))
     # The first Init after a host that died without closing fails with -1008 (facts section 3).
     init_fails_after_dead_host: bool = False
+    # CameraList.Clear with a camera that is still referenced raises -1004, as was seen (facts section 3), instead of
+    # dropping the list's own reference (pyspin-surface.md 2.1).
+    clear_refuses_held_cameras: bool = False
     # Item 2, InferenceNetworkTypeSelector does not fit the network: nothing is inferred, status Error is shown on
     # top, or the answer is read as what it is not (`agent.sim.outputs`).
     type_mismatch: Literal["no_inference", "status_error", "garbage"] = "no_inference"
@@ -84,6 +87,7 @@ PESSIMISTIC = Quirks(
     openvino_blobs_run=False,
     event_queue_length=4,
     init_fails_after_dead_host=True,
+    clear_refuses_held_cameras=True,
     type_mismatch="garbage",
     disabled_chunk_raises=True,
     recycled_views=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from agent.errors import AgentError
 from agent.sim.chunks import DescriptionUnreadable, LinkBusy, LinkGone, StreamAborted, TransferFailed
 
+HELD = "Can't clear a camera because something still holds a reference to the camera"
 SPINNAKER_ERR_SUCCESS = 0
 SPINNAKER_ERR_ERROR = -1001
 SPINNAKER_ERR_NOT_INITIALIZED = -1002

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 from agent.sim.host.camera import CameraPtr
-from agent.sim.host.errors import SPINNAKER_ERR_INVALID_PARAMETER, SpinnakerException
+from agent.sim.host.errors import (
+    HELD,
+    SPINNAKER_ERR_INVALID_PARAMETER,
+    SPINNAKER_ERR_RESOURCE_IN_USE,
+    SpinnakerException,
+)
 
 __all__ = ["CameraList"]
 
@@ -60,6 +66,16 @@ class CameraList(PointerList[CameraPtr]):
 
     def RemoveByDeviceID(self, deviceID: str) -> None:
         self.RemoveBySerial(deviceID)
+
+    def Clear(self) -> None:
+        """Drop the list's references; -1004, and the list stays, where the quirk is on and a camera of it is held."""
+        cores = [camera._core for camera in self._items]
+        outside = [weakref.ref(camera) for camera in self._items]
+        super().Clear()
+        held = [core for core, camera in zip(cores, outside, strict=True) if core is not None and camera() is not None]
+        if any(core.info.clear_refuses for core in held):
+            self._items = [CameraPtr(core) for core in cores]
+            raise SpinnakerException(HELD, SPINNAKER_ERR_RESOURCE_IN_USE)
 
     def Append(self, otherList: CameraList) -> None:
         self._items = [*self._items, *otherList._items]

@@ -14,7 +14,7 @@ from agent.sim.device import DeviceInfo
 from agent.sim.host import generation
 from agent.sim.host.camera import CameraPtr
 from agent.sim.host.core import CameraCore
-from agent.sim.host.errors import SPINNAKER_ERR_INVALID_HANDLE, SPINNAKER_ERR_RESOURCE_IN_USE, SpinnakerException
+from agent.sim.host.errors import HELD, SPINNAKER_ERR_INVALID_HANDLE, SPINNAKER_ERR_RESOURCE_IN_USE, SpinnakerException
 from agent.sim.host.events import EventHandler, LoggingEventHandler
 from agent.sim.host.genapi import NodeSource
 from agent.sim.host.generation import Generation, only
@@ -29,8 +29,6 @@ from agent.sim.host.watcher import Watcher
 from agent.sim.link import BusDevice
 
 __all__ = ["CameraList", "InterfaceList", "InterfacePtr", "LibraryVersion", "System", "SystemPtr"]
-
-_HELD = "Can't clear a camera because something still holds a reference to the camera"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +123,7 @@ class System(RareSystemCalls):
         if not self._alive:
             return
         if self.IsInUse():
-            raise SpinnakerException(_HELD, SPINNAKER_ERR_RESOURCE_IN_USE)
+            raise SpinnakerException(HELD, SPINNAKER_ERR_RESOURCE_IN_USE)
         self._watcher.close()
         self._alive = False
         for core in (*self._cores.values(), *self._departed):

@@ -14,6 +14,7 @@ from agent.sim import pyspin as PySpin
 from agent.sim.device import Firefly
 from agent.sim.host.generation import selected
 from agent.sim.link import LocalLink
+from agent.sim.quirks import Quirks
 from agent.sim.spec import SimulationSpec
 from tests.support.vendor import LocalBench, bench
 
@@ -365,3 +366,25 @@ def test_a_camera_that_left_is_in_use_while_it_is_held(station: Station) -> None
     del camera, refused
     gc.collect()
     assert not system.IsInUse()
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_clearing_a_list_with_a_held_camera_is_a_quirk(refuses: bool) -> None:
+    """Section 3 has a message for it, pyspin-surface.md 2.1 says that only the list's references go."""
+    spec = SimulationSpec(quirks=Quirks(clear_refuses_held_cameras=refuses))
+    with bus.local_camera(spec, VirtualClock()):
+        system = PySpin.System.GetInstance()
+        cameras = system.GetCameras()
+        camera = cameras[0]
+        if refuses:
+            with pytest.raises(PySpin.SpinnakerException, match=r"something still holds a reference.*-1004"):
+                cameras.Clear()
+            assert len(cameras) == 1
+        else:
+            cameras.Clear()
+        assert camera.IsValid()
+        del camera
+        gc.collect()  # a caught exception holds the frames of the call
+        cameras.Clear()
+        assert len(cameras) == 0
+        system.ReleaseInstance()
