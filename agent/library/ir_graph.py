@@ -107,7 +107,7 @@ def read_graph(root: ElementTree.Element, weight_bytes: int, where: str) -> Grap
 
 def _read_layer(element: ElementTree.Element, where: str) -> Layer:
     key, name, kind = (element.get(attribute, "") for attribute in ("id", "name", "type"))
-    if not key or not kind:
+    if not key or not kind or not kind.isprintable():
         raise BlobInvalid(f"{where}: a layer (name {name!r}) has no id or no type")
     found = element.find("data")
     data = {} if found is None else dict(found.attrib)
