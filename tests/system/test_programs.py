@@ -84,6 +84,7 @@ USERS = (
     Run("users/never_releases.py", (r"frames 25 last \d+",)),
     Run("users/node_browser.py", (r"missing \[\]",), leaves={"profile.json": 1}),
     Run("users/node_wrapper.py", (r"raised -2005", r"raised -2002", r"raised -2006", r"takes no float")),
+    Run("users/plug_events.py", (r"came True serials True",)),
     Run("users/recorder.py", (r"gapless True monotonic True",)),
     Run("users/reset_by_list.py", (r"back after \d+ black level 1\.0",)),
     Run("users/roi_and_rate.py", (r"region 3\d\d x 1080", r"measured (24\.9|25\.0)", r"too fast: -2002")),
