@@ -47,6 +47,7 @@ CODES: Mapping[type[errors.AgentError], grpc.StatusCode] = MappingProxyType(
         errors.UploadFailed: _Code.UNAVAILABLE,
         errors.VerificationFailed: _Code.DATA_LOSS,
         errors.Refused: _Code.FAILED_PRECONDITION,
+        errors.NotPermitted: _Code.FAILED_PRECONDITION,
         errors.Infeasible: _Code.FAILED_PRECONDITION,
         errors.JournalError: _Code.UNAVAILABLE,
         errors.DaemonUnreachable: _Code.UNAVAILABLE,
