@@ -144,8 +144,7 @@ def _read_stages(file: Fields, header: _Header) -> tuple[_Stage, ...]:
         repeated, border = file.u32(at + length - 8, 2, f"stage {number}")
         file.equal(f"border of stage {number}", border, BORDER)
         file.check(kind < _TYPE_LIMIT, f"stage {number} has type {kind}, expected less than {_TYPE_LIMIT}")
-        if header.major == 6:
-            file.equal(f"type at the end of stage {number}", repeated, kind)
+        file.equal(f"type at the end of stage {number}", repeated, kind)
         file.check(shaves <= header.shaves, f"stage {number} takes {shaves} of {header.shaves} SHAVEs")
         stages.append(_Stage(kind, shaves))
         at += length

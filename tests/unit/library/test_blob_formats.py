@@ -66,19 +66,20 @@ def test_a_blob_tells_version_shaves_and_shapes(major: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "platform", "shaves", "stages", "shape", "answer", "tensors"),
+    ("name", "version", "platform", "shaves", "stages", "shape", "answer", "tensors"),
     [
-        ("myriad2.blob", "myriad2", 12, 11, (1, 1, 8, 8), (1, 3), 1),
-        ("myriadx.blob", "myriadx", 7, 12, (1, 3, 16, 16), (1, 5), 1),
-        ("two-outputs.blob", "myriad2", 12, 13, (1, 3, 16, 32), None, 2),
+        ("version-5.blob", "5.0", "myriad2", 12, 11, (1, 3, 16, 16), (1, 5), 1),
+        ("myriad2.blob", "6.0", "myriad2", 12, 11, (1, 1, 8, 8), (1, 3), 1),
+        ("myriadx.blob", "6.0", "myriadx", 7, 12, (1, 3, 16, 16), (1, 5), 1),
+        ("two-outputs.blob", "6.0", "myriad2", 12, 13, (1, 3, 16, 32), None, 2),
     ],
 )
 def test_blobs_of_the_real_compiler_are_read_whole(
-    name: str, platform: str, shaves: int, stages: int, shape: tuple[int, ...], answer: object, tensors: int
+    name: str, version: str, platform: str, shaves: int, stages: int, shape: object, answer: object, tensors: int
 ) -> None:
-    """facts/myriad-blobs.md 3: the layout, checked on what OpenVINO 2021.4.2 writes."""
+    """facts/myriad-blobs.md 3: the layout, checked on what OpenVINO 2020.2 and 2021.4.2 write."""
     info = inspect_file(BLOBS / name).info
-    assert (info.format, info.version, info.platform) == ("openvino-blob-6", "6.0", platform)
+    assert (info.format, info.version, info.platform) == (f"openvino-blob-{version[0]}", version, platform)
     assert (info.shaves, info.stages, info.input_shape, info.output_shape) == (shaves, stages, shape, answer)
     assert info.result_tensors == tensors
 

@@ -26,6 +26,7 @@ SAMPLES = {
     "ncsdk1": ncsdk1(name=b"net"),
     "openvino5": openvino(5),
     "openvino6": openvino(6),
+    "version5": (BLOBS / "version-5.blob").read_bytes(),
     "myriad2": (BLOBS / "myriad2.blob").read_bytes(),
     "myriadx": (BLOBS / "myriadx.blob").read_bytes(),
     "ir": tiny_ir(),
@@ -122,7 +123,7 @@ def test_every_header_bit_of_the_vendors_graph_that_is_repeated_somewhere_is_che
     assert not _unseen(data, 0, 0x22)
 
 
-@pytest.mark.parametrize("name", ["openvino5", "openvino6", "myriad2", "myriadx"])
+@pytest.mark.parametrize("name", ["openvino5", "openvino6", "version5", "myriad2", "myriadx"])
 def test_every_header_bit_of_a_blob_that_is_repeated_somewhere_is_checked(name: str) -> None:
     _only_free(_unseen(SAMPLES[name], 0, 0xC0), FREE_BLOB_BITS)
 
