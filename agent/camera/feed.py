@@ -102,6 +102,10 @@ class Feed:
             self._slowest_ms = max(self._slowest_ms, record.service_ms or 0.0)
         return frame is not None, records
 
+    def newly_stalled(self) -> str | None:
+        """A line about a stream that fell silent, once each time."""
+        return self._no_frames() or self._no_results()
+
     def _from_chunk(self, frame: Frame | None) -> list[RawInference]:
         if frame is None or frame.answer is None:
             return []
@@ -149,10 +153,6 @@ class Feed:
     def _bound_ns(self) -> int:
         """Upper bound of one service time."""
         return round(max(_BOUND_MS, _BOUND_FACTOR * self._slowest_ms) * 1e6)
-
-    def newly_stalled(self) -> str | None:
-        """A line about a stream that fell silent, once each time."""
-        return self._no_frames() or self._no_results()
 
     def _no_results(self) -> str | None:
         """Frames flow and a network runs, but nothing is inferred any more (F-4843)."""

@@ -121,6 +121,8 @@ class Actor:
         self._failures = 0
         await self._alarms.cleared("camera_lost")
         event(_log, logging.INFO, "camera_connected", camera=self._camera.name, serial=self.info.serial)
+        for warning in self.info.warnings:
+            event(_log, logging.WARNING, "camera_warning", camera=self._camera.name, text=warning)
         await self._adopt()
 
     async def disconnect(self, detail: str) -> None:

@@ -108,3 +108,13 @@ def test_check_passes_on_the_config_in_use(station: Station) -> None:
     told = station.json("check", "--config", str(station.config))
     assert told["ok"] is True
     assert any("usable sub-net" in line for line in told["checked"])
+
+
+def test_a_camera_that_the_daemon_owns_is_busy_for_the_camera_commands(station: Station, tmp_path: Path) -> None:
+    socket = str(station.socket(CAMERA))
+    for command in (("dump", "--out", str(tmp_path / "p.json")), ("commission", "--out", str(tmp_path / "c"))):
+        done = station.agent("camera", *command, "--sdk", "simulated", "--socket", socket)
+        assert done.returncode == 1, done.stderr
+        assert "a running ofa-agent owns its cameras: stop it first" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+    assert station.is_active()
