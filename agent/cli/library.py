@@ -12,6 +12,7 @@ import click
 from agent.cli.connection import JSON
 from agent.cli.exits import BAD_INPUT, DONE
 from agent.cli.library_add import add
+from agent.cli.library_compile import compile_command
 from agent.cli.library_diff import diff
 from agent.cli.library_inspect import inspect
 from agent.cli.library_keys import keygen, sign
@@ -176,5 +177,5 @@ def print_ladder(summary: LibrarySummary) -> None:
         )
 
 
-for _command in (add, diff, inspect, keygen, sign):
+for _command in (add, compile_command, diff, inspect, keygen, sign):
     library.add_command(_command)

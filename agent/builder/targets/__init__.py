@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent.builder.targets.base import Artifact, Progress, Target
+from agent.builder.targets.firefly import FireflyTarget
 from agent.builder.targets.myriad import PROCESSORS, MyriadTarget
 from agent.builder.targets.simulated import SimulatedTarget
 from agent.errors import BuildError
@@ -21,6 +22,8 @@ def target(name: str, shaves: int | None = None, tools: Path | None = None) -> T
     """
     if name in PROCESSORS:
         return MyriadTarget(PROCESSORS[name], shaves, tools=tools)
+    if name == "firefly-dl":
+        return FireflyTarget() if shaves is None else FireflyTarget(shaves)
     if name == "simulated":
         return SimulatedTarget()
     raise BuildError(f"target {name!r} is unknown; known: {', '.join(TARGETS)}")

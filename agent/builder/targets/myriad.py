@@ -22,6 +22,7 @@ from agent.builder.plan import Net
 from agent.builder.targets import toolbox
 from agent.builder.targets.base import Artifact, Progress
 from agent.builder.targets.errors import CompileFailed, CompileTimedOut
+from agent.builder.targets.pixels import takes_pixels
 from agent.builder.targets.simulated import IR_FORMAT, ir_artifact
 from agent.errors import BlobInvalid, BuildError
 from agent.library import BlobInfo, inspect_blob
@@ -108,6 +109,10 @@ class MyriadTarget:
     def compile(self, ir: bytes, net: Net, progress: Progress) -> tuple[Artifact, ...]:  # noqa: ARG002
         """The blob, then its IR as the simulation's twin. Raises ToolsMissing, CompileFailed, BlobInvalid."""
         twin = ir_artifact(ir)
+        if self.u8 and not takes_pixels(ir):
+            raise CompileFailed(
+                f"{self.name}: the network takes normalised values, its blob raw pixels; fold the input"
+            )
         return Artifact(BLOB_FORMAT, self.name, self.used_shaves, self.compile_ir(ir, progress)), twin
 
     def compile_ir(self, ir: bytes, progress: Progress) -> bytes:
@@ -142,8 +147,8 @@ class MyriadTarget:
             "model": str(folder / "model.xml"),
             "out": str(folder / "model.blob"),
             "config": config,
-            "u8": self.u8,
-            "fp16_out": True,
+            "input": "U8" if self.u8 else "FP16",
+            "output": "FP16",
             "memory_bytes": self.memory_bytes,
             "deadline_s": self.deadline_s + 1,
         }

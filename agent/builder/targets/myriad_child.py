@@ -1,7 +1,7 @@
 """Compiles one IR for a Myriad with OpenVINO 2021.4, in a process of its own: run as a script, never imported.
 
 Standard input holds a JSON object: `library` (folder of the shared libraries), `model` (`.xml`, its weights beside it),
-`out`, `config`, `u8`, `fp16_out`, `memory_bytes`, `deadline_s`. Exit status 0: `out` holds the blob. 2: the last lines
+`out`, `config`, `input` and `output` (U8 or FP16), `memory_bytes`, `deadline_s`. Exit status 0: `out` holds the blob. 2: the last lines
 of standard error say which call failed. Other: the process died.
 
 The C interface answers a number where the library threw, so a failed call is made once more through the C++ interface:
@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 # Values of `precision_e` in the library's C interface.
-_U8, _FP16 = 40, 11
+_PRECISIONS = {"U8": 40, "FP16": 11}
 # The mangled names are those of `Core::ReadNetwork(model, weights)` and `Core::LoadNetwork(network, device, config)`.
 _STRING = "NSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEE"
 _READ = f"_ZNK15InferenceEngine4Core11ReadNetworkERK{_STRING}S8_"
@@ -87,14 +87,13 @@ class _Compiler:
             self._cpp[_READ](result, self._core, *map(ctypes.byref, strings))
         self._check("read the network", status)
 
-    def set_precisions(self, u8: bool, fp16_out: bool) -> None:
+    def set_precisions(self, taken: str, answered: str) -> None:
         name, first = ctypes.c_char_p(), ctypes.c_size_t(0)
-        if u8:
-            self._check("find the input", self._c.ie_network_get_input_name(self._network, first, ctypes.byref(name)))
-            self._check("set the input", self._c.ie_network_set_input_precision(self._network, name, _U8))
-        if fp16_out:
-            self._check("find the output", self._c.ie_network_get_output_name(self._network, first, ctypes.byref(name)))
-            self._check("set the output", self._c.ie_network_set_output_precision(self._network, name, _FP16))
+        for what, precision in (("input", taken), ("output", answered)):
+            find = self._c["ie_network_get_" + what + "_name"]
+            self._check("find the " + what, find(self._network, first, ctypes.byref(name)))
+            change = self._c["ie_network_set_" + what + "_precision"]
+            self._check("set the " + what, change(self._network, name, _PRECISIONS[precision]))
 
     def compile(self, config: Mapping[str, str]) -> None:
         first = None
@@ -141,7 +140,7 @@ def main() -> None:
     except OSError as exc:
         _end(2, "cannot load the compiler: " + str(exc))
     compiler.read(job["model"])
-    compiler.set_precisions(job["u8"], job["fp16_out"])
+    compiler.set_precisions(job["input"], job["output"])
     compiler.compile(job["config"])
     compiler.write(job["out"])
     _end(0)
