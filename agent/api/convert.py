@@ -272,6 +272,7 @@ def _health(value: Health) -> types_pb2.CameraHealth:
         ),
         frame_period_ms=value.frame_period_ms,
         last_frame_age_s=value.last_frame_age_s,
+        inference_period_ms=value.inference_period_ms,
     )
 
 

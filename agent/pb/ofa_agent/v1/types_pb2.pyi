@@ -329,16 +329,18 @@ class StreamCounts(_message.Message):
     def __init__(self, frames: _Optional[int] = ..., incomplete: _Optional[int] = ..., results: _Optional[int] = ..., repeated_results: _Optional[int] = ..., stale: _Optional[int] = ..., dropped: _Optional[int] = ...) -> None: ...
 
 class CameraHealth(_message.Message):
-    __slots__ = ("temperature_celsius", "counts", "frame_period_ms", "last_frame_age_s")
+    __slots__ = ("temperature_celsius", "counts", "frame_period_ms", "last_frame_age_s", "inference_period_ms")
     TEMPERATURE_CELSIUS_FIELD_NUMBER: _ClassVar[int]
     COUNTS_FIELD_NUMBER: _ClassVar[int]
     FRAME_PERIOD_MS_FIELD_NUMBER: _ClassVar[int]
     LAST_FRAME_AGE_S_FIELD_NUMBER: _ClassVar[int]
+    INFERENCE_PERIOD_MS_FIELD_NUMBER: _ClassVar[int]
     temperature_celsius: float
     counts: StreamCounts
     frame_period_ms: float
     last_frame_age_s: float
-    def __init__(self, temperature_celsius: _Optional[float] = ..., counts: _Optional[_Union[StreamCounts, _Mapping]] = ..., frame_period_ms: _Optional[float] = ..., last_frame_age_s: _Optional[float] = ...) -> None: ...
+    inference_period_ms: float
+    def __init__(self, temperature_celsius: _Optional[float] = ..., counts: _Optional[_Union[StreamCounts, _Mapping]] = ..., frame_period_ms: _Optional[float] = ..., last_frame_age_s: _Optional[float] = ..., inference_period_ms: _Optional[float] = ...) -> None: ...
 
 class LatencyFigures(_message.Message):
     __slots__ = ("count", "service_p50_ms", "service_p99_ms", "latency_p50_ms", "latency_p99_ms")
