@@ -166,7 +166,7 @@ CHAINS = (
             Run("users/dies_streaming.py", (r"frame 0",), ends=-9),
             Run("users/patient_open.py", (r"\[-1008\]", r"open at attempt [2-9]", r"frames \[0, 1, 2\]")),
         ),
-        spec='{"quirks": "pessimistic"}',
+        spec='{"quirks": {"init_fails_after_dead_host": true}}',
     ),
     # pyspin-surface.md section 3.3: one run uploads, the next downloads.
     Chain(
