@@ -79,6 +79,7 @@ def test_a_service_time_is_the_results_own_or_none(time_scale: float) -> None:
         await made.install(NET_A)
         await made.camera.start_stream(5, 1)
         await asyncio.sleep(5.2)
+        assert (await made.camera.health(5)).inference_period_ms == pytest.approx(500, abs=1)
         records = made.camera.take_results()
         assert len(records) >= 8
         assert not made.wrong(records, {1: NET_A})

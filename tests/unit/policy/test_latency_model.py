@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.domain.budget import Budget
 from agent.domain.result import LatencySample
+from agent.policy.candidates import Limits
 from agent.policy.latency import MIN_MEASURED, RELIEF_RESULTS, LatencyModel, whole_periods_ms
 from agent.policy.window import CAPACITY, RANKED_FROM, Window
 from tests.unit.policy.ladder import PROPERTY, TRANSFER_MS, measured, samples
@@ -45,7 +47,7 @@ def test_the_bound_holds_for_the_share_that_was_asked_for(count: int) -> None:
     model = measured({"a": 30.0}, count)
     bound_ms = model.service_bound_ms("a", 1.0, 0.99)
     fresh = samples(30.0, 4000, seed=2)
-    held = sum(sample.service_ms <= bound_ms for sample in fresh) / len(fresh)
+    held = sum((sample.service_ms or 0.0) <= bound_ms for sample in fresh) / len(fresh)
     assert held >= 0.975
     assert bound_ms < 30.0 * 1.12
 
@@ -136,7 +138,7 @@ def test_a_service_time_of_exactly_some_periods_takes_that_many() -> None:
 
 
 def test_the_window_is_bounded_and_the_same_for_any_split_into_batches() -> None:
-    values = [sample.service_ms for sample in samples(30.0, 3 * CAPACITY)]
+    values = [sample.service_ms or 0.0 for sample in samples(30.0, 3 * CAPACITY)]
     whole = Window().extended(values)
     parts = Window()
     for start in range(0, len(values), 7):
@@ -172,3 +174,20 @@ def test_bounds_stay_finite_and_ordered_whatever_was_seen(
         bound_ms = model.service_bound_ms(subnet_id, predicted_ms, quantile)
         assert 0.0 < bound_ms < math.inf
         assert model.service_bound_ms(subnet_id, predicted_ms, 0.5) <= bound_ms
+
+
+def test_a_result_without_a_service_time_still_teaches_its_transfer() -> None:
+    model = LatencyModel.empty().observe("a", [LatencySample(None, 60.0, 3.0)] * 20)
+    assert model.measured("a") == 0
+    assert model.transfer.count == 20
+    assert model.delivered_ms(20.0, 0.99, 25.0) == pytest.approx(25.0 + 3.0, abs=1.0), "not the prior of 12 ms"
+
+
+def test_results_that_wait_for_no_frame_are_bounded_by_service_and_what_came_on_top() -> None:
+    """Events, and frames with their own result: latency minus service is all there is."""
+    model = LatencyModel.empty().observe("a", [LatencySample(20.0, 26.0, 26.0)] * 40)
+    budget = Budget(parts_per_minute=150.0, max_latency_ms=100.0)
+    waits, none = (Limits(budget, 400.0, False, results_wait) for results_wait in (True, False))
+    assert (waits.wait_period_ms, none.wait_period_ms) == (400.0, None)
+    assert model.latency_bound_ms("a", 20.0, 0.99, waits.wait_period_ms) > 400.0
+    assert model.latency_bound_ms("a", 20.0, 0.99, none.wait_period_ms) == pytest.approx(27.0, abs=2.0)
