@@ -25,8 +25,20 @@ class MissingWeights(SupernetInvalid):
     reason: ClassVar[str] = "SUPERNET_MISSING_WEIGHTS"
 
 
+class UnexpectedWeights(SupernetInvalid):
+    """A weight that the family has no place for."""
+
+    reason: ClassVar[str] = "SUPERNET_UNEXPECTED_WEIGHTS"
+
+
+class UnsafeCheckpoint(SupernetInvalid):
+    """A checkpoint that names code to run. None of it was run."""
+
+    reason: ClassVar[str] = "SUPERNET_UNSAFE"
+
+
 class WrongShape(SupernetInvalid):
-    """A weight is smaller than a sub-net needs."""
+    """A weight has not the size that the family gives it."""
 
     reason: ClassVar[str] = "SUPERNET_WRONG_SHAPE"
 

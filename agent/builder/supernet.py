@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from agent.builder.arch import Arch, Space
 from agent.builder.counts import count
-from agent.builder.errors import NonFinite, SupernetInvalid
-from agent.builder.families import Family, Source, family_for
+from agent.builder.cutter import Survey
+from agent.builder.errors import (
+    MissingWeights,
+    NonFinite,
+    SupernetInvalid,
+    UnexpectedWeights,
+    WrongFamily,
+    WrongShape,
+)
+from agent.builder.families import Family, Source, families, family_for
 from agent.builder.plan import Net, Weights
-
-_Arrays = dict[str, NDArray[np.float32]]
+from agent.builder.tensors import Array
+from agent.builder.weight_files import read_file, read_weights
 
 FORMAT = "ofa-agent.supernet/1"
-MAX_FILE_BYTES = 1024 * 1024 * 1024
 
 # Published checkpoints use the older name of a block's body (facts/ofa.md 1.3).
 _OLD_NAME, _NEW_NAME = ".mobile_inverted_conv.", ".conv."
+# torch's wrapper for several GPUs puts this before every name.
+_WRAPPER = "module."
+# How many batches a norm has seen: no weight.
+_COUNTERS = ".num_batches_tracked"
+_SHOWN = 4
 
 _CHANNELS = {"Mono8": 1, "RGB8": 3}
 
@@ -56,6 +65,11 @@ class Supernet:
     labels: tuple[str, ...]
 
     @property
+    def variant(self) -> str:
+        """Width multiplier as published, "w1.2"; empty for a supernet of widths of its own."""
+        return self.family.variant(self.source)
+
+    @property
     def space(self) -> Space:
         """The choices that its sub-nets are made from."""
         return self.family.space(self.source)
@@ -66,14 +80,18 @@ class Supernet:
 
 
 def load_supernet(path: Path | str) -> Supernet:
-    """Read a `.safetensors` file with our metadata, or an `.npz` of a state dict.
+    """Read a state dict from `.pth`, `.safetensors` or `.npz`, with our metadata or as published without.
 
-    Raises SupernetInvalid or one of its leaves: WrongFamily, MissingWeights, WrongShape, NonFinite.
+    Raises SupernetInvalid or one of its leaves: WrongFamily, MissingWeights, UnexpectedWeights, WrongShape, NonFinite,
+    UnsafeCheckpoint.
     """
     path = Path(path)
-    data = _read(path)
-    weights, metadata = _from_npz(data, path) if data[:4] == b"PK\x03\x04" else _from_safetensors(data, path)
-    weights = {_rename(key): value for key, value in weights.items()}
+    data = read_file(path)
+    file = read_weights(data, str(path))
+    metadata = file.metadata
+    if metadata and metadata.get("format") != FORMAT:
+        raise SupernetInvalid(f"{path}: metadata format {metadata.get('format')!r}, expected {FORMAT!r}")
+    weights = _renamed(file.weights, path)
     _check_values(weights, path)
     family = family_for(metadata.get("family"), weights, str(path))
     source = Source(weights, _json_object(metadata, "spec", path), _bn_eps(metadata, family, path))
@@ -85,68 +103,95 @@ def load_supernet(path: Path | str) -> Supernet:
         _normalisation(_json_object(metadata, "input", path), path),
         _labels(metadata, path),
     )
-    _check_complete(supernet)
+    try:
+        _check_complete(supernet)
+    except SupernetInvalid as exc:
+        _check_family(supernet, exc)
+        raise
     return supernet
 
 
-def _read(path: Path) -> bytes:
+def _check_family(supernet: Supernet, fault: SupernetInvalid) -> None:
+    """Where the weights are another family's, say that instead of what is missing of this one."""
+    for other in families():
+        if other.name != supernet.family.name and _fits(other, supernet.source):
+            raise WrongFamily(
+                f"{supernet.path}: says family {supernet.family.name!r}, its weights are those of {other.name!r}"
+            ) from fault
+
+
+def _fits(family: Family, source: Source) -> bool:
+    survey = Survey(source.weights)
+    if not family.recognises(source.weights):
+        return False
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise SupernetInvalid(f"{path}: more than {MAX_FILE_BYTES} bytes")
-        return path.read_bytes()
-    except OSError as exc:
-        raise SupernetInvalid(f"{path}: cannot be read: {exc.strerror}") from exc
+        space = family.space(source)
+        family.cut(replace(source, weights=survey), space.largest(max(space.r)))
+    except SupernetInvalid:
+        return False
+    return not (survey.missing or survey.misshapen)
 
 
-def _from_npz(data: bytes, path: Path) -> tuple[_Arrays, dict[str, str]]:
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            return {key: np.asarray(archive[key], np.float32) for key in archive.files}, {}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as exc:
-        raise SupernetInvalid(f"{path}: not a readable npz of arrays: {exc}") from exc
+def some(names: Sequence[str]) -> str:
+    """The first few of many names, and how many more there are."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
-def _from_safetensors(data: bytes, path: Path) -> tuple[_Arrays, dict[str, str]]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
-    try:
-        tensors = load(data)
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    except (SafetensorError, ValueError, KeyError) as exc:
-        raise SupernetInvalid(f"{path}: neither a safetensors file nor an npz: {exc}") from exc
-    metadata = header.get("__metadata__", {})
-    if metadata.get("format") != FORMAT:
-        raise SupernetInvalid(f"{path}: metadata format {metadata.get('format')!r}, expected {FORMAT!r}")
-    return {key: np.asarray(value, np.float32) for key, value in tensors.items()}, metadata
+def _plain_name(key: str) -> str:
+    """The name of today's code: without the wrapper of parallel training, and with `conv` for a block's body."""
+    return key.removeprefix(_WRAPPER).replace(_OLD_NAME, _NEW_NAME)
 
 
-def _rename(key: str) -> str:
-    return key.replace(_OLD_NAME, _NEW_NAME)
+def _renamed(weights: Weights, path: Path) -> dict[str, Array]:
+    renamed = {_plain_name(key): value for key, value in weights.items()}
+    if len(renamed) != len(weights):
+        seen: set[str] = set()
+        twice = [name for name in map(_plain_name, weights) if name in seen or seen.add(name)]  # type: ignore[func-returns-value]
+        raise UnexpectedWeights(f"{path}: {some(twice)} in the file under an old and a new name")
+    return {key: value for key, value in renamed.items() if not key.endswith(_COUNTERS)}
 
 
 def _check_values(weights: Weights, path: Path) -> None:
-    for key, value in weights.items():
-        if not np.isfinite(value).all():
-            raise NonFinite(f"{path}: {key} holds NaN or infinity")
+    bad = [key for key, value in weights.items() if not np.isfinite(value).all()]
+    if bad:
+        raise NonFinite(f"{path}: {some(bad)} holds NaN or infinity")
 
 
 def _check_complete(supernet: Supernet) -> None:
     """Cut the extremes once: between them they use every weight, matrix and shape rule."""
-    space, side_px = supernet.space, max(supernet.space.r)
+    space, side_px, path = supernet.space, max(supernet.space.r), supernet.path
+    survey = Survey(supernet.source.weights)
+    source = replace(supernet.source, weights=survey)
     all_blocks = space.uniform(min(space.ks, default=0), min(space.e), max(space.d), side_px)
     for arch in (space.largest(side_px), all_blocks, space.smallest(side_px)):
-        net = supernet.cut(arch)
-        count(net)  # follows every shape through the net
-        if supernet.labels and net.classes != len(supernet.labels):
-            raise SupernetInvalid(
-                f"{supernet.path}: classifier has {net.classes} outputs, labels are {len(supernet.labels)}"
-            )
-        if net.channels != len(supernet.normalisation.mean):
-            raise SupernetInvalid(
-                f"{supernet.path}: first convolution takes {net.channels} channels, "
-                f"input mean has {len(supernet.normalisation.mean)}"
-            )
+        try:
+            net = supernet.family.cut(source, arch)
+            _check_survey(survey, path)
+            count(net)  # follows every shape through the net
+        except SupernetInvalid as exc:
+            _check_survey(survey, path)
+            raise type(exc)(f"{path}: {exc}") from exc
+        _check_ends(supernet, net)
+    if unused := survey.unused():
+        raise UnexpectedWeights(f"{path}: {some(unused)} unexpected: {supernet.family.name} has no such weight")
+    if loose := survey.partly_used():
+        raise WrongShape(f"{path}: {some([f'{key} {fault}' for key, fault in loose.items()])}")
+
+
+def _check_survey(survey: Survey, path: Path) -> None:
+    if survey.missing:
+        raise MissingWeights(f"{path}: {some(survey.missing)} missing")
+    if survey.misshapen:
+        raise WrongShape(f"{path}: {some([f'{key} {fault}' for key, fault in survey.misshapen.items()])}")
+
+
+def _check_ends(supernet: Supernet, net: Net) -> None:
+    path, labels, mean = supernet.path, supernet.labels, supernet.normalisation.mean
+    if labels and net.classes != len(labels):
+        raise SupernetInvalid(f"{path}: classifier has {net.classes} outputs, labels are {len(labels)}")
+    if net.channels != len(mean):
+        raise SupernetInvalid(f"{path}: first convolution takes {net.channels} channels, input mean has {len(mean)}")
 
 
 def _json_object(metadata: Mapping[str, str], key: str, path: Path) -> Mapping[str, object]:

@@ -20,7 +20,10 @@ class Source:
 
 
 class Family(Protocol):
-    """Names, search space and extraction rule of one kind of supernet."""
+    """Names, search space and extraction rule of one kind of supernet.
+
+    `cut` of the largest sub-net must use every weight of the file whole: that is how a file is checked.
+    """
 
     @property
     def name(self) -> str:
@@ -32,6 +35,9 @@ class Family(Protocol):
 
     def recognises(self, weights: Weights) -> bool:
         """The names of the weights are this family's, and no other's."""
+
+    def variant(self, source: Source) -> str:
+        """Which of the family's supernets it is, as "w1.2", told by the shapes; empty for one of its own widths."""
 
     def space(self, source: Source) -> Space:
         """Legal choices of these weights. Raises SupernetInvalid leaves."""

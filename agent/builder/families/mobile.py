@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from agent.builder.arch import Arch, Space, Stage
 from agent.builder.cutter import Cutter, make_divisible
-from agent.builder.errors import MissingWeights
+from agent.builder.errors import MissingWeights, WrongShape
 from agent.builder.families.base import Source
 from agent.builder.plan import Activation, ConvUnit, GlobalPool, InvertedBottleneck, Layer, Linear, Net, Weights
 
 STEM_KERNEL = 3
+# The least depth of a stage in the published supernets (facts/ofa.md 1.2).
+MIN_DEPTH = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,17 @@ def elastic_blocks(weights: Weights) -> int:
     return max(numbers)
 
 
+def stage_length(weights: Weights, stages: int, fixed: int = 0) -> int:
+    """Blocks of each of `stages` equal stages, with `fixed` blocks after them. Raises MissingWeights."""
+    length, rest = divmod(elastic_blocks(weights) - fixed, stages)
+    if length < MIN_DEPTH or rest:
+        raise MissingWeights(
+            f"supernet: {elastic_blocks(weights)} blocks after block 0, need {stages} stages of {MIN_DEPTH} or more"
+            f" equal ones{' and ' + str(fixed) if fixed else ''}"
+        )
+    return length
+
+
 def kernel_choices(weights: Weights) -> tuple[int, ...]:
     """Kernel sizes that block 1 and its transform matrices offer, ascending. Raises MissingWeights."""
     prefix = "blocks.1.conv.depth_conv.conv."
@@ -55,6 +68,19 @@ def kernel_choices(weights: Weights) -> tuple[int, ...]:
         raise MissingWeights(f"supernet: {prefix}conv.weight is missing")
     smaller = {int(m.group(1)) for key in weights if (m := re.match(re.escape(prefix) + r"\d+to(\d+)_matrix", key))}
     return tuple(sorted({int(weight.shape[-1]), *smaller}))
+
+
+def mobile_widths(weights: Weights, stages: int, tail: tuple[str, ...]) -> list[int]:
+    """Output widths of the first convolution, block 0, each of `stages` stages of equal length, and the `tail`.
+
+    The last stage may be shorter: its last block is the last of all.
+    """
+    last = elastic_blocks(weights)
+    length = -(-last // stages)
+    numbers = [0, *(min(length * (stage + 1), last) for stage in range(stages))]
+    doubled = ("", *(".conv",) * stages)
+    blocks = [f"blocks.{n}.conv.point_linear.conv{twice}.weight" for n, twice in zip(numbers, doubled, strict=True)]
+    return [int(weights[name].shape[0]) for name in ("first_conv.conv.weight", *blocks, *tail)]
 
 
 def space_of(
@@ -77,7 +103,7 @@ def cut_mobile(supernet: Source, layout: MobileLayout, space: Space, arch: Arch)
             if kept[source - 1]:
                 stride = stage.stride if place == 0 else 1
                 choice = (arch.ks[source - 1], arch.e[source - 1])
-                block = _Block(source, target, width, stride)
+                block = _Block(source, target, width, stride, place > 0)
                 layers.append(_cut_block(cutter, block, stage, choice))
                 width = cutter.weights[f"blocks.{target}.conv.point_linear.conv.weight"].shape[0]
                 target += 1
@@ -90,12 +116,13 @@ def cut_mobile(supernet: Source, layout: MobileLayout, space: Space, arch: Arch)
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Number in the supernet, number in the sub-net, input width and stride."""
+    """Number in the supernet, number in the sub-net, input width, stride, and whether others of its stage precede."""
 
     source: int
     target: int
     width: int
     stride: int
+    inner: bool
 
 
 def _first_block(cutter: Cutter, layout: MobileLayout) -> InvertedBottleneck:
@@ -117,6 +144,8 @@ def _cut_block(cutter: Cutter, block: _Block, stage: MobileStage, choice: tuple[
         _cut_gate(cutter, f"{target}.depth_conv.se.fc", f"{source}.depth_conv.se.fc", middle)
     cutter.unit(f"{target}.point_linear", f"{source}.point_linear", (None, middle), elastic=True)
     out = cutter.width(f"{source}.point_linear.conv.conv.weight")
+    if block.inner and out != block.width:
+        raise WrongShape(f"supernet: {source}.point_linear.conv.conv.weight has {out} outputs, its stage {block.width}")
     return InvertedBottleneck(
         ConvUnit(f"{target}.inverted_bottleneck", act=stage.act),
         ConvUnit(f"{target}.depth_conv", kernel, block.stride, stage.act, depthwise=True),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from agent.builder.arch import Arch, Space, Stage
+from agent.builder.cutter import width_multiplier
 from agent.builder.families.base import Source
 from agent.builder.families.mobile import (
+    MIN_DEPTH,
     MobileLayout,
     MobileStage,
     cut_mobile,
-    elastic_blocks,
     kernel_choices,
+    mobile_widths,
     space_of,
+    stage_length,
 )
 from agent.builder.plan import Activation, Net, Weights
 
@@ -21,6 +24,7 @@ _STAGES: tuple[tuple[int, Activation, bool], ...] = (
     (1, "hswish", True),
     (2, "hswish", True),
 )
+_WIDTHS = (16, 16, 24, 40, 80, 112, 160, 960, 1280)
 _E = (3.0, 4.0, 6.0)
 _R = tuple(range(128, 225, 4))
 
@@ -35,15 +39,23 @@ class MobileNetV3:
         """Only this family has a final expand layer."""
         return "final_expand_layer.conv.weight" in weights
 
+    def variant(self, source: Source) -> str:
+        """Published: w1.0 and w1.2."""
+        tail = ("final_expand_layer.conv.weight", "feature_mix_layer.conv.weight")
+        return width_multiplier(_WIDTHS, mobile_widths(source.weights, len(_STAGES), tail))
+
     def space(self, source: Source) -> Space:
         """Five stages of equal length; depth 2 to that length."""
-        depth = elastic_blocks(source.weights) // len(_STAGES)
-        return space_of(_layout(depth), kernel_choices(source.weights), _E, tuple(range(2, depth + 1)), _R)
+        depth = stage_length(source.weights, len(_STAGES))
+        return space_of(_layout(depth), kernel_choices(source.weights), _E, tuple(range(MIN_DEPTH, depth + 1)), _R)
 
     def cut(self, source: Source, arch: Arch) -> Net:
         """The static sub-net of a canonical architecture."""
-        layout = _layout(elastic_blocks(source.weights) // len(_STAGES))
+        layout = _layout(stage_length(source.weights, len(_STAGES)))
         return cut_mobile(source, layout, self.space(source), arch)
+
+
+FAMILY = MobileNetV3()
 
 
 def _layout(depth: int) -> MobileLayout:

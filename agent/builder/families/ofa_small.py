@@ -20,7 +20,11 @@ class OfaSmall:
     def recognises(self, weights: Weights) -> bool:
         """The names are those of ProxylessNAS; the published nets are all RGB, this family is grey."""
         stem = weights.get("first_conv.conv.weight")
-        return stem is not None and stem.shape[1:2] == (1,)
+        return stem is not None and stem.shape[1:2] == (1,) and "final_expand_layer.conv.weight" not in weights
+
+    def variant(self, source: Source) -> str:  # noqa: ARG002
+        """Every supernet of this family has widths of its own."""
+        return ""
 
     def space(self, source: Source) -> Space:
         """Choices as the spec lists them."""
@@ -34,6 +38,9 @@ class OfaSmall:
     def cut(self, source: Source, arch: Arch) -> Net:
         """The static sub-net of a canonical architecture."""
         return cut_mobile(source, _layout(source.spec), self.space(source), arch)
+
+
+FAMILY = OfaSmall()
 
 
 def _layout(spec: Mapping[str, object]) -> MobileLayout:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent.builder.arch import Arch, Space, Stage
-from agent.builder.cutter import Cutter, make_divisible
+from agent.builder.cutter import Cutter, make_divisible, width_multiplier
 from agent.builder.errors import MissingWeights
 from agent.builder.families.base import Source
 from agent.builder.plan import Bottleneck, ConvUnit, GlobalPool, Layer, Linear, MaxPool, Net, ResidualConv, Weights
 
 _BASE_DEPTHS = (2, 2, 4, 2)
+_FULL_WIDTHS = (64, 256, 512, 1024, 2048)
 _WIDTHS = (0.65, 0.8, 1.0)
 _D = (0, 1, 2)
 _E = (0.2, 0.25, 0.35)
@@ -26,6 +27,12 @@ class ResNet50D:
     def recognises(self, weights: Weights) -> bool:
         """Only this family has an input stem."""
         return "input_stem.0.conv.conv.weight" in weights
+
+    def variant(self, source: Source) -> str:
+        """Published: w1.0; its sub-nets have .65, .8 and 1.0 of that."""
+        lasts = [sum(_BASE_DEPTHS[: stage + 1]) + max(_D) * (stage + 1) - 1 for stage in range(len(_BASE_DEPTHS))]
+        names = ["input_stem.2.conv.conv.weight", *(f"blocks.{last}.conv3.conv.conv.weight" for last in lasts)]
+        return width_multiplier(_FULL_WIDTHS, [source.weights[name].shape[0] for name in names])
 
     def space(self, source: Source) -> Space:
         """The published choices."""
@@ -52,6 +59,9 @@ class ResNet50D:
         channels = cutter.width("input_stem.0.conv.conv.weight", 1)
         classes = cutter.width("classifier.linear.linear.bias")
         return Net(tuple(layers), cutter.weights, channels, arch.r, classes, source.bn_eps)
+
+
+FAMILY = ResNet50D()
 
 
 @dataclass(frozen=True, slots=True)
