@@ -44,7 +44,7 @@ check: $(VENV)/dev.stamp ## linters, types, rooms, protos, generated code
 	@BIN=$(BIN) sh tools/buf_breaking.sh
 	@$(BIN)/python tools/generate_stubs.py --check
 
-soak: $(VENV)/test.stamp ## long runs: a 24-hour shift in virtual time
+soak: $(VENV)/test.stamp ## long runs: a 24-hour shift and 10 000 swaps in virtual time
 	@$(BIN)/python -m pytest -m soak --timeout 1800
 
 supernet: $(VENV)/demo.stamp ## train the demo's supernet again (hours; needs torch)
