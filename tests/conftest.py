@@ -44,6 +44,16 @@ class _Unformattable(logging.Handler):
         record.getMessage()
 
 
+@pytest.fixture(scope="session")
+def myriad_compiler() -> None:
+    """The real Myriad compiler is ready; skips with the reason where it cannot be had."""
+    from tests.support.myriad_tools import why_not
+
+    reason = why_not()
+    if reason is not None:
+        pytest.skip(reason)
+
+
 @pytest.fixture(autouse=True)
 def no_unformattable_record() -> Iterator[None]:
     handler = _Unformattable()

@@ -1,8 +1,8 @@
 """Compiles one IR for a Myriad with OpenVINO 2021.4, in a process of its own: run as a script, never imported.
 
 Standard input holds a JSON object: `library` (folder of the shared libraries), `model` (`.xml`, its weights beside it),
-`out`, `config`, `input` and `output` (U8 or FP16), `memory_bytes`, `deadline_s`. Exit status 0: `out` holds the blob. 2: the last lines
-of standard error say which call failed. Other: the process died.
+`out`, `config`, `input` and `output` (U8 or FP16), `memory_bytes`, `deadline_s`. Exit status 0: `out` holds the blob.
+2: the last line of standard error says which call failed. Other: the process died.
 
 The C interface answers a number where the library threw, so a failed call is made once more through the C++ interface:
 nothing catches its exception there, and the run-time library prints the reason before it ends the process.
