@@ -16,6 +16,9 @@ CHANNEL_DIVISOR = 8
 # Published supernets have 1.0, 1.2 and 1.3 (facts/ofa.md 1.2); those first, then what a user may have trained.
 _MULTIPLIERS = (1.0, 1.2, 1.3, *(step / 20 for step in range(2, 61)))
 
+# So many faults of one file are found; looking for each takes a walk over its names.
+_MAX_FAULTS = 64
+
 Array = NDArray[np.float32]
 
 
@@ -77,6 +80,8 @@ class Survey(Mapping[str, Array]):
 
     def _replacement(self, key: str, widths: tuple[int | None, ...], fault: SupernetInvalid) -> Array:
         """Zeros without room: `widths`, and for the axes that it leaves open those of the same weight elsewhere."""
+        if len(self.missing) + len(self.misshapen) > _MAX_FAULTS:
+            raise fault
         pattern = re.sub(r"\d+", r"\\d+", re.escape(key))
         like = next((a for k, a in self._weights.items() if k != key and re.fullmatch(pattern, k)), None)
         known: list[int | None] = [None] * len(widths) if like is None else list(like.shape)

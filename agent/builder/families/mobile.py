@@ -12,6 +12,7 @@ from agent.builder.families.base import Source
 from agent.builder.plan import Activation, ConvUnit, GlobalPool, InvertedBottleneck, Layer, Linear, Net, Weights
 
 STEM_KERNEL = 3
+_MATRIX = re.compile(r"\d{1,2}to(\d{1,2})_matrix")
 # The least depth of a stage in the published supernets (facts/ofa.md 1.2).
 MIN_DEPTH = 2
 
@@ -42,11 +43,12 @@ class MobileLayout:
 
 
 def elastic_blocks(weights: Weights) -> int:
-    """Number of blocks after block 0, from the names. Raises MissingWeights."""
-    numbers = {int(m.group(1)) for key in weights if (m := re.match(r"blocks\.(\d+)\.", key))}
-    if not numbers:
-        raise MissingWeights("supernet: no blocks.N weights")
-    return max(numbers)
+    """Number of blocks after block 0, from the names. Raises MissingWeights where one is left out."""
+    numbers = {key.split(".", 2)[1] for key in weights if key.startswith("blocks.")}
+    gap = next(number for number in range(len(numbers) + 1) if str(number) not in numbers)
+    if gap < len(numbers) or not numbers:
+        raise MissingWeights(f"supernet: no blocks.{gap} weights, of {len(numbers)} blocks.N")
+    return gap - 1
 
 
 def stage_length(weights: Weights, stages: int, fixed: int = 0) -> int:
@@ -66,7 +68,8 @@ def kernel_choices(weights: Weights) -> tuple[int, ...]:
     weight = weights.get(f"{prefix}conv.weight")
     if weight is None:
         raise MissingWeights(f"supernet: {prefix}conv.weight is missing")
-    smaller = {int(m.group(1)) for key in weights if (m := re.match(re.escape(prefix) + r"\d+to(\d+)_matrix", key))}
+    matrices = (key.removeprefix(prefix) for key in weights if key.startswith(prefix))
+    smaller = {int(found.group(1)) for name in matrices if (found := _MATRIX.fullmatch(name))}
     return tuple(sorted({int(weight.shape[-1]), *smaller}))
 
 
