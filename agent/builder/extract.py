@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from agent.builder.ir import net_to_ir
 from agent.builder.plan import STATISTICS, Net
 from agent.builder.resize import to_input
 from agent.builder.supernet import Supernet, load_supernet
+from agent.builder.weight_files import read_file, read_npz
 from agent.errors import BuildError
 
 # Published reference cases keep re-estimated statistics under this prefix (facts/ofa.md, last section).
@@ -42,13 +42,16 @@ class ExtractRequest:
     calibrate: Path | None = None
     softmax: bool = False
     fold_input: bool = False
+    u8_input: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ExtractReport:
-    """What was written."""
+    """What was written. `variant` is the supernet's width as published, "w1.2"; empty for one of its own."""
 
     path: Path
+    family: str
+    variant: str
     arch: Arch
     counts: Counts
     size_bytes: int
@@ -70,10 +73,11 @@ def extract_subnet(request: ExtractRequest) -> ExtractReport:
         net, statistics = net.with_statistics(_calibrated(request.calibrate, net, supernet)), "re-estimated"
     normalisation = supernet.normalisation
     fold = InputFold(normalisation.mean, normalisation.scale) if request.fold_input else None
-    data = net_to_ir(net, softmax=request.softmax, fold=fold)
+    data = net_to_ir(net, softmax=request.softmax, fold=fold, element="u8" if request.u8_input else "f32")
     _write(request.out, data)
     digest = hashlib.sha256(data).hexdigest()
-    return ExtractReport(request.out, arch, count(net), len(data), digest, statistics)
+    family, variant = supernet.family.name, supernet.variant
+    return ExtractReport(request.out, family, variant, arch, count(net), len(data), digest, statistics)
 
 
 def read_statistics(path: Path, net: Net) -> Statistics:
@@ -107,11 +111,8 @@ def _calibrated(path: Path, net: Net, supernet: Supernet) -> Statistics:
 
 
 def _npz(path: Path) -> dict[str, NDArray[np.generic]]:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files if archive[key].dtype.kind in "fiu"}
-    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as exc:
-        raise BuildError(f"{path}: not a readable npz of arrays: {exc}") from exc
+    arrays = read_npz(read_file(path), str(path))
+    return {key: value for key, value in arrays.items() if value.dtype.kind in "fiu"}
 
 
 def _write(path: Path, data: bytes) -> None:

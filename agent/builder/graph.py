@@ -7,7 +7,7 @@ that the Myriad compiler fuses (facts/myriad-blobs.md, net-writing rules).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,8 @@ from agent.builder.runtime import load_openvino
 if TYPE_CHECKING:
     from openvino import Model, Output
 
+InputElement = Literal["f32", "u8"]
+_ELEMENTS = {"f32": np.float32, "u8": np.uint8}
 H_SIGMOID_SCALE = np.float32(1 / 6)
 
 
@@ -29,17 +31,26 @@ class InputFold:
     scale: tuple[float, ...]
 
 
-def build_model(net: Net, *, batch: int = 1, softmax: bool = False, fold: InputFold | None = None) -> Model:
-    """Model with input `image` f32 (batch, channels, r, r) and one output (batch, classes).
+def build_model(
+    net: Net,
+    *,
+    batch: int = 1,
+    softmax: bool = False,
+    fold: InputFold | None = None,
+    element: InputElement = "f32",
+) -> Model:
+    """Model with input `image` (batch, channels, r, r) of `element` and one output (batch, classes).
 
-    The output is logits, or probabilities with `softmax`; no batch norm is left.
+    The output is logits, or probabilities with `softmax`; no batch norm is left. An input of u8 changes the type of
+    the pixels only: they are normalised in the network where there is a `fold`.
     """
     openvino = load_openvino()
     opset1 = openvino.opset1
-    image = opset1.parameter([batch, net.channels, net.side_px, net.side_px], np.float32, name="image")
+    image = opset1.parameter([batch, net.channels, net.side_px, net.side_px], _ELEMENTS[element], name="image")
     image.output(0).set_names({"image"})
     ops = GraphOps(net, batch, fold)
-    y = walk(net.layers, ops, ops.start(image.output(0)))
+    pixels = image.output(0) if element == "f32" else opset1.convert(image, "f32").output(0)
+    y = walk(net.layers, ops, ops.start(pixels))
     if softmax:
         y = opset1.softmax(y, 1).output(0)
     answer = "probabilities" if softmax else "logits"

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.builder.graph import InputFold, build_model
+from agent.builder.graph import InputElement, InputFold, build_model
 from agent.builder.plan import Net
 from agent.builder.runtime import load_ir, load_openvino
 from agent.library.ir import pack_ir, unpack_ir
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from openvino import CompiledModel, Model
 
 
-def net_to_ir(net: Net, *, softmax: bool, fold: InputFold | None = None) -> bytes:
-    """Single-file IR v10 of a sub-net: batch 1, f32 NCHW input."""
-    return model_to_ir(build_model(net, softmax=softmax, fold=fold))
+def net_to_ir(net: Net, *, softmax: bool, fold: InputFold | None = None, element: InputElement = "f32") -> bytes:
+    """Single-file IR v10 of a sub-net: batch 1, NCHW input of `element`."""
+    return model_to_ir(build_model(net, softmax=softmax, fold=fold, element=element))
 
 
 def model_to_ir(model: Model) -> bytes:
