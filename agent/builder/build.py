@@ -2,38 +2,49 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
 from pathlib import Path
-
-import numpy as np
+from typing import Literal
 
 from agent.builder.arch import Arch, parse_arch
+from agent.builder.candidates import Candidates, Refusal
+from agent.builder.dataset import Dataset, DatasetReport, TooFewImages, read_dataset
+from agent.builder.dwell import worth_going_to
 from agent.builder.entries import BuiltSubnet, Finished, Provenance, library_manifest
-from agent.builder.evaluate import Bench, accuracy
-from agent.builder.golden import choose_goldens
-from agent.builder.images import ImageSet, load_images
-from agent.builder.ir import compile_ir, net_to_ir
-from agent.builder.ladder import Candidate, LadderOptions, Progress, choose_ladder, measure
+from agent.builder.images import ImageSet
+from agent.builder.ladder import Found, LadderOptions, Progress, Rung, Steps, choose_ladder
+from agent.builder.measured import law_from
 from agent.builder.predict import LatencyLaw
-from agent.builder.runtime import Runner
+from agent.builder.report import advice, write_report
+from agent.builder.search import search_ladder
 from agent.builder.supernet import Supernet, load_supernet
+from agent.builder.targets import Target, target
+from agent.builder.targets.myriad import PROCESSORS
+from agent.builder.transfer import FOLDS
+from agent.builder.workfolder import WorkFolder, work_path
+from agent.builder.workshop import Heads, Material, Workshop
 from agent.errors import BuildError
-from agent.library.publish import creation_time, next_version, publish
+from agent.library.publish import Publication, creation_time, next_version, publish
 
-# Fewer images make the statistics of the widest layers noise (facts/ofa.md 6.5).
-MIN_CALIBRATION_IMAGES = 1000
 CALIBRATION_IMAGES = 1024
+# Grows when equal inputs would give other results than the steps that an older agent kept.
+_RECIPE = 1
 
 
 @dataclass(frozen=True, slots=True)
 class BuildRequest:
     """What `library build` was asked for. `archs` are files with chosen architectures; without any a ladder is
-    searched."""
+    searched. Without `held_out` a part of `images` is held out. `resume` keeps finished steps beside `out` until the
+    library is published; `report` is a file to write."""
 
     supernet: Path
     images: Path
-    held_out: Path
+    held_out: Path | None
     out: Path
     name: str = "ofa-library"
     version: int | None = None
@@ -42,81 +53,227 @@ class BuildRequest:
     law: LatencyLaw = field(default_factory=LatencyLaw)
     sign_key: Path | None = None
     force: bool = False
+    targets: tuple[str, ...] = ("simulated",)
+    shaves: int | None = None
+    transfer: Literal["auto", "off"] = "off"
+    measured: Path | None = None
+    resume: bool = False
+    report: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A rung that was built and left out, and why."""
+
+    id: str
+    top1: float
+    predicted_ms: float
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class BuildReport:
-    """What was published, fastest sub-net first."""
+    """What was published, fastest sub-net first, and what is to be said about it."""
 
     path: Path
     digest: str
     version: int
     changed: bool
     subnets: tuple[BuiltSubnet, ...]
+    images: DatasetReport
+    dropped: tuple[Dropped, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def build_library(request: BuildRequest, progress: Progress = lambda _line: None) -> BuildReport:
+def build_library(
+    request: BuildRequest,
+    progress: Progress = lambda _line: None,
+    steps: Steps = lambda _phase, _done, _all: None,
+) -> BuildReport:
     """Choose, calibrate, evaluate, write and publish. Equal inputs, seed and SOURCE_DATE_EPOCH give equal bytes.
 
-    Blocks for about half a minute for a small supernet; `progress` gets one line at a time. Raises BuildError or
-    LibraryError leaves; nothing is published then.
+    Blocks for about half a minute for a small supernet, and five seconds a rung for a Myriad; `progress` gets one
+    line at a time, `steps` the place in each phase. Raises BuildError or LibraryError leaves; nothing is published
+    then.
     """
     supernet = load_supernet(request.supernet)
+    targets = [target(name, request.shaves if name in PROCESSORS else None) for name in request.targets]
+    archs = [read_arch(path, supernet) for path in request.archs]
+    dataset, heads = _dataset(request, supernet, archs, progress)
+    law = _law(request, progress)
+    for one in targets:
+        one.prepare(progress)
+    material = _material(request, dataset)
+    work = WorkFolder(work_path(request.out) if request.resume else None, _basis(supernet, material))
+    workshop = Workshop(supernet, material, heads, targets, work)
+    found = _found(request, archs, workshop, Candidates(supernet, law, _refusal(targets)), (progress, steps))
+    made, dropped = _make_all(workshop, found.rungs, progress, steps), list[Dropped]()
+    if not archs:
+        made, dropped = _pruned(made, request.ladder.max_dwell_s)
+    notes = [f"left out {one.id}: {one.reason}" for one in dropped] + advice(request.images, made, supernet)
+    for line in notes:
+        progress(line)
+    published = _publish(request, made, Provenance(supernet, law, material.calibration, material.held_out))
+    report = BuildReport(
+        published.path,
+        published.digest,
+        published.version,
+        published.changed,
+        tuple(one.row(law) for one in made),
+        dataset.report,
+        tuple(dropped),
+        (*found.notes, *notes),
+    )
+    if request.report is not None:
+        write_report(request.report, report, made, law, found.tried, material.held_out.classes)
+    work.remove()
+    return report
+
+
+def _dataset(
+    request: BuildRequest, supernet: Supernet, archs: Sequence[Arch], progress: Progress
+) -> tuple[Dataset, Heads]:
+    """The images, clean, split and labelled, and what may answer for them."""
+    side_px = max([*supernet.space.r, *(arch.r for arch in archs)])
     channels = len(supernet.normalisation.mean)
-    calibration, held_out = load_images(request.images, channels), load_images(request.held_out, channels)
-    calibration, held_out = _checked_sets(calibration, held_out, supernet)
-    candidates, held_out = _candidates(request, supernet, calibration, held_out, progress)
-    bench = Bench(calibration, held_out, supernet.normalisation)
-    made: list[Finished] = []
-    for candidate in candidates:
-        shared = sorted({golden.index for one in made for golden in one.goldens})
-        made.append(_make(supernet, candidate, bench, shared, progress))
-    if not request.archs:
-        made = _still_rising(made)
-    provenance = Provenance(supernet, request.law, calibration, held_out)
+    dataset = read_dataset(request.images, request.held_out, channels, side_px, request.ladder.seed)
+    for line in dataset.report.lines():
+        progress(line)
+    return fit_classes(dataset, supernet, request.transfer)
+
+
+def _law(request: BuildRequest, progress: Progress) -> LatencyLaw:
+    """The law asked for, or the one fitted to what a camera measured."""
+    law = replace(request.law, shaves=_shaves(request))
+    if request.measured is not None:
+        law = law_from(request.measured, request.out, law)
+        progress(law.source)
+    return law
+
+
+def _publish(request: BuildRequest, made: Sequence[Finished], provenance: Provenance) -> Publication:
     manifest = library_manifest(request.name, request.version or 1, creation_time(), made, provenance)
     if request.version is None:
         manifest = next_version(manifest, request.out)
     files = {name: content for one in made for name, content in one.files().items()}
-    published = publish(manifest, files, request.out, key=request.sign_key, force=request.force)
-    rows = tuple(one.row(request.law) for one in made)
-    return BuildReport(published.path, published.digest, published.version, published.changed, rows)
+    return publish(manifest, files, request.out, key=request.sign_key, force=request.force)
 
 
-def _checked_sets(calibration: ImageSet, held_out: ImageSet, supernet: Supernet) -> tuple[ImageSet, ImageSet]:
-    labels = supernet.labels or held_out.classes
-    classes = supernet.cut(supernet.space.smallest(min(supernet.space.r))).classes
-    if classes != len(labels):
-        raise BuildError(f"{held_out.name}: {len(labels)} classes, the supernet answers {classes}")
-    if len(calibration) < MIN_CALIBRATION_IMAGES:
-        raise BuildError(f"{calibration.name}: {len(calibration)} images, need at least {MIN_CALIBRATION_IMAGES}")
-    # Sets are often sorted by class; a fixed shuffle keeps every batch and probe mixed.
-    calibration, held_out = (_shuffled(images.with_classes(labels)) for images in (calibration, held_out))
-    calibration = calibration.head(CALIBRATION_IMAGES)
-    known = {image.tobytes() for image in calibration.images}
-    shared = sum(image.tobytes() in known for image in held_out.images)
-    if shared:
-        raise BuildError(f"{held_out.name}: {shared} held-out images are also calibration images")
-    return calibration, held_out
+def fit_classes(dataset: Dataset, supernet: Supernet, transfer: Literal["auto", "off"]) -> tuple[Dataset, Heads]:
+    """The images with the labels of the library to be, and where its last layers may come from. Raises BuildError."""
+    classes, labels = dataset.training.classes, supernet.labels
+    outputs = supernet.cut(supernet.space.smallest(min(supernet.space.r))).classes
+    same = set(labels or classes) == set(classes) and outputs == len(classes)
+    if transfer == "off" or same:
+        labels = labels or classes
+        if outputs != len(labels):
+            raise BuildError(
+                f"{dataset.training.name}: {len(labels)} classes, the supernet answers {outputs}; "
+                "fit a last layer for them with --transfer auto"
+            )
+    else:
+        labels = classes
+    if len(labels) < 2:
+        raise BuildError(f"{dataset.training.name}: one class; a network tells at least two apart")
+    fitted = replace(
+        dataset, training=dataset.training.with_classes(labels), held_out=dataset.held_out.with_classes(labels)
+    )
+    if transfer == "off":
+        return fitted, "own"
+    _check_enough(fitted.training)
+    return fitted, "better" if same else "fitted"
 
 
-def _shuffled(images: ImageSet) -> ImageSet:
-    order = np.random.Generator(np.random.PCG64(0)).permutation(len(images))
-    return ImageSet(images.name, images.images[order], images.labels[order], images.classes)
+def _check_enough(training: ImageSet) -> None:
+    for label, name in enumerate(training.classes):
+        count = int((training.labels == label).sum())
+        if count < FOLDS:
+            raise TooFewImages(
+                f"{training.name}: class {name!r} has {count} images, a last layer needs {FOLDS} of each; "
+                "add some, or keep the supernet's own with --transfer off"
+            )
 
 
-def _candidates(
-    request: BuildRequest, supernet: Supernet, calibration: ImageSet, held_out: ImageSet, progress: Progress
-) -> tuple[Sequence[Candidate], ImageSet]:
-    """What to build, and the images to report accuracy on: none that a search has chosen by, which would flatter."""
+def _material(request: BuildRequest, dataset: Dataset) -> Material:
+    """Accuracy is reported on images that no search has chosen by, which would flatter."""
+    choosing, judged = dataset.held_out, dataset.held_out
     if not request.archs:
-        choosing, held_out = held_out.parted(min(request.ladder.probe_images, len(held_out) // 2))
-        bench = Bench(calibration, choosing, supernet.normalisation)
-        rungs = choose_ladder(supernet, bench, request.law, request.ladder, progress)
-        return [rung.candidate for rung in rungs], held_out
-    archs = [read_arch(path, supernet) for path in request.archs]
-    measured = [measure(supernet, arch, request.law) for arch in dict.fromkeys(archs)]
-    return sorted(measured, key=lambda candidate: candidate.predicted_ms), held_out
+        choosing, judged = judged.parted(min(request.ladder.probe_images, len(judged) // 2))
+    return Material(dataset.training.head(CALIBRATION_IMAGES), dataset.training, choosing, judged)
+
+
+def _found(
+    request: BuildRequest,
+    archs: Sequence[Arch],
+    workshop: Workshop,
+    candidates: Candidates,
+    tell: tuple[Progress, Steps],
+) -> Found:
+    """The ladder asked for, or the one searched."""
+    if not archs:
+        options = request.ladder
+        find = search_ladder if options.method == "nsga2" else choose_ladder
+        return find(candidates, workshop.prober(options.probe_calibration, options.probe_images), options, *tell)
+    for arch in archs:
+        refusal = candidates.refusal(arch)
+        if refusal is not None:
+            raise BuildError(f"arch {arch.subnet_id()}: {', '.join(request.targets)}: {refusal}")
+    chosen = sorted((candidates.of(arch) for arch in dict.fromkeys(archs)), key=lambda one: one.predicted_ms)
+    limit = request.ladder.max_latency_ms
+    if limit is not None and chosen[-1].predicted_ms > limit:
+        slow = chosen[-1]
+        raise BuildError(f"arch {slow.arch.subnet_id()}: predicted {slow.predicted_ms:.1f} ms, limit {limit:g} ms")
+    return Found(tuple(Rung(candidate, math.nan) for candidate in chosen), ())
+
+
+def _make_all(workshop: Workshop, rungs: Sequence[Rung], progress: Progress, steps: Steps) -> list[Finished]:
+    made: list[Finished] = []
+    for rung in rungs:
+        shared = sorted({golden.index for one in made for golden in one.goldens})
+        made.append(workshop.make(rung.candidate, shared, progress))
+        steps("build", len(made), len(rungs))
+    return made
+
+
+def _pruned(made: list[Finished], max_dwell_s: float) -> tuple[list[Finished], list[Dropped]]:
+    """Without rungs that the whole held-out set shows to be beaten by a faster one, or not to be worth a swap."""
+    rising: list[Finished] = []
+    dropped: list[Dropped] = []
+    for one in made:
+        if not rising or one.score.top1 > rising[-1].score.top1:
+            rising.append(one)
+        else:
+            dropped.append(_dropped(one, f"{rising[-1].id} is faster and no less accurate"))
+    kept, beaten = worth_going_to(rising, lambda one: one.score.top1, lambda one: one.size_bytes, max_dwell_s)
+    dropped += [
+        _dropped(one, f"a swap to it pays after {dwell:.0f} s only, limit {max_dwell_s:g} s") for one, dwell in beaten
+    ]
+    return kept, dropped
+
+
+def _dropped(one: Finished, reason: str) -> Dropped:
+    return Dropped(one.id, one.score.top1, one.candidate.predicted_ms, reason)
+
+
+def _refusal(targets: Sequence[Target]) -> Refusal:
+    """The first target's refusal."""
+    return lambda arch, net: next((why for one in targets if (why := one.refuses(arch, net))), None)
+
+
+def _shaves(request: BuildRequest) -> int:
+    """That the first Myriad of the targets gives to a network; a Myriad 2's 12 where there is none."""
+    if request.shaves is not None:
+        return request.shaves
+    return next((PROCESSORS[name].default_shaves for name in request.targets if name in PROCESSORS), 12)
+
+
+def _basis(supernet: Supernet, material: Material) -> str:
+    """Digest of everything that all steps depend on."""
+    parts = [str(_RECIPE), version("ofa-agent"), version("openvino"), supernet.sha256]
+    for images in (material.calibration, material.training, material.choosing, material.held_out):
+        labels = hashlib.sha256(images.labels.tobytes()).hexdigest()
+        parts += [images.sha256, labels, json.dumps(images.classes), str(images.images.shape)]
+    return "\n".join(parts)
 
 
 def read_arch(source: Path | str, supernet: Supernet) -> Arch:
@@ -128,29 +285,3 @@ def read_arch(source: Path | str, supernet: Supernet) -> Arch:
         return parse_arch(Path(source).read_text(encoding="utf-8"), supernet.space, text)
     except (OSError, UnicodeDecodeError) as exc:
         raise BuildError(f"{text}: cannot be read as an architecture: {exc}") from exc
-
-
-def _make(
-    supernet: Supernet, candidate: Candidate, bench: Bench, shared: Sequence[int], progress: Progress
-) -> Finished:
-    """Calibrate, write the artifact, and measure that very artifact on the whole held-out set.
-
-    `shared` are the golden images of the rungs before it.
-    """
-    net = bench.calibrate(supernet.cut(candidate.arch))
-    blob = net_to_ir(net, softmax=True)
-    subnet_id, held_out = candidate.arch.subnet_id(), bench.held_out
-    answers = Runner(compile_ir(blob, subnet_id))(bench.held_out_input(net.side_px))
-    score = accuracy(answers, held_out.labels)
-    goldens = choose_goldens(subnet_id, held_out.images, answers, held_out.labels, shared=shared)
-    progress(f"built {subnet_id}: {candidate.predicted_ms:.1f} ms, {100 * score.top1:.1f} %")
-    return Finished(candidate, net, blob, score, goldens)
-
-
-def _still_rising(made: list[Finished]) -> list[Finished]:
-    """Drop rungs that the whole held-out set shows to be beaten by a faster one."""
-    rising: list[Finished] = []
-    for one in made:
-        if not rising or one.score.top1 > rising[-1].score.top1:
-            rising.append(one)
-    return rising

@@ -3,26 +3,48 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from agent.builder.arch import Arch
+from agent.builder.candidates import Candidate
 from agent.builder.evaluate import Accuracy
 from agent.builder.golden import Reference
 from agent.builder.images import ImageSet
-from agent.builder.ladder import Candidate
 from agent.builder.plan import Net
 from agent.builder.predict import LatencyLaw
 from agent.builder.supernet import Normalisation, Supernet
+from agent.builder.targets import Artifact
 from agent.library import manifest as schema
 
-IR_FORMAT: Literal["openvino-ir-10"] = "openvino-ir-10"
-IR_TARGET = "simulated"
 MYRIAD2_SHAVES = 12
 
 # Far below what is known of any of these values; keeps the manifest readable.
 _DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """The supernet's last layer against a fitted one. `before` and `after` are on the held-out images, which chose
+    nothing; the one with the better mean recall on the training images was kept, the fitted one cross-validated.
+
+    `before` is None where the supernet answers other classes.
+    """
+
+    kept: Literal["supernet", "fitted"]
+    before: Accuracy | None
+    after: Accuracy
+    strength: float
+    cross_validated: float
+    own_recall: float | None
+    weighted: bool
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Transfer:
+        """The inverse of `dataclasses.asdict`."""
+        scores = {key: values[key] and Accuracy(**values[key]) for key in ("before", "after")}
+        return cls(**{**values, **scores})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,39 +59,46 @@ class BuiltSubnet:
     predicted_ms: float
     network_ms: float
     size_bytes: int
+    transfer: Transfer | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A calibrated, written and measured sub-net; `blob` is its artifact."""
+    """A calibrated, written and measured sub-net; the first of `artifacts` is the camera's.
+
+    `folded`: they take raw pixels. `confusion` counts (true class, answer) on the held-out images, `recall` is the
+    mean over the classes.
+    """
 
     candidate: Candidate
     net: Net
-    blob: bytes
+    artifacts: tuple[Artifact, ...]
     score: Accuracy
     goldens: tuple[Reference, ...]
+    folded: bool
+    transfer: Transfer | None
+    confusion: list[list[int]]
+    recall: float
 
     @property
     def id(self) -> str:
         """Id in the library."""
         return self.candidate.arch.subnet_id()
 
+    @property
+    def size_bytes(self) -> int:
+        """Upload to the camera."""
+        return len(self.artifacts[0].data)
+
     def files(self) -> dict[str, bytes]:
         """Library-relative names and contents of all its files."""
         images = {schema.golden_file(golden.sha256): golden.png for golden in self.goldens}
-        return {self.artifact().file: self.blob} | images
+        return {_artifact(one, self.shaves).file: one.data for one in self.artifacts} | images
 
-    def artifact(self) -> schema.Artifact:
-        """Manifest record of the blob."""
-        digest = hashlib.sha256(self.blob).hexdigest()
-        return schema.Artifact(
-            format=IR_FORMAT,
-            target=IR_TARGET,
-            shaves=MYRIAD2_SHAVES,
-            file=schema.blob_file(digest, IR_FORMAT),
-            sha256=digest,
-            size_bytes=len(self.blob),
-        )
+    @property
+    def shaves(self) -> int:
+        """SHAVEs that it runs on, in the simulation too."""
+        return next((one.shaves for one in self.artifacts if one.shaves), MYRIAD2_SHAVES)
 
     def row(self, law: LatencyLaw) -> BuiltSubnet:
         """Its line of the report."""
@@ -82,7 +111,8 @@ class Finished:
             score.ci95_high,
             candidate.predicted_ms,
             candidate.predicted_ms - law.fixed_ms,
-            len(self.blob),
+            self.size_bytes,
+            self.transfer,
         )
 
 
@@ -108,10 +138,11 @@ def subnet_entry(one: Finished, provenance: Provenance) -> schema.Subnet:
         layers=counts.layers,
         accuracy=_accuracy(one.score, provenance.held_out.name),
         latency=_latency(one.candidate, provenance.law),
-        input=_input(one.net, provenance.supernet.normalisation),
+        input=_input(one, provenance.supernet.normalisation),
         calibration=schema.Calibration(images=len(calibration), sha256=calibration.sha256),
-        artifacts=(one.artifact(),),
+        artifacts=tuple(_artifact(artifact, one.shaves) for artifact in one.artifacts),
         golden=tuple(_golden(golden) for golden in one.goldens),
+        head=None if one.transfer is None else _head(one.transfer),
     )
 
 
@@ -127,7 +158,7 @@ def library_manifest(
         version=version,
         created=created,
         task=schema.Task(type="classification", labels=provenance.held_out.classes),
-        input=_input(largest.net, supernet.normalisation),
+        input=_input(largest, supernet.normalisation),
         supernet=schema.Supernet(family=supernet.family.name, sha256=supernet.sha256),
         subnets=tuple(subnet_entry(one, provenance) for one in made),
     )
@@ -146,15 +177,36 @@ def _latency(candidate: Candidate, law: LatencyLaw) -> schema.Latency:
     )
 
 
-def _input(net: Net, normalisation: Normalisation) -> schema.Input:
+def _input(one: Finished, normalisation: Normalisation) -> schema.Input:
+    """A network that has mean and scale folded in declares 0 and 1 (interfaces.md section 5)."""
+    net = one.net
+    neutral = (0.0,) * net.channels, (1.0,) * net.channels
+    mean, scale = neutral if one.folded else (normalisation.mean, normalisation.scale)
     return schema.Input(
         width=net.side_px,
         height=net.side_px,
         channels=1 if net.channels == 1 else 3,
         pixel_format=normalisation.pixel_format,
-        mean=normalisation.mean,
-        scale=normalisation.scale,
+        mean=mean,
+        scale=scale,
     )
+
+
+def _artifact(artifact: Artifact, shaves: int) -> schema.Artifact:
+    digest = hashlib.sha256(artifact.data).hexdigest()
+    return schema.Artifact(
+        format=artifact.format,
+        target=artifact.target,
+        shaves=artifact.shaves or shaves,
+        file=schema.blob_file(digest, artifact.format),
+        sha256=digest,
+        size_bytes=len(artifact.data),
+    )
+
+
+def _head(transfer: Transfer) -> schema.Head:
+    before = None if transfer.before is None else round(transfer.before.top1, _DIGITS)
+    return schema.Head(kept=transfer.kept, supernet_top1=before, fitted_top1=round(transfer.after.top1, _DIGITS))
 
 
 def _golden(golden: Reference) -> schema.Golden:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,13 +13,16 @@ from agent.builder.batchnorm import estimate_statistics, split_batches
 from agent.builder.graph import build_model
 from agent.builder.images import ImageSet
 from agent.builder.plan import Net
-from agent.builder.resize import to_input
+from agent.builder.resize import resize, to_input
 from agent.builder.runtime import Runner, compile_model
 from agent.builder.supernet import Normalisation
 
 # Two-sided 95 % point of the normal distribution.
 _Z = 1.959963984540054
 _BATCH = 32
+_SLICE = 256
+# Inputs of a set at one resolution that are worth keeping between sub-nets.
+_KEPT_BYTES = 128 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,36 +49,50 @@ def wilson(hits: int, n: int) -> Accuracy:
     return Accuracy(share, n, max(0.0, min(centre - half, share)), min(1.0, max(centre + half, share)))
 
 
-class Bench:
-    """Images made ready once for each resolution; calibrates and scores sub-nets on them.
+class Prepared:
+    """Images as network input, in slices; small sets are made ready once for each resolution."""
 
-    `calibration` feeds the batch norms, `held_out` the accuracy; they must not share images.
-    """
+    def __init__(self, images: ImageSet, normalisation: Normalisation) -> None:
+        self.images = images
+        self._normalisation = normalisation
+        self._whole: dict[int, NDArray[np.float32]] = {}
+
+    def whole(self, side_px: int, count: int | None = None) -> NDArray[np.float32]:
+        """Network input f32 (n, c, side_px, side_px) of the first `count` images."""
+        return np.concatenate(list(self.slices(side_px, count)))
+
+    def slices(self, side_px: int, count: int | None = None) -> Iterator[NDArray[np.float32]]:
+        """The same in slices."""
+        pixels = self.images.images[:count]
+        if pixels[:1].size and len(pixels) * side_px**2 * len(self._normalisation.mean) * 4 <= _KEPT_BYTES:
+            if side_px not in self._whole:
+                self._whole[side_px] = to_input(self.images.images, side_px, self._normalisation)
+            yield self._whole[side_px][:count]
+            return
+        for start in range(0, len(pixels), _SLICE):
+            yield to_input(pixels[start : start + _SLICE], side_px, self._normalisation)
+
+    def raw_slices(self, side_px: int) -> Iterator[NDArray[np.float32]]:
+        """Pixels 0..255 at the network's resolution: the input of a network that has mean and scale in it."""
+        for start in range(0, len(self.images), _SLICE):
+            yield resize(self.images.images[start : start + _SLICE], side_px)
+
+
+class Bench:
+    """Calibrates sub-nets on some images and scores them on others, which must not be shared."""
 
     def __init__(self, calibration: ImageSet, held_out: ImageSet, normalisation: Normalisation) -> None:
-        self.calibration = calibration
-        self.held_out = held_out
-        self._normalisation = normalisation
-        self._inputs: dict[tuple[str, int], NDArray[np.float32]] = {}
+        self.calibration = Prepared(calibration, normalisation)
+        self.held_out = Prepared(held_out, normalisation)
 
     def calibrate(self, net: Net) -> Net:
         """The net with batch-norm statistics of the calibration images at its resolution."""
-        images = self._input("calibration", self.calibration, net.side_px)
-        batches = split_batches(len(images))
-        return net.with_statistics(estimate_statistics(net, images[: sum(batches)], batches))
+        batches = split_batches(len(self.calibration.images))
+        images = self.calibration.whole(net.side_px, sum(batches))
+        return net.with_statistics(estimate_statistics(net, images, batches))
 
-    def score(self, net: Net, count: int | None = None) -> Accuracy:
-        """Accuracy of a calibrated net on the first `count` held-out images."""
-        images = self.held_out_input(net.side_px)[:count]
-        run = Runner(compile_model(build_model(net, batch=min(_BATCH, len(images)))))
-        return accuracy(run(images), self.held_out.labels[:count])
-
-    def held_out_input(self, side_px: int) -> NDArray[np.float32]:
-        """Network input (n, c, side_px, side_px) of the held-out images."""
-        return self._input("held-out", self.held_out, side_px)
-
-    def _input(self, kind: str, images: ImageSet, side_px: int) -> NDArray[np.float32]:
-        key = (kind, side_px)
-        if key not in self._inputs:
-            self._inputs[key] = to_input(images.images, side_px, self._normalisation)
-        return self._inputs[key]
+    def score(self, net: Net) -> Accuracy:
+        """Accuracy of a calibrated net on the held-out images."""
+        run = Runner(compile_model(build_model(net, batch=min(_BATCH, len(self.held_out.images)))))
+        answers = np.concatenate([run(part) for part in self.held_out.slices(net.side_px)])
+        return accuracy(answers, self.held_out.images.labels)

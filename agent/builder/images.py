@@ -11,10 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.builder.resize import resize
 from agent.errors import BuildError
 
 IMAGE_SUFFIXES = (".png", ".bmp", ".jpg", ".jpeg", ".pgm", ".tif", ".tiff")
 MAX_IMAGES = 1_000_000
+# More is scaled down as it is read. A tenth of a common desk computer's memory.
+MAX_SET_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +46,57 @@ class ImageSet:
         rest = ImageSet(self.name, self.images[count:], self.labels[count:], self.classes)
         return self.head(count), rest
 
+    def only(self, places: NDArray[np.intp]) -> ImageSet:
+        """The images at `places`, in that order."""
+        return ImageSet(self.name, self.images[places], self.labels[places], self.classes)
+
     def with_classes(self, classes: Sequence[str]) -> ImageSet:
         """The same images with labels that index `classes`. Raises BuildError where a class is unknown."""
         unknown = [name for name in self.classes if name not in classes]
         if unknown:
-            raise BuildError(f"{self.name}: class {unknown[0]!r} is not one of the supernet's {list(classes)}")
+            raise BuildError(f"{self.name}: class {unknown[0]!r} is not one of {list(classes)}")
         order = np.array([list(classes).index(name) for name in self.classes], np.int64)
         return ImageSet(self.name, self.images, order[self.labels], tuple(classes))
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A set as it was read: `names` tell where each image is from, `unreadable` are lines FILE: reason.
+
+    `scaled_to_px` is set where the images were of several sizes, or too many pixels in all, and so were scaled to that
+    square side.
+    """
+
+    images: ImageSet
+    names: tuple[str, ...]
+    unreadable: tuple[str, ...] = ()
+    scaled_to_px: int | None = None
+
+
 def load_images(path: Path | str, channels: int = 1) -> ImageSet:
-    """Read a set of grey (1 channel) or RGB (3 channels) images. Raises BuildError."""
+    """Read a set of grey (1 channel) or RGB (3 channels) images of one size, all of them. Raises BuildError."""
+    reading = read_images(path, channels)
+    if reading.unreadable:
+        raise BuildError(reading.unreadable[0])
+    return reading.images
+
+
+def read_images(path: Path | str, channels: int = 1, side_px: int | None = None) -> Reading:
+    """Read what can be read of a set. Raises BuildError where nothing can.
+
+    With `side_px`, images of several sizes, or of more than MAX_SET_BYTES in all, are scaled to that side as the
+    camera does it; without it they are an error.
+    """
     path = Path(path)
     if path.is_dir():
-        loaded = _from_folders(path, channels)
+        reading = _from_folders(path, channels, side_px)
     elif path.is_file():
-        loaded = _from_npz(path)
+        images = _from_npz(path)
+        reading = Reading(images, tuple(f"{path.name}[{index}]" for index in range(len(images))))
     else:
         raise BuildError(f"{path}: no such file or folder of images")
-    _check(loaded, channels, path)
-    return loaded
+    _check(reading.images, channels, path)
+    return reading
 
 
 def _from_npz(path: Path) -> ImageSet:
@@ -76,20 +110,58 @@ def _from_npz(path: Path) -> ImageSet:
     return ImageSet(path.name, images, labels.astype(np.int64), tuple(str(name) for name in classes))
 
 
-def _from_folders(path: Path, channels: int) -> ImageSet:
+def _from_folders(path: Path, channels: int, side_px: int | None) -> Reading:
     classes = sorted(entry.name for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    files = [
+        (label, file)
+        for label, name in enumerate(classes)
+        for file in sorted((path / name).iterdir())
+        if file.suffix.lower() in IMAGE_SUFFIXES
+    ]
+    scaled_to_px = side_px if _needs_scaling([file for _, file in files], channels) else None
     images: list[NDArray[np.uint8]] = []
     labels: list[int] = []
-    for label, name in enumerate(classes):
-        for file in sorted((path / name).iterdir()):
-            if file.suffix.lower() in IMAGE_SUFFIXES:
-                images.append(_read_image(file, channels))
-                labels.append(label)
-                if images[-1].shape != images[0].shape:
-                    raise BuildError(f"{file}: {images[-1].shape} pixels, others are {images[0].shape}")
+    names: list[str] = []
+    unreadable: list[str] = []
+    for label, file in files:
+        try:
+            image = _read_image(file, channels)
+        except BuildError as exc:
+            unreadable.append(str(exc))
+            continue
+        images.append(_scaled(image, scaled_to_px))
+        labels.append(label)
+        names.append(str(file))
+        if images[-1].shape != images[0].shape:
+            raise BuildError(f"{file}: {images[-1].shape} pixels, others are {images[0].shape}")
+    if not images and unreadable:
+        raise BuildError(unreadable[0])
     if not images:
         raise BuildError(f"{path}: no images; expected one folder for each class with {', '.join(IMAGE_SUFFIXES)}")
-    return ImageSet(path.name, np.stack(images), np.array(labels, np.int64), tuple(classes))
+    found = ImageSet(path.name, np.stack(images), np.array(labels, np.int64), tuple(classes))
+    return Reading(found, tuple(names), tuple(unreadable), scaled_to_px)
+
+
+def _needs_scaling(files: Sequence[Path], channels: int) -> bool:
+    """From the files' headers alone: several sizes, or too much to hold in memory at once."""
+    from PIL import Image
+
+    sizes: list[tuple[int, int]] = []
+    for file in files:
+        try:
+            with Image.open(file) as image:
+                sizes.append(image.size)
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            continue  # reported when it is read
+    return len(set(sizes)) > 1 or sum(w * h for w, h in sizes) * channels > MAX_SET_BYTES
+
+
+def _scaled(image: NDArray[np.uint8], side_px: int | None) -> NDArray[np.uint8]:
+    if side_px is None:
+        return image
+    planes = resize(image[None], side_px)[0]
+    pixels = np.rint(planes).astype(np.uint8)
+    return pixels[0] if image.ndim == 2 else np.moveaxis(pixels, 0, 2)
 
 
 def _read_image(file: Path, channels: int) -> NDArray[np.uint8]:
@@ -97,8 +169,12 @@ def _read_image(file: Path, channels: int) -> NDArray[np.uint8]:
 
     try:
         with Image.open(file) as image:
+            if image.mode.startswith(("I", "F")):
+                raise BuildError(f"{file}: more than 8 bits a pixel ({image.mode}); the networks take 8-bit images")
             return np.asarray(image.convert("L" if channels == 1 else "RGB"), np.uint8)
-    except (OSError, ValueError, SyntaxError) as exc:
+    except BuildError:
+        raise
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as exc:
         raise BuildError(f"{file}: not a readable image: {exc}") from exc
 
 

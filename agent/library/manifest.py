@@ -106,6 +106,17 @@ class Calibration(_Record, frozen=True):
     sha256: Sha256
 
 
+class Head(_Record, frozen=True, omit_defaults=True):
+    """Which last layer was kept, the supernet's or one fitted on the user's images, and the top-1 of both.
+
+    `supernet_top1` is missing where the supernet answers other classes.
+    """
+
+    kept: Literal["supernet", "fitted"]
+    fitted_top1: Share
+    supernet_top1: Share | None = None
+
+
 class Artifact(_Record, frozen=True):
     """One compiled form of a sub-net; the file name is its digest."""
 
@@ -141,6 +152,7 @@ class Subnet(_Record, frozen=True, omit_defaults=True):
     golden: Annotated[tuple[Golden, ...], Meta(max_length=64)]
     input: Input | None = None
     calibration: Calibration | None = None
+    head: Head | None = None
 
 
 class Manifest(_Record, frozen=True):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from agent.builder.build import BuildRequest, build_library
+from agent.builder.dataset import TooFewImages
 from agent.builder.errors import ArchInvalid
 from agent.builder.ir import compile_ir
 from agent.builder.ladder import LadderOptions
@@ -117,8 +118,9 @@ def test_a_rebuild_with_other_content_gets_the_next_version(inputs: Path, tmp_pa
 
 def test_too_few_and_shared_images_are_refused(inputs: Path, tmp_path: Path) -> None:
     request = _request(inputs, tmp_path / "library")
-    with pytest.raises(BuildError, match="150 images, need at least 1000"):
-        build_library(replace(request, images=inputs / "held-out.npz"))
+    few = write_set(tmp_path / "few.npz", 90, seed=3)
+    with pytest.raises(TooFewImages, match="90 images, need at least 100"):
+        build_library(replace(request, images=few))
     with pytest.raises(BuildError, match="held-out images are also calibration images"):
         build_library(replace(request, held_out=inputs / "images.npz"))
     assert not (tmp_path / "library").exists()

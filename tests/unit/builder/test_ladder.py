@@ -8,17 +8,9 @@ from pathlib import Path
 import pytest
 
 from agent.builder.arch import Arch
+from agent.builder.candidates import Candidate, Candidates
 from agent.builder.counts import Counts
-from agent.builder.ladder import (
-    Candidate,
-    LadderOptions,
-    Rung,
-    draw_pool,
-    in_rounds,
-    latency_steps,
-    pareto,
-    thin,
-)
+from agent.builder.ladder import Rung, in_rounds, latency_steps, pareto, thin
 from agent.builder.predict import LatencyLaw
 from agent.builder.supernet import Supernet, load_supernet
 from tests.support.supernets import write_supernet
@@ -72,17 +64,17 @@ def supernet(tmp_path: Path) -> Supernet:
 @pytest.mark.parametrize("family", ["mbv3", "proxyless", "resnet"])
 def test_published_spaces_give_a_pool_too(shared_data: Path, family: str) -> None:
     supernet = load_supernet(shared_data / "ofa-oracle" / f"{family}_supernet.npz")
-    pool = draw_pool(supernet, LatencyLaw(), LadderOptions(pool=130))
+    pool = Candidates(supernet, LatencyLaw()).pool(130, seed=0)
     assert len(pool) > 100
     assert pool[-1].predicted_ms > 2 * pool[0].predicted_ms
     assert {candidate.arch.r for candidate in pool} <= set(supernet.space.r)
 
 
 def test_the_pool_is_reproducible_canonical_and_holds_the_extremes(supernet: Supernet) -> None:
-    law, options = LatencyLaw(), LadderOptions(pool=60, seed=3)
-    pool = draw_pool(supernet, law, options)
-    assert pool == draw_pool(supernet, law, options)
-    assert pool != draw_pool(supernet, law, LadderOptions(pool=60, seed=4))
+    law = LatencyLaw()
+    pool = Candidates(supernet, law).pool(60, seed=3)
+    assert pool == Candidates(supernet, law).pool(60, seed=3)
+    assert pool != Candidates(supernet, law).pool(60, seed=4)
     archs = [candidate.arch for candidate in pool]
     assert len(archs) == len(set(archs))
     assert supernet.space.smallest(24) in archs
