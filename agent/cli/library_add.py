@@ -106,7 +106,7 @@ def add(
 
 
 def _print(report: AddReport, as_json: bool) -> None:
-    from agent.cli.library import print_ladder
+    from agent.cli.library_show import print_ladder
     from agent.library import show_library
 
     published = report.publication

@@ -51,7 +51,7 @@ def demo(seconds: float, as_json: bool, state_dir: Path, supernet: Path | None) 
 
 
 def _print_ladder(library: Path, time_scale: float) -> None:
-    from agent.cli.library import print_ladder
+    from agent.cli.library_show import print_ladder
     from agent.library import show_library
 
     click.echo(f"library {library}; the simulated VPU runs {time_scale:g} times slower than the law of a Myriad 2")
