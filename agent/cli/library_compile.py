@@ -62,6 +62,8 @@ def compile_command(
             return DONE
         if file is None or target_name is None or out is None:
             raise click.UsageError("FILE, --target and --out are needed (or --setup alone)")
+        if out.resolve() == file.resolve():
+            raise click.UsageError("--out is FILE itself, which would be lost")
         if not out.absolute().parent.is_dir():  # said before the wait
             raise click.UsageError(f"--out: {out.absolute().parent} is not a folder")
         if target_name == "ncsdk":

@@ -153,6 +153,7 @@ def test_without_the_ncsdk_the_frozen_graph_and_its_command_are_left(
     [
         ([], "FILE, --target and --out are needed"),
         (["IR", "--target", "myriad2"], "FILE, --target and --out are needed"),
+        (["IR", "--target", "myriad2", "--out", "IR"], "--out is FILE itself"),
         (["IR", "--target", "myriad2", "--out", "/nowhere/x.blob"], "/nowhere is not a folder"),
         (["IR", "--target", "myriad2", "--out", "x.blob", "--shaves", "13"], "13 SHAVEs, expected 1 .. 12"),
         (["IR", "--target", "myriadx", "--out", "x.blob", "--shaves", "9"], "9 SHAVEs, expected 1 .. 8"),
