@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent.builder.entries import Finished
 from agent.builder.ladder import Rung
@@ -96,3 +96,19 @@ def _subnet(one: Finished, law: LatencyLaw) -> Mapping[str, object]:
         "interval_ms": law.interval_ms(one.candidate.predicted_ms),
         "artifacts": [{"format": a.format, "target": a.target, "size_bytes": len(a.data)} for a in one.artifacts],
     }
+
+
+def report_path(library: Path) -> Path:
+    """Where the report of a library is written where nothing else is said."""
+    return library.with_name(f"{library.name}.report.json")
+
+
+def read_report(library: Path, digest: str) -> Mapping[str, Any] | None:
+    """The report beside a library; None where there is none, or not of this very manifest."""
+    absolute = Path(os.path.abspath(library))
+    try:
+        content = json.loads(report_path(absolute).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    fits = isinstance(content, dict) and content.get("schema") == SCHEMA and content.get("manifest_sha256") == digest
+    return content if fits else None

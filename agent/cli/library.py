@@ -16,6 +16,7 @@ from agent.cli.library_compile import compile_command
 from agent.cli.library_diff import diff
 from agent.cli.library_inspect import inspect
 from agent.cli.library_keys import keygen, sign
+from agent.cli.library_predict import pareto, predict
 from agent.cli.library_show import print_ladder
 from agent.cli.output import print_json, size
 
@@ -105,5 +106,5 @@ def extract(
     return DONE
 
 
-for _command in (add, build, compile_command, diff, inspect, keygen, sign):
+for _command in (add, build, compile_command, diff, inspect, keygen, pareto, predict, sign):
     library.add_command(_command)
