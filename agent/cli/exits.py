@@ -25,6 +25,19 @@ _BY_CODE = {
     "UNIMPLEMENTED": REFUSED,
     "DEADLINE_EXCEEDED": TIMED_OUT,
 }
+# The first that fits; a compiler that ran too long is a build error and a time-out.
+_BY_TYPE: tuple[tuple[type[Exception], int], ...] = (
+    (DaemonUnreachable, UNREACHABLE),
+    (Infeasible, INFEASIBLE),
+    (Refused, REFUSED),
+    (TimeoutError, TIMED_OUT),
+    (ConfigError, BAD_INPUT),
+    (BadInput, BAD_INPUT),
+    (LibraryError, BAD_INPUT),
+    (BuildError, BAD_INPUT),
+)
+# Errors of a build that have another cause than what it was given.
+_NOT_THE_INPUT = frozenset({"BUILD_TOOLS_MISSING"})
 
 
 class CallFailed(AgentError):
@@ -39,15 +52,9 @@ def exit_code(error: Exception) -> int:
     """The exit code that an error stands for."""
     if isinstance(error, CallFailed):
         return error.exit_code
-    if isinstance(error, DaemonUnreachable):
-        return UNREACHABLE
-    if isinstance(error, Infeasible):
-        return INFEASIBLE
-    if isinstance(error, Refused):
-        return REFUSED
-    if isinstance(error, (ConfigError, BadInput, LibraryError, BuildError)):
-        return BAD_INPUT
-    return TIMED_OUT if isinstance(error, TimeoutError) else FAILED
+    if isinstance(error, BuildError) and error.reason in _NOT_THE_INPUT:
+        return FAILED
+    return next((code for kind, code in _BY_TYPE if isinstance(error, kind)), FAILED)
 
 
 def one_line(error: Exception) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agent.cli.connection import JSON
-from agent.cli.exits import DONE, FAILED, TIMED_OUT, one_line
+from agent.cli.exits import DONE, FAILED
 from agent.cli.output import print_json, size
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _MAX_DEADLINE_S = 24 * 3600
     show_default=True,
     help="Input of a Myriad blob: u8 for raw pixels (FILE made with --fold-input), fp16 for normalised ones.",
 )
-@click.option("--setup", is_flag=True, help="Fetch the Myriad compiler and stop; without FILE that is all.")
+@click.option("--setup", is_flag=True, help="Fetch the Myriad compiler first; without FILE, only that.")
 @click.option("--tools", type=_FILE, help="Folder for the Myriad compiler; else $OFA_AGENT_TOOLS or the user's cache.")
 @click.option("--timeout", "deadline_s", type=click.IntRange(1, _MAX_DEADLINE_S), help="Seconds for the compiler.")
 @JSON
@@ -53,28 +53,19 @@ def compile_command(
     Exit code 1 where the compiler is not here and cannot be fetched; --target ncsdk then leaves the TensorFlow graph
     for it and a text with the command beside --out. 6 where it did not end in time.
     """
-    from agent.builder.targets.errors import CompileTimedOut, ToolsMissing
-
-    try:
-        if setup:
-            _setup(tools, as_json)
-        if file is None and setup:
+    if setup:
+        _setup(tools, as_json and file is None)
+        if file is None:
             return DONE
-        if file is None or target_name is None or out is None:
-            raise click.UsageError("FILE, --target and --out are needed (or --setup alone)")
-        if out.resolve() == file.resolve():
-            raise click.UsageError("--out is FILE itself, which would be lost")
-        if not out.absolute().parent.is_dir():  # said before the wait
-            raise click.UsageError(f"--out: {out.absolute().parent} is not a folder")
-        if target_name == "ncsdk":
-            return _with_ncsdk(_firefly(shaves, deadline_s), file, out, as_json)
-        return _with_myriad(_myriad(target_name, shaves, input_type, tools, deadline_s), file, out, as_json)
-    except ToolsMissing as exc:
-        click.echo(one_line(exc), err=True)
-        return FAILED
-    except CompileTimedOut as exc:
-        click.echo(one_line(exc), err=True)
-        return TIMED_OUT
+    if file is None or target_name is None or out is None:
+        raise click.UsageError("FILE, --target and --out are needed (or --setup alone)")
+    if out.resolve() == file.resolve():
+        raise click.UsageError("--out is FILE itself, which would be lost")
+    if not out.absolute().parent.is_dir():  # said before the wait
+        raise click.UsageError(f"--out: {out.absolute().parent} is not a folder")
+    if target_name == "ncsdk":
+        return _with_ncsdk(_firefly(shaves, deadline_s), file, out, as_json)
+    return _with_myriad(_myriad(target_name, shaves, input_type, tools, deadline_s), file, out, as_json)
 
 
 def _say(line: str) -> None:
@@ -90,7 +81,7 @@ def _setup(tools: Path | None, as_json: bool) -> None:
     if as_json:
         print_json({"tools": folder})
     else:
-        click.echo(f"Myriad compiler: {folder}")
+        _say(f"Myriad compiler: {folder}")
 
 
 def _myriad(name: str, shaves: int | None, input_type: str, tools: Path | None, deadline_s: int | None) -> MyriadTarget:

@@ -114,9 +114,17 @@ def test_a_compiler_that_cannot_be_fetched_is_a_failure_and_no_fault_of_the_inpu
 
 def test_setup_says_where_the_compiler_is(stand_in: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["library", "compile", "--setup", "--tools", str(tmp_path)]) == exits.DONE
-    assert capfd.readouterr().out == f"Myriad compiler: {tmp_path / toolbox.GENERATION}\n"
+    assert capfd.readouterr().err == f"Myriad compiler: {tmp_path / toolbox.GENERATION}\n"
     assert main(["library", "compile", "--setup", "--tools", str(tmp_path), "--json"]) == exits.DONE
     assert json.loads(capfd.readouterr().out) == {"tools": str(tmp_path / toolbox.GENERATION)}
+
+
+def test_setup_and_a_file_are_one_step(
+    irs: Path, stand_in: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    order = ["library", "compile", str(irs / "folded.ovir"), "--target", "myriad2", "--out", str(tmp_path / "x.blob")]
+    assert main([*order, "--setup", "--json"]) == exits.DONE
+    assert json.loads(capfd.readouterr().out)["target"] == "myriad2"
 
 
 def test_a_graph_for_the_camera_is_written_where_the_ncsdk_is(
