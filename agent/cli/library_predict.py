@@ -78,13 +78,7 @@ def pareto(path: Path, png: Path | None, as_json: bool) -> int:
         print_json({"steps": [dataclasses.asdict(step) for step in ladder.steps], "png": png})
         return DONE
     rows = [
-        (
-            step.from_id,
-            step.to_id,
-            f"{100 * step.gain:+.1f} %",
-            f"{step.gap_s:.1f} s",
-            number(step.break_even_s, 0, " s"),
-        )
+        (one.from_id, one.to_id, f"{100 * one.gain:+.1f} %", f"{one.gap_s:.1f} s", number(one.break_even_s, 0, " s"))
         for one in ladder.steps
     ]
     print_table(_STEP_HEADINGS, rows, left=2)
