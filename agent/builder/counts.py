@@ -73,6 +73,8 @@ class _CountOps:
     def gate(self, x: _Shape, name: str) -> _Shape:
         reduce = self._weight(f"{name}.reduce", ".weight", (x.channels, 1, 1))
         expand = self._weight(f"{name}.expand", ".weight", (reduce.shape[0], 1, 1))
+        self._check_vector(f"{name}.reduce.bias", reduce.shape[0])
+        self._check_vector(f"{name}.expand.bias", x.channels)
         self.macs_dense += int(reduce.size + expand.size)
         self.layers += 4  # pool, two convolutions, product
         return x
@@ -100,6 +102,7 @@ class _CountOps:
 
     def linear(self, x: _Shape, name: str) -> _Shape:
         weight = self._weight(name, ".weight", (x.channels,))
+        self._check_vector(f"{name}.bias", weight.shape[0])
         self.macs_dense += x.channels * weight.shape[0]
         self.layers += 1
         return _Shape(weight.shape[0], 1)
@@ -113,6 +116,9 @@ class _CountOps:
 
     def _check_norm(self, unit: ConvUnit, width: int) -> None:
         for part in ("weight", "bias", *STATISTICS):
-            shape = self._weights[f"{unit.name}.bn.{part}"].shape
-            if shape != (width,):
-                raise WrongShape(f"sub-net: {unit.name}.bn.{part} has shape {list(shape)}, need [{width}]")
+            self._check_vector(f"{unit.name}.bn.{part}", width)
+
+    def _check_vector(self, key: str, width: int) -> None:
+        shape = self._weights[key].shape
+        if shape != (width,):
+            raise WrongShape(f"sub-net: {key} has shape {list(shape)}, need [{width}]")
