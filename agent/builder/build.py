@@ -16,6 +16,7 @@ from agent.builder.candidates import Candidates, Refusal
 from agent.builder.dataset import Dataset, DatasetReport, TooFewImages, read_dataset
 from agent.builder.dwell import worth_going_to
 from agent.builder.entries import BuiltSubnet, Finished, Provenance, library_manifest
+from agent.builder.golden import NoGoldens
 from agent.builder.images import ImageSet
 from agent.builder.ladder import Found, LadderOptions, Progress, Rung, Steps, choose_ladder
 from agent.builder.measured import law_from
@@ -107,9 +108,10 @@ def build_library(
     work = WorkFolder(work_path(request.out) if request.resume else None, _basis(supernet, material))
     workshop = Workshop(supernet, material, heads, targets, work)
     found = _found(request, archs, workshop, Candidates(supernet, law, _refusal(targets)), (progress, steps))
-    made, dropped = _make_all(workshop, found.rungs, progress, steps), list[Dropped]()
+    made, dropped = _make_all(workshop, found.rungs, bool(archs), progress, steps)
     if not archs:
-        made, dropped = _pruned(made, request.ladder.max_dwell_s)
+        made, beaten = _pruned(made, request.ladder.max_dwell_s)
+        dropped += beaten
     notes = [f"left out {one.id}: {one.reason}" for one in dropped] + advice(request.images, made, supernet)
     for line in notes:
         progress(line)
@@ -226,13 +228,23 @@ def _found(
     return Found(tuple(Rung(candidate, math.nan) for candidate in chosen), ())
 
 
-def _make_all(workshop: Workshop, rungs: Sequence[Rung], progress: Progress, steps: Steps) -> list[Finished]:
+def _make_all(
+    workshop: Workshop, rungs: Sequence[Rung], asked_for: bool, progress: Progress, steps: Steps
+) -> tuple[list[Finished], list[Dropped]]:
+    """All rungs; one that was searched and cannot be tested on the camera is left out, one asked for is an error."""
     made: list[Finished] = []
-    for rung in rungs:
+    dropped: list[Dropped] = []
+    for number, rung in enumerate(rungs):
         shared = sorted({golden.index for one in made for golden in one.goldens})
-        made.append(workshop.make(rung.candidate, shared, progress))
-        steps("build", len(made), len(rungs))
-    return made
+        try:
+            made.append(workshop.make(rung.candidate, shared, progress))
+        except NoGoldens as exc:
+            if asked_for or (number == len(rungs) - 1 and not made):
+                raise
+            candidate = rung.candidate
+            dropped.append(Dropped(candidate.arch.subnet_id(), rung.top1, candidate.predicted_ms, str(exc)))
+        steps("build", number + 1, len(rungs))
+    return made, dropped
 
 
 def _pruned(made: list[Finished], max_dwell_s: float) -> tuple[list[Finished], list[Dropped]]:

@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,12 @@ MIN_CLASSES = 2
 
 # The image is injected on a 16-bit scale and comes back through the scaler: leave room above the least margin.
 _WANTED_MARGIN = 0.4
+
+
+class NoGoldens(BuildError):
+    """A network that is too unsure or too one-sided to be told from a broken one by a test image."""
+
+    reason: ClassVar[str] = "BUILD_NO_GOLDEN_IMAGES"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,7 @@ def choose_goldens(
 
     `probabilities` (n, classes) are the artifact's own answers to `images`; `shared` are places of images that other
     sub-nets have: one that is still on the camera from the last swap need not be uploaded in the gap of the next.
-    Deterministic: clear enough comes first, then the shared ones, then the order of the set. Raises BuildError where
+    Deterministic: clear enough comes first, then the shared ones, then the order of the set. Raises NoGoldens where
     two classes with the margin cannot be found.
     """
     ranked = np.sort(probabilities, axis=1)
@@ -58,7 +65,7 @@ def choose_goldens(
         if len(chosen) == count:
             break
     if len(chosen) < MIN_CLASSES:
-        raise BuildError(
+        raise NoGoldens(
             f"sub-net {subnet_id}: golden images of {len(chosen)} classes with a margin of {MARGIN}, "
             f"need {MIN_CLASSES}; the network is too unsure or too one-sided"
         )

@@ -105,11 +105,21 @@ def _draw_accuracy(axes: Any, ladder: Ladder) -> None:
     for one, time, score in zip(ladder.rungs, times, scores, strict=True):
         axes.annotate(one.id, (time, score), textcoords="offset points", xytext=(6, -10), fontsize=7)
     axes.set_xscale("log")
+    _plain_numbers(axes.xaxis)
     axes.set_xlabel("predicted service time (ms)")
     axes.set_ylabel("top-1 (%)")
     axes.set_title(f"{ladder.manifest.name} version {ladder.manifest.version}")
     axes.grid(alpha=0.3, which="both")
     axes.legend(loc="lower right")
+
+
+def _plain_numbers(axis: Any) -> None:
+    """1, 2, 5, 10 and not powers of ten."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
@@ -127,6 +137,8 @@ def _draw_dwell(axes: Any, steps: Sequence[Step]) -> None:
         axes.annotate(words, (place, top if even is None else even), ha="center", va="bottom", fontsize=8)
     axes.axhline(MAX_DWELL_S, color="C3", linewidth=0.8, linestyle="--", label=f"default limit {MAX_DWELL_S:g} s")
     axes.set_yscale("log")
+    axes.set_ylim(bottom=1)
+    _plain_numbers(axes.yaxis)
     axes.set_xticks(range(len(steps)), names, rotation=30, ha="right", fontsize=7)
     axes.set_ylabel("break-even dwell (s)")
     axes.set_title("how long a line has to stay until the step to a more accurate rung has paid for its swap")
