@@ -14,6 +14,7 @@ from agent.builder.ir import compile_ir, net_to_ir
 from agent.builder.plan import Net
 from agent.builder.runtime import Runner, compile_model
 from agent.builder.supernet import load_supernet
+from agent.builder.targets.pixels import takes_pixels
 from agent.errors import BuildError
 from agent.library.formats import inspect_blob
 from tests.support.images import write_set
@@ -74,6 +75,20 @@ def test_a_folded_input_takes_raw_pixels_and_is_exact_at_the_border(net: Net, pi
     np.testing.assert_allclose(folded, plain, atol=1e-3)
 
 
+def test_an_8_bit_input_changes_the_type_of_the_pixels_only(net: Net, pixels: Pixels) -> None:
+    fold = InputFold((127.0,), (64.0,))
+    for chosen in (None, fold):
+        wide = Runner(compile_ir(net_to_ir(net, softmax=False, fold=chosen), "x"))(pixels)
+        data = net_to_ir(net, softmax=False, fold=chosen, element="u8")
+        compiled = compile_ir(data, "x")
+        assert compiled.input(0).get_element_type().get_type_name() == "u8"
+        assert set(inspect_blob(data, "x").layer_types) <= OPSET1 | {"Convert"}
+        request = compiled.create_infer_request()
+        narrow = np.concatenate([request.infer([one[None].astype(np.uint8)])[0].copy() for one in pixels])
+        np.testing.assert_allclose(narrow, wide, rtol=1e-5, atol=1e-4)
+        assert takes_pixels(data) == (chosen is not None)
+
+
 def test_extraction_writes_what_was_asked_for(tmp_path: Path) -> None:
     supernet = write_supernet(tmp_path / "s.safetensors")
     images = write_set(tmp_path / "images.npz", 40, seed=1)
@@ -81,12 +96,15 @@ def test_extraction_writes_what_was_asked_for(tmp_path: Path) -> None:
     out = tmp_path / "net.ovir"
     for request in (
         ExtractRequest(supernet, arch, out),
+        ExtractRequest(supernet, arch, out, softmax=True, u8_input=True),
         ExtractRequest(supernet, arch, out, calibrate=images, softmax=True, fold_input=True),
     ):
         report = extract_subnet(request)
         assert report.size_bytes == out.stat().st_size
         info = inspect_blob(out.read_bytes(), "x")
         assert ("SoftMax" in info.layer_types) == request.softmax
+        assert ("Convert" in info.layer_types) == request.u8_input
+        assert (report.family, report.variant) == ("ofa-small", "")
     assert report.statistics == "re-estimated"
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["images.npz", "net.ovir", "s.safetensors"]
 
