@@ -13,11 +13,11 @@ from typing import Literal
 
 from agent.builder.arch import Arch, parse_arch
 from agent.builder.candidates import Candidates, Refusal
-from agent.builder.dataset import Dataset, DatasetReport, TooFewImages, read_dataset
+from agent.builder.dataset import Dataset, DatasetReport, read_dataset
 from agent.builder.dwell import worth_going_to
 from agent.builder.entries import BuiltSubnet, Finished, Provenance, library_manifest
 from agent.builder.golden import NoGoldens
-from agent.builder.images import ImageSet
+from agent.builder.labels import fit_classes
 from agent.builder.ladder import Found, LadderOptions, Progress, Rung, Steps, choose_ladder
 from agent.builder.measured import law_from
 from agent.builder.predict import LatencyLaw
@@ -25,8 +25,9 @@ from agent.builder.report import advice, write_report
 from agent.builder.search import search_ladder
 from agent.builder.supernet import Supernet, load_supernet
 from agent.builder.targets import Target, target
+from agent.builder.targets.errors import ToolsMissing
+from agent.builder.targets.firefly import FireflyTarget, hand_over
 from agent.builder.targets.myriad import PROCESSORS
-from agent.builder.transfer import FOLDS
 from agent.builder.workfolder import WorkFolder, work_path
 from agent.builder.workshop import Heads, Material, Workshop
 from agent.errors import BuildError
@@ -98,21 +99,21 @@ def build_library(
     then.
     """
     supernet = load_supernet(request.supernet)
-    targets = [target(name, request.shaves if name in PROCESSORS else None) for name in request.targets]
+    targets = [target(name, None if name == "simulated" else request.shaves) for name in request.targets]
     archs = [read_arch(path, supernet) for path in request.archs]
     dataset, heads = _dataset(request, supernet, archs, progress)
     law = _law(request, progress)
-    for one in targets:
-        one.prepare(progress)
+    waiting = _waiting(targets, progress)
     material = _material(request, dataset)
     work = WorkFolder(work_path(request.out) if request.resume else None, _basis(supernet, material))
-    workshop = Workshop(supernet, material, heads, targets, work)
+    workshop = Workshop(supernet, material, heads, targets, waiting, work)
     found = _found(request, archs, workshop, Candidates(supernet, law, _refusal(targets)), (progress, steps))
     made, dropped = _make_all(workshop, found.rungs, bool(archs), progress, steps)
     if not archs:
         made, beaten = _pruned(made, request.ladder.max_dwell_s)
         dropped += beaten
     notes = [f"left out {one.id}: {one.reason}" for one in dropped] + advice(request.images, made, supernet)
+    notes += _left_to_do(request.out, waiting, made)
     for line in notes:
         progress(line)
     published = _publish(request, made, Provenance(supernet, law, material.calibration, material.held_out))
@@ -153,47 +154,39 @@ def _law(request: BuildRequest, progress: Progress) -> LatencyLaw:
     return law
 
 
+def _waiting(targets: Sequence[Target], progress: Progress) -> tuple[FireflyTarget, ...]:
+    """Makes tools ready; the targets whose compiler runs on other machines only. Raises ToolsMissing for the rest."""
+    waiting: list[FireflyTarget] = []
+    for one in targets:
+        try:
+            one.prepare(progress)
+        except ToolsMissing:
+            if not isinstance(one, FireflyTarget):
+                raise
+            waiting.append(one)
+    return tuple(waiting)
+
+
+def _left_to_do(out: Path, waiting: Sequence[FireflyTarget], made: Sequence[Finished]) -> list[str]:
+    """Hand over what another machine has to compile, in a folder beside the library; what to say about it."""
+    folder = out.with_name(f"{out.name}.ncsdk")
+    lines: list[str] = []
+    for one in waiting:
+        folder.mkdir(parents=True, exist_ok=True)
+        left = [hand_over(one, made_net.ir, folder / f"{made_net.id}.graph") for made_net in made]
+        lines.append(
+            f"mvNCCompile is not on the PATH: the library holds IRs only, and {folder} the graphs to compile; where "
+            f"the NCSDK 2 is installed run, as the .txt files say: {left[0].command} (and {len(left) - 1} more)"
+        )
+    return lines
+
+
 def _publish(request: BuildRequest, made: Sequence[Finished], provenance: Provenance) -> Publication:
     manifest = library_manifest(request.name, request.version or 1, creation_time(), made, provenance)
     if request.version is None:
         manifest = next_version(manifest, request.out)
     files = {name: content for one in made for name, content in one.files().items()}
     return publish(manifest, files, request.out, key=request.sign_key, force=request.force)
-
-
-def fit_classes(dataset: Dataset, supernet: Supernet, transfer: Literal["auto", "off"]) -> tuple[Dataset, Heads]:
-    """The images with the labels of the library to be, and where its last layers may come from. Raises BuildError."""
-    classes, labels = dataset.training.classes, supernet.labels
-    outputs = supernet.cut(supernet.space.smallest(min(supernet.space.r))).classes
-    same = set(labels or classes) == set(classes) and outputs == len(classes)
-    if transfer == "off" or same:
-        labels = labels or classes
-        if outputs != len(labels):
-            raise BuildError(
-                f"{dataset.training.name}: {len(labels)} classes, the supernet answers {outputs}; "
-                "fit a last layer for them with --transfer auto"
-            )
-    else:
-        labels = classes
-    if len(labels) < 2:
-        raise BuildError(f"{dataset.training.name}: one class; a network tells at least two apart")
-    fitted = replace(
-        dataset, training=dataset.training.with_classes(labels), held_out=dataset.held_out.with_classes(labels)
-    )
-    if transfer == "off":
-        return fitted, "own"
-    _check_enough(fitted.training)
-    return fitted, "better" if same else "fitted"
-
-
-def _check_enough(training: ImageSet) -> None:
-    for label, name in enumerate(training.classes):
-        count = int((training.labels == label).sum())
-        if count < FOLDS:
-            raise TooFewImages(
-                f"{training.name}: class {name!r} has {count} images, a last layer needs {FOLDS} of each; "
-                "add some, or keep the supernet's own with --transfer off"
-            )
 
 
 def _material(request: BuildRequest, dataset: Dataset) -> Material:

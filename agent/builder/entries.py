@@ -90,6 +90,11 @@ class Finished:
         """Upload to the camera."""
         return len(self.artifacts[0].data)
 
+    @property
+    def ir(self) -> bytes:
+        """What the simulation runs, and every compiler starts from."""
+        return next(one.data for one in self.artifacts if one.target == "simulated")
+
     def files(self) -> dict[str, bytes]:
         """Library-relative names and contents of all its files."""
         images = {schema.golden_file(golden.sha256): golden.png for golden in self.goldens}
@@ -98,7 +103,7 @@ class Finished:
     @property
     def shaves(self) -> int:
         """SHAVEs that it runs on, in the simulation too."""
-        return next((one.shaves for one in self.artifacts if one.shaves), MYRIAD2_SHAVES)
+        return self.artifacts[0].shaves or MYRIAD2_SHAVES
 
     def row(self, law: LatencyLaw) -> BuiltSubnet:
         """Its line of the report."""
@@ -197,7 +202,7 @@ def _artifact(artifact: Artifact, shaves: int) -> schema.Artifact:
     return schema.Artifact(
         format=artifact.format,
         target=artifact.target,
-        shaves=artifact.shaves or shaves,
+        shaves=shaves,
         file=schema.blob_file(digest, artifact.format),
         sha256=digest,
         size_bytes=len(artifact.data),

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.builder.accuracy import AccuracyModel, fit_accuracy
+from agent.builder.accuracy import MIN_TRIED, AccuracyModel, fit_accuracy
 from agent.builder.arch import Arch, Space, complete
 from agent.builder.candidates import Candidate, Candidates, within
 from agent.builder.ladder import (
@@ -84,7 +84,8 @@ class _Search:
         order = [self._pool[0], *(step[0] for step in by_step)]
         order += [step[int(random.integers(len(step)))] for step in by_step for _ in range(2)]
         order += [self._pool[int(i)] for i in random.permutation(len(self._pool))]
-        self._try(list(dict.fromkeys(order))[: max(1, options.candidates // 2)])
+        first = min(options.candidates, max(MIN_TRIED, options.candidates // 2))
+        self._try(list(dict.fromkeys(order))[:first])
 
     def fit(self) -> None:
         """The predictor of all that was tried."""

@@ -29,6 +29,7 @@ from agent.builder.plan import STATISTICS, Net
 from agent.builder.runtime import Runner
 from agent.builder.supernet import Supernet
 from agent.builder.targets import Artifact, Target
+from agent.builder.targets.simulated import SimulatedTarget
 from agent.builder.transfer import (
     FeatureRunner,
     Head,
@@ -57,15 +58,24 @@ class Material:
 
 
 class Workshop:
-    """Makes the sub-nets of one supernet for some targets. Blocks; one thread."""
+    """Makes the sub-nets of one supernet for some targets; those `waiting` for a compiler get the IR only.
+
+    Blocks; one thread.
+    """
 
     def __init__(
-        self, supernet: Supernet, material: Material, heads: Heads, targets: Sequence[Target], work: WorkFolder
+        self,
+        supernet: Supernet,
+        material: Material,
+        heads: Heads,
+        targets: Sequence[Target],
+        waiting: Sequence[Target],
+        work: WorkFolder,
     ) -> None:
         self._supernet = supernet
         self._material = material
         self._heads = heads
-        self._targets = targets
+        self._targets = [one for one in targets if one not in waiting] or [SimulatedTarget()]
         self._work = work
         normalisation = supernet.normalisation
         self._bench = Bench(material.calibration, material.held_out, normalisation)
