@@ -44,6 +44,9 @@ check: $(VENV)/dev.stamp ## linters, types, rooms, protos, generated code
 	@BIN=$(BIN) sh tools/buf_breaking.sh
 	@$(BIN)/python tools/generate_stubs.py --check
 
+bench: $(VENV)/test.stamp ## figures against references of the same run, to bench.json (ROOMS="builder")
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.bench $(ROOMS)
+
 soak: $(VENV)/test.stamp ## long runs: a 24-hour shift and 10 000 swaps in virtual time
 	@$(BIN)/python -m pytest -m soak --timeout 1800
 
@@ -54,4 +57,4 @@ supernet: $(VENV)/demo.stamp ## train the demo's supernet again (hours; needs to
 clean: ## remove the virtual environment and the demo's state
 	rm -rf $(VENV) .demo build *.egg-info
 
-.PHONY: help demo test check soak supernet clean
+.PHONY: help demo test check bench soak supernet clean

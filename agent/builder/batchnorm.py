@@ -95,10 +95,11 @@ class _StatisticsOps(GraphOps):
         op = self._op
         axes = op.constant(np.array([0, 2, 3], np.int64))
         mean = op.reduce_mean(y, axes, keep_dims=True)
-        centred = op.subtract(y, mean)
-        variance = op.reduce_mean(op.multiply(centred, centred), axes, keep_dims=True)
+        variance = op.reduce_mean(op.squared_difference(y, mean), axes, keep_dims=True)
         self.taps += [mean.output(0), variance.output(0)]
         gamma, beta, _, _ = self._norm(unit)
+        # One product and one sum for each value; all else is done once for each channel.
         deviation = op.sqrt(op.add(variance, self._constant([[[[self.net.bn_eps]]]])))
-        scaled = op.multiply(op.divide(centred, deviation), self._per_channel(gamma))
-        return self._out(op.add(scaled, self._per_channel(beta)))
+        factor = op.divide(self._per_channel(gamma), deviation)
+        offset = op.subtract(self._per_channel(beta), op.multiply(mean, factor))
+        return self._out(op.add(op.multiply(y, factor), offset))

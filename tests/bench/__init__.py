@@ -1,0 +1,1 @@
+"""What is measured by `make bench`: one module for each part of the agent, with a function `figures`."""
