@@ -28,8 +28,9 @@ class Arch:
     w: tuple[int, ...] = ()
 
     def to_json(self) -> str:
-        """Deterministic JSON with the keys of interfaces.md section 5."""
-        values: dict[str, object] = {"ks": self.ks, "e": self.e, "d": self.d, "r": self.r}
+        """Deterministic JSON with the keys of interfaces.md section 5; 4 and 4.0 are one choice and written alike."""
+        e = [int(value) if value == int(value) else value for value in self.e]
+        values: dict[str, object] = {"ks": self.ks, "e": e, "d": self.d, "r": self.r}
         return json.dumps(values | ({"w": self.w} if self.w else {}), sort_keys=True)
 
     def subnet_id(self) -> str:

@@ -198,11 +198,12 @@ def _input(one: Finished, normalisation: Normalisation) -> schema.Input:
 
 
 def _artifact(artifact: Artifact, shaves: int) -> schema.Artifact:
+    """Manifest record; the simulation's twin has the `shaves` of the network that it stands for."""
     digest = hashlib.sha256(artifact.data).hexdigest()
     return schema.Artifact(
         format=artifact.format,
         target=artifact.target,
-        shaves=shaves,
+        shaves=(artifact.shaves or shaves) if artifact.target != "simulated" else shaves,
         file=schema.blob_file(digest, artifact.format),
         sha256=digest,
         size_bytes=len(artifact.data),

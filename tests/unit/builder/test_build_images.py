@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from agent.builder.batchnorm import estimate_statistics
-from agent.builder.build import BuildRequest, build_library
+from agent.builder.build import BuildReport, BuildRequest, build_library
 from agent.builder.candidates import NothingFits
 from agent.builder.dataset import TooFewImages
 from agent.builder.ladder import LadderOptions
@@ -26,6 +26,7 @@ from tests.support.supernets import LABELS, small_weights, write_supernet
 LADDER = LadderOptions(
     max_subnets=3, pool=40, candidates=10, probe_images=60, probe_calibration=64, method="nsga2", max_dwell_s=1800
 )
+EPOCH = "1700000000"
 LARGEST = {"ks": 5, "e": 4, "d": 2, "r": 32}
 
 
@@ -42,7 +43,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", EPOCH)
 
 
 def _request(inputs: Path, out: Path, **changes: object) -> BuildRequest:
@@ -76,11 +77,18 @@ class _StopAfter:
             raise KeyboardInterrupt
 
 
+@pytest.fixture(scope="module")
+def whole(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> BuildReport:
+    """A build that nobody interrupted."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOURCE_DATE_EPOCH", EPOCH)
+        return build_library(_request(inputs, tmp_path_factory.mktemp("whole") / "library", archs=()))
+
+
 @pytest.mark.parametrize(("word", "count"), [("tried ", 3), ("accuracy predictor", 1), ("built ", 1), ("built ", 2)])
 def test_an_interrupted_build_goes_on_and_ends_in_the_same_library(
-    inputs: Path, tmp_path: Path, word: str, count: int
+    inputs: Path, tmp_path: Path, whole: BuildReport, word: str, count: int
 ) -> None:
-    whole = build_library(_request(inputs, tmp_path / "whole", archs=()))
     request = _request(inputs, tmp_path / "broken", archs=(), resume=True)
     with pytest.raises(KeyboardInterrupt):
         build_library(request, _StopAfter(word, count))

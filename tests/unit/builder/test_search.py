@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from agent.builder.accuracy import fit_accuracy, spearman
-from agent.builder.arch import Arch
+from agent.builder.arch import Arch, parse_arch
 from agent.builder.candidates import Candidate, Candidates, NothingFits, Refusal, all_legal
 from agent.builder.ladder import Found, LadderOptions, Rung, pareto
 from agent.builder.plan import Net
@@ -92,6 +93,14 @@ def test_time_ends_a_search_after_at_least_one_try(supernet: Supernet) -> None:
     found = _search(supernet, _options(candidates=16, seconds=1e-9))
     assert len(found.tried) == 1
     assert any("stopped after" in note for note in found.notes)
+
+
+def test_one_architecture_has_one_name_whether_drawn_or_written_by_hand(supernet: Supernet) -> None:
+    for candidate in Candidates(supernet, LatencyLaw()).pool(80, 0):
+        arch = candidate.arch
+        assert parse_arch(arch.to_json(), supernet.space).subnet_id() == arch.subnet_id()
+        spelled = {"ks": arch.ks, "e": [float(e) for e in arch.e], "d": arch.d, "r": arch.r}
+        assert parse_arch(json.dumps(spelled), supernet.space).subnet_id() == arch.subnet_id()
 
 
 @pytest.mark.parametrize("family", ["mbv3", "proxyless", "resnet"])
