@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 torch = pytest.importorskip("torch", reason="training needs the extra `train` (torch)")
 pytest.importorskip("safetensors", reason="training needs the extra `train` (safetensors)")
 
+from agent.builder.dataset import read_dataset  # noqa: E402
 from agent.builder.train import campaign, schedule  # noqa: E402
 from agent.builder.train.__main__ import _limits, _parser, main  # noqa: E402
 from agent.builder.train.data import (  # noqa: E402
@@ -20,6 +22,7 @@ from agent.builder.train.data import (  # noqa: E402
     augment,
     batch_indices,
     load_images,
+    load_sets,
     measure_normalisation,
     prepare,
 )
@@ -259,6 +262,22 @@ def test_images_that_are_not_uint8_are_refused(tmp_path: Path) -> None:
     np.savez(path, images=np.zeros((2, 64, 64), np.float32), labels=np.zeros(2), classes=np.array(["a"]))
     with pytest.raises(ValueError, match="need uint8"):
         load_images(path)
+
+
+def test_a_folder_of_classes_is_split_as_the_library_build_splits_it(tmp_path: Path) -> None:
+    """What a supernet was trained on must not be held out again when its library is built."""
+    data = images(200)
+    for number, (image, label) in enumerate(zip(data.images[:, 0].numpy(), data.labels.tolist(), strict=True)):
+        folder = tmp_path / "set" / data.classes[label]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / f"{number}.png")
+    trained, held_out = load_sets(tmp_path / "set", None, 64)
+    built = read_dataset(tmp_path / "set", None, 1, 64)
+    assert len(trained) + len(held_out) == 200
+    np.testing.assert_array_equal(held_out.images[:, 0].numpy(), built.held_out.images)
+    np.testing.assert_array_equal(trained.labels.numpy(), built.training.labels)
+    smaller, _ = load_sets(tmp_path / "set", None, 24)
+    assert tuple(smaller.images.shape) == (len(trained), 1, 24, 24)
 
 
 def test_equal_seed_and_steps_give_an_equal_file(finished: Path, tmp_path: Path) -> None:

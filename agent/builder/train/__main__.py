@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from agent.builder.train.campaign import METHODS, Campaign, Order
-from agent.builder.train.data import load_images, measure_normalisation
+from agent.builder.train.data import load_sets, measure_normalisation
 from agent.builder.train.schedule import Limit, Method
 from agent.builder.train.spec import SupernetSpec
 from agent.builder.train.trainer import Material
@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Train a supernet of family ofa-small, by sandwich rule and by progressive shrinking, keep the better."""
     options = _parser().parse_args(arguments)
     torch.set_num_threads(options.threads)
-    train, held_out = load_images(options.images), load_images(options.held_out)
+    train, held_out = load_sets(options.images, options.held_out, max(SupernetSpec().r))
     order = Order(
         spec=SupernetSpec(classes=len(train.classes)),
         limits=_limits(options),
@@ -40,8 +40,10 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m agent.builder.train", description=main.__doc__)
-    parser.add_argument("--images", type=Path, required=True, help="npz with images, labels, classes")
-    parser.add_argument("--held-out", type=Path, required=True, help="npz of images not trained on")
+    parser.add_argument(
+        "--images", type=Path, required=True, help="npz with images, labels, classes, or a folder per class"
+    )
+    parser.add_argument("--held-out", type=Path, help="images not trained on; default: a fifth of --images")
     parser.add_argument("--out", type=Path, required=True, help="supernet.safetensors to write")
     limit = parser.add_mutually_exclusive_group(required=True)
     limit.add_argument("--budget-minutes", type=float, help="training time, evaluation not counted")

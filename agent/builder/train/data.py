@@ -11,6 +11,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from agent.builder import images as builder_images
+from agent.builder.dataset import read_dataset
+from agent.builder.resize import resize
+
+# Of the largest input side: scaling larger images in every step would cost more than the training.
+_LARGEST = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Normalisation:
@@ -43,6 +50,27 @@ def load_images(path: Path) -> ImageSet:
             f"{path}: images are {images.dtype} ({len(images)}), labels {len(labels)}; need uint8, equal counts"
         )
     return ImageSet(images, labels, classes)
+
+
+def load_sets(images: Path, held_out: Path | None, side_px: int) -> tuple[ImageSet, ImageSet]:
+    """Training and held-out images, from npz files or from folders with one class each.
+
+    Without a held-out set a fifth of each class is held out, by content, as `library build` does it, so that the two
+    agree on what a supernet has never seen. Images of a folder that are much larger than `side_px` are scaled to it.
+    """
+    if held_out is not None and not images.is_dir() and not held_out.is_dir():
+        return load_images(images), load_images(held_out)
+    found = read_dataset(images, held_out, 1, side_px)
+    classes = found.training.classes
+    return _as_tensors(found.training, side_px), _as_tensors(found.held_out.with_classes(classes), side_px)
+
+
+def _as_tensors(found: builder_images.ImageSet, side_px: int) -> ImageSet:
+    pixels = found.images
+    if max(pixels.shape[1:]) > _LARGEST * side_px:
+        parts = [resize(pixels[i : i + 256], side_px) for i in range(0, len(pixels), 256)]
+        pixels = np.rint(np.concatenate(parts)[:, 0]).astype(np.uint8)
+    return ImageSet(torch.from_numpy(pixels).unsqueeze(1), torch.from_numpy(found.labels), found.classes)
 
 
 def measure_normalisation(images: Tensor) -> Normalisation:
