@@ -21,8 +21,8 @@ from agent.builder.supernet import Normalisation
 _Z = 1.959963984540054
 _BATCH = 32
 _SLICE = 256
-# Inputs of a set at one resolution that are worth keeping between sub-nets.
-_KEPT_BYTES = 128 << 20
+# Inputs of a set that are kept between sub-nets: the demo's at all of its resolutions.
+_KEPT_BYTES = 192 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,11 @@ class Prepared:
     def slices(self, side_px: int, count: int | None = None) -> Iterator[NDArray[np.float32]]:
         """The same in slices."""
         pixels = self.images.images[:count]
-        if pixels[:1].size and len(pixels) * side_px**2 * len(self._normalisation.mean) * 4 <= _KEPT_BYTES:
+        size_bytes = len(self.images) * side_px**2 * len(self._normalisation.mean) * 4
+        if size_bytes <= _KEPT_BYTES:
             if side_px not in self._whole:
+                if size_bytes + sum(kept.nbytes for kept in self._whole.values()) > _KEPT_BYTES:
+                    self._whole.clear()
                 self._whole[side_px] = to_input(self.images.images, side_px, self._normalisation)
             yield self._whole[side_px][:count]
             return

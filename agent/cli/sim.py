@@ -44,10 +44,16 @@ def sim() -> None:
 @sim.command()
 @click.option("--socket", required=True, type=click.Path(path_type=Path), help="Unix socket to serve it on.")
 @_FLASH_FILE
+@click.option(
+    "--library",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Of blobs or graphs with their IRs: the camera takes the former and runs the latter.",
+)
 @_specified
 def serve(
     socket: Path,
     flash_file: Path | None,
+    library: Path | None,
     spec: str | None,
     seed: int | None,
     time_scale: float | None,
@@ -57,7 +63,10 @@ def serve(
     use_one_thread()
     from agent.sim.server import serve as serve_device
 
-    (built,) = _several(build_spec(spec, seed, time_scale, parts_per_minute), 1, flash_file)
+    wanted = build_spec(spec, seed, time_scale, parts_per_minute)
+    if library is not None:
+        wanted = dataclasses.replace(wanted, twins={**library_twins(library), **wanted.twins})
+    (built,) = _several(wanted, 1, flash_file)
     serve_device(socket, built, _announce)
     return DONE
 
@@ -102,6 +111,20 @@ def execute(
     binding = Binding(generation, tuple(str(s.resolve()) for s in sockets), specs)
     sys.stdout.flush()
     os.execve(sys.executable, [sys.executable, str(script), *arguments], binding.environment(os.environ))
+
+
+def library_twins(path: Path) -> dict[str, str]:
+    """The IR of each compiled network of a library, by that network's digest. Raises LibraryError."""
+    from agent.library import open_library
+
+    library = open_library(path)
+    found: dict[str, str] = {}
+    for subnet in library.manifest.subnets:
+        irs = [one for one in subnet.artifacts if one.target == "simulated"]
+        for artifact in subnet.artifacts:
+            if irs and artifact.target != "simulated":
+                found[artifact.sha256] = str((library.path / irs[0].file).resolve())
+    return found
 
 
 def _several(spec: SimulationSpec, cameras: int, flash_file: Path | None) -> tuple[SimulationSpec, ...]:

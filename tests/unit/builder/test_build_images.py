@@ -18,8 +18,10 @@ from agent.builder.ladder import LadderOptions
 from agent.builder.supernet import load_supernet
 from agent.builder.targets.errors import ToolsMissing
 from agent.builder.transfer import FeatureRunner, fit_head
+from agent.cli.sim import library_twins
 from agent.errors import BuildError
 from agent.library import open_library, verify_library
+from agent.sim.network import load_network
 from tests.support.images import pattern_set, write_set
 from tests.support.supernets import LABELS, small_weights, write_supernet
 
@@ -283,3 +285,6 @@ def test_a_myriad_library_holds_blobs_of_the_camera_and_their_twins(inputs: Path
     assert report.subnets[0].size_bytes == entry.artifacts[0].size_bytes
     assert entry.input is not None
     assert (entry.input.mean, entry.input.scale) == ((0.0,), (1.0,))
+    blob = open_library(report.path).read_artifact(entry.id, entry.artifacts[0])
+    network = load_network(blob, library_twins(report.path), blobs_need_twin=True)
+    assert (network.size_bytes, network.width) == (entry.artifacts[0].size_bytes, 32)
