@@ -17,9 +17,10 @@ from agent.builder.counts import Counts, count
 from agent.builder.graph import InputFold
 from agent.builder.images import load_images
 from agent.builder.ir import net_to_ir
+from agent.builder.pixel_format import for_pixels
 from agent.builder.plan import STATISTICS, Net
 from agent.builder.resize import to_input
-from agent.builder.supernet import Supernet, load_supernet
+from agent.builder.supernet import PixelFormat, Supernet, load_supernet
 from agent.builder.weight_files import read_file, read_npz
 from agent.errors import BuildError
 
@@ -30,6 +31,8 @@ _PREFIX = "rc/"
 @dataclass(frozen=True, slots=True)
 class ExtractRequest:
     """What `library extract` was asked for. `arch` is a file or JSON text; at most one of `bn`, `calibrate`.
+
+    `pixel_format` is what the sub-net shall take, by default what the supernet was trained with.
 
     `bn` is an npz of ready statistics (`NAME.bn.running_mean`, ...). `calibrate` is an npz with `calib`
     (n, c, r, r), already normalised, and optionally `calib_batches`; or an image set as for `library build`.
@@ -43,6 +46,7 @@ class ExtractRequest:
     softmax: bool = False
     fold_input: bool = False
     u8_input: bool = False
+    pixel_format: PixelFormat | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,8 @@ def extract_subnet(request: ExtractRequest) -> ExtractReport:
     if request.bn is not None and request.calibrate is not None:
         raise BuildError("extract: ready statistics and calibration images exclude each other; give one")
     supernet = load_supernet(request.supernet)
+    if request.pixel_format is not None:
+        supernet = for_pixels(supernet, request.pixel_format)
     arch = read_arch(request.arch, supernet)
     net = supernet.cut(arch)
     statistics = "supernet"

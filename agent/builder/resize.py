@@ -22,8 +22,12 @@ def resize(images: NDArray[np.uint8], side_px: int) -> NDArray[np.float32]:
 
 
 def to_input(images: NDArray[np.uint8], side_px: int, normalisation: Normalisation) -> NDArray[np.float32]:
-    """Network input f32 (n, c, side_px, side_px) as the camera would make it. Raises BuildError."""
+    """Network input f32 (n, c, side_px, side_px) of grey or RGB images, as the camera would make it.
+
+    Raises BuildError where they have not the network's channels.
+    """
     x = resize(images, side_px)
+    x = x[:, ::-1] if normalisation.pixel_format == "BGR8" else x
     if x.shape[1] != len(normalisation.mean):
         raise BuildError(f"images: {x.shape[1]} channels, the supernet takes {len(normalisation.mean)}")
     shape = (1, -1, 1, 1)

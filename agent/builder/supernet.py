@@ -37,7 +37,8 @@ _WRAPPER = "module."
 _COUNTERS = ".num_batches_tracked"
 _SHOWN = 4
 
-_CHANNELS = {"Mono8": 1, "RGB8": 3}
+PixelFormat = Literal["Mono8", "RGB8", "BGR8"]
+_CHANNELS: dict[PixelFormat, int] = {"Mono8": 1, "RGB8": 3, "BGR8": 3}
 
 # ImageNet statistics in 0..255 units, RGB: what the published supernets were trained with (facts/ofa.md 1.1).
 _IMAGENET_MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
@@ -48,7 +49,7 @@ _IMAGENET_SCALE = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 class Normalisation:
     """Network input = (pixel - mean) / scale per channel, pixels 0..255."""
 
-    pixel_format: Literal["Mono8", "RGB8"]
+    pixel_format: PixelFormat
     mean: tuple[float, ...]
     scale: tuple[float, ...]
 
@@ -207,12 +208,12 @@ def _json_object(metadata: Mapping[str, str], key: str, path: Path) -> Mapping[s
 def _normalisation(values: Mapping[str, object], path: Path) -> Normalisation:
     if not values:
         return Normalisation("RGB8", _IMAGENET_MEAN, _IMAGENET_SCALE)
-    pixel_format = values.get("pixel_format", "Mono8")
     mean, scale = _floats(values.get("mean")), _floats(values.get("scale"))
-    channels = _CHANNELS.get(str(pixel_format))
-    if channels is None or len(mean) != channels or len(scale) != channels or min(scale) <= 0:
+    pixel_format = next((one for one in _CHANNELS if one == values.get("pixel_format", "Mono8")), None)
+    channels = 0 if pixel_format is None else _CHANNELS[pixel_format]
+    if pixel_format is None or len(mean) != channels or len(scale) != channels or min(scale) <= 0:
         raise SupernetInvalid(f"{path}: metadata input: {dict(values)!r} is not a pixel format, mean and scale")
-    return Normalisation("Mono8" if channels == 1 else "RGB8", mean, scale)
+    return Normalisation(pixel_format, mean, scale)
 
 
 def _floats(value: object) -> tuple[float, ...]:

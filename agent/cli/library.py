@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,6 +20,9 @@ from agent.cli.library_keys import keygen, sign
 from agent.cli.library_predict import pareto, predict
 from agent.cli.library_show import print_ladder
 from agent.cli.output import print_json, size
+
+if TYPE_CHECKING:
+    from agent.builder.supernet import PixelFormat
 
 _SIGNATURES = {"none": "no signature", "unchecked": "signature not checked", "trusted": "trusted signature"}
 _FILE = click.Path(path_type=Path)
@@ -81,6 +85,7 @@ def show(path: Path, as_json: bool) -> int:
 @click.option("--softmax", is_flag=True, help="End in SoftMax instead of logits.")
 @click.option("--fold-input", is_flag=True, help="Fold mean and scale into the network.")
 @click.option("--u8-input", is_flag=True, help="Take 8-bit pixels; normalised by the network only with --fold-input.")
+@click.option("--pixel-format", type=click.Choice(["Mono8", "BGR8", "RGB8"]), help="By default the supernet's own.")
 @JSON
 def extract(
     supernet: Path,
@@ -91,12 +96,14 @@ def extract(
     softmax: bool,
     fold_input: bool,
     u8_input: bool,
+    pixel_format: PixelFormat | None,
     as_json: bool,
 ) -> int:
     """Cut one sub-net out of a supernet and write it as a single-file IR."""
     from agent.builder.extract import ExtractRequest, extract_subnet
 
-    report = extract_subnet(ExtractRequest(supernet, arch, out, bn, calibrate, softmax, fold_input, u8_input))
+    request = ExtractRequest(supernet, arch, out, bn, calibrate, softmax, fold_input, u8_input, pixel_format)
+    report = extract_subnet(request)
     if as_json:
         print_json({**dataclasses.asdict(report), "arch": json.loads(report.arch.to_json())})
     else:

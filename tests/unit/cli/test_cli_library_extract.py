@@ -13,6 +13,7 @@ from agent.builder.ir import compile_ir
 from agent.builder.runtime import Runner
 from agent.cli import exits
 from agent.cli.main import main
+from agent.library.formats import inspect_blob
 from tests.support import official
 from tests.support.checkpoints import Call, Name, write_checkpoint, zipped
 
@@ -61,6 +62,14 @@ def test_a_network_for_raw_pixels_answers_as_one_for_normalised_values(
     wanted = Runner(compile_ir(plain.read_bytes(), "plain"))(x)
     answer = compile_ir(raw.read_bytes(), "raw").create_infer_request().infer([pixels])[0]
     np.testing.assert_allclose(answer, wanted, atol=1e-4)
+
+
+def test_a_network_for_a_grey_camera_takes_one_channel(checkpoint: Path, tmp_path: Path, run: Run) -> None:
+    out = tmp_path / "grey.ovir"
+    arch = ("--supernet", checkpoint, "--arch", json.dumps(ARCH))
+    assert run(*arch, "--out", out, "--pixel-format", "Mono8")[0] == exits.DONE
+    assert inspect_blob(out.read_bytes(), "grey").input_shape == (1, 1, 64, 64)
+    assert run(*arch, "--out", out, "--pixel-format", "Grey")[0] == exits.BAD_INPUT
 
 
 def test_a_checkpoint_that_wants_to_run_something_is_bad_input(tmp_path: Path, run: Run) -> None:
