@@ -1,0 +1,36 @@
+"""The commands that the pages on libraries show exist, with the options that they are shown with."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from agent.cli.main import root
+
+DOCS = Path(__file__).parents[3] / "docs"
+PAGES = ("tutorial/from-images-to-a-camera.md", "how-to/build-a-library.md", "how-to/compile-for-the-camera.md")
+
+
+def _commands(page: str) -> list[str]:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.startswith("ofa-agent ")]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_of_the_page_are_those_of_the_program(page: str) -> None:
+    commands = _commands(page)
+    assert len(commands) >= 3
+    for line in commands:
+        words = shlex.split(line)[1:]
+        command: click.Command = root
+        context = click.Context(root, info_name="ofa-agent")
+        while isinstance(command, click.Group):
+            _, found, words = command.resolve_command(context, words)
+            assert found is not None, line
+            command = found
+        command.make_context(command.name, words, parent=context)  # raises where an option is unknown or missing
