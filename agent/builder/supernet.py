@@ -35,6 +35,7 @@ _OLD_NAME, _NEW_NAME = ".mobile_inverted_conv.", ".conv."
 _WRAPPER = "module."
 # How many batches a norm has seen: no weight.
 _COUNTERS = ".num_batches_tracked"
+_VARIANCES = ".running_var"
 _SHOWN = 4
 
 PixelFormat = Literal["Mono8", "RGB8", "BGR8"]
@@ -157,6 +158,9 @@ def _check_values(weights: Weights, path: Path) -> None:
     bad = [key for key, value in weights.items() if not np.isfinite(value).all()]
     if bad:
         raise NonFinite(f"{path}: {some(bad)} holds NaN or infinity")
+    negative = [key for key, value in weights.items() if key.endswith(_VARIANCES) and value.min(initial=0) < 0]
+    if negative:
+        raise SupernetInvalid(f"{path}: {some(negative)} holds variances below 0")
 
 
 def _check_complete(supernet: Supernet) -> None:
@@ -198,7 +202,7 @@ def _check_ends(supernet: Supernet, net: Net) -> None:
 def _json_object(metadata: Mapping[str, str], key: str, path: Path) -> Mapping[str, object]:
     try:
         value = json.loads(metadata.get(key, "{}"))
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise SupernetInvalid(f"{path}: metadata {key}: not JSON: {exc}") from exc
     if not isinstance(value, dict):
         raise SupernetInvalid(f"{path}: metadata {key}: {type(value).__name__}, expected an object")
@@ -225,7 +229,7 @@ def _floats(value: object) -> tuple[float, ...]:
 def _labels(metadata: Mapping[str, str], path: Path) -> tuple[str, ...]:
     try:
         value = json.loads(metadata.get("labels", "[]"))
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise SupernetInvalid(f"{path}: metadata labels: not JSON: {exc}") from exc
     if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):
         raise SupernetInvalid(f"{path}: metadata labels: expected a list of names")

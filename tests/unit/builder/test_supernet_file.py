@@ -68,6 +68,9 @@ def test_a_smaller_kernel_is_the_transformed_centre_of_the_larger(supernet: Supe
         {"labels": json.dumps(LABELS[:3])},
         {"labels": "{}"},
         {"labels": "["},
+        {"labels": "[" * 100_000},
+        {"spec": '{"a":' * 100_000},
+        {"input": json.dumps(INPUT | {"pixel_format": "BGR8"})},
         {"bn_eps": "small"},
         {"bn_eps": "0"},
     ],
@@ -131,6 +134,13 @@ def test_a_weight_that_is_not_finite_is_named(tmp_path: Path, value: float) -> N
     weights = small_weights()
     weights["blocks.1.conv.point_linear.bn.bn.weight"][3] = value
     with pytest.raises(NonFinite, match=r"blocks\.1\.conv\.point_linear\.bn\.bn\.weight holds NaN or infinity"):
+        load_supernet(write_supernet(tmp_path / "s.safetensors", weights))
+
+
+def test_a_variance_below_0_is_named(tmp_path: Path) -> None:
+    weights = small_weights()
+    weights["feature_mix_layer.bn.running_var"][5] = -0.25
+    with pytest.raises(SupernetInvalid, match=r"feature_mix_layer\.bn\.running_var holds variances below 0"):
         load_supernet(write_supernet(tmp_path / "s.safetensors", weights))
 
 
