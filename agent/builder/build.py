@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -31,7 +33,9 @@ from agent.builder.targets.myriad import PROCESSORS
 from agent.builder.workfolder import WorkFolder, work_path
 from agent.builder.workshop import Heads, Material, Workshop
 from agent.errors import BuildError
+from agent.library import key_fingerprint
 from agent.library.publish import Publication, creation_time, next_version, publish
+from agent.library.store import MANIFEST_NAME
 
 CALIBRATION_IMAGES = 1024
 # Grows when equal inputs would give other results than the steps that an older agent kept.
@@ -98,6 +102,7 @@ def build_library(
     line at a time, `steps` the place in each phase. Raises BuildError or LibraryError leaves; nothing is published
     then.
     """
+    _check_early(request)
     supernet = load_supernet(request.supernet)
     targets = [target(name, None if name == "simulated" else request.shaves) for name in request.targets]
     archs = [read_arch(path, supernet) for path in request.archs]
@@ -129,8 +134,27 @@ def build_library(
     )
     if request.report is not None:
         write_report(request.report, report, made, law, found.tried, material.held_out.classes)
+    if work.reused:
+        progress(f"{work.reused} steps were taken from an interrupted build")
     work.remove()
     return report
+
+
+def _check_early(request: BuildRequest) -> None:
+    """What would otherwise be found out after minutes of work. Raises BuildError, SignatureInvalid."""
+    needed = {"sklearn": request.transfer == "auto", "pymoo": request.ladder.method == "nsga2" and not request.archs}
+    missing = [name for name, wanted in needed.items() if wanted and find_spec(name) is None]
+    if missing:
+        raise BuildError(f"build: {', '.join(missing)} is not installed; pip install 'ofa-agent[build]'")
+    if request.sign_key is not None:
+        key_fingerprint(request.sign_key)
+    out = Path(os.path.abspath(request.out))
+    if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / MANIFEST_NAME).is_file())):
+        raise BuildError(f"{request.out}: exists and is not a library; choose another folder")
+    if request.report is not None:
+        folder = Path(os.path.abspath(request.report)).parent
+        if folder != out.parent and not folder.is_dir():
+            raise BuildError(f"{request.report}: {folder} is not a folder")
 
 
 def _dataset(

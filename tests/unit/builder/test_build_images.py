@@ -19,7 +19,7 @@ from agent.builder.supernet import load_supernet
 from agent.builder.targets.errors import ToolsMissing
 from agent.builder.transfer import FeatureRunner, fit_head
 from agent.cli.sim import library_twins
-from agent.errors import BuildError
+from agent.errors import BuildError, SignatureInvalid
 from agent.library import open_library, verify_library
 from agent.sim.network import load_network
 from tests.support.images import pattern_set, write_set
@@ -232,6 +232,27 @@ def test_a_latency_that_no_chosen_architecture_meets_is_refused(inputs: Path, tm
         build_library(_request(inputs, tmp_path / "library", ladder=slow))
     with pytest.raises(NothingFits, match="the fastest sub-net is predicted at"):
         build_library(_request(inputs, tmp_path / "library", ladder=slow, archs=()))
+
+
+def _no_work(line: str) -> None:
+    raise AssertionError(f"worked before it looked: {line}")
+
+
+def test_what_would_fail_at_the_end_is_refused_at_the_beginning(
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = _request(inputs, tmp_path / "library", archs=())
+    with pytest.raises(SignatureInvalid):
+        build_library(replace(request, sign_key=tmp_path / "none.pem"), _no_work)
+    with pytest.raises(BuildError, match="is not a folder"):
+        build_library(replace(request, report=tmp_path / "no" / "report.json"), _no_work)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep me")
+    with pytest.raises(BuildError, match="exists and is not a library"):
+        build_library(replace(request, out=tmp_path / "mine"), _no_work)
+    monkeypatch.setattr("agent.builder.build.find_spec", lambda _name: None)
+    with pytest.raises(BuildError, match=r"sklearn, pymoo is not installed; pip install 'ofa-agent\[build\]'"):
+        build_library(request, _no_work)
 
 
 def test_targets_that_cannot_share_an_input_are_refused(
