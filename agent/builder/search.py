@@ -31,8 +31,9 @@ from agent.builder.ladder import (
 
 POPULATION = 64
 GENERATIONS = 30
-# Half of the budget goes to a first sample, the rest in this many goes, each with a predictor that knows the last one.
+# Half of the budget goes to a first sample, the rest in so many goes, each with a predictor that knows the last one.
 GOES = 3
+_LEAST_OF_A_GO = 4
 # A proposal nearer to a tried sub-net than this (share of its latency) hardly tells more than that one.
 _SAME_LATENCY = 0.01
 
@@ -43,8 +44,9 @@ def search_ladder(
     """Rungs by rising latency and accuracy. Raises NothingFits where no legal sub-net meets `max_latency_ms`."""
     search = _Search(candidates, probe, options, progress, steps)
     search.sample()
-    for go in range(GOES):
-        search.refine(GOES - go)
+    goes = min(GOES, max(1, (options.candidates - len(search.tried)) // _LEAST_OF_A_GO))
+    for go in range(goes):
+        search.refine(goes - go)
     search.fit()
     front = pareto(search.tried)
     notes = [search.model.words()] if search.model is not None else []
