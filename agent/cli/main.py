@@ -21,6 +21,7 @@ _COMMANDS = {
     "demo": ("agent.cli.demo:demo", "Run agent, simulated camera and a client for about a minute."),
     "explain": ("agent.cli.read:explain", "Why this sub-net, or which one under another budget."),
     "library": ("agent.cli.library:library", "Build, verify and look into libraries."),
+    "replay": ("agent.cli.replay:replay", "Policies on a trace, against what was possible."),
     "results": ("agent.cli.streams:results", "Inference results as they come."),
     "run": ("agent.cli.run:run", "The daemon."),
     "sim": ("agent.cli.sim:sim", "The simulated camera."),

@@ -1,0 +1,87 @@
+"""`replay`: policies on a trace, scored against the best fixed net and the clairvoyant optimum."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from agent.cli.connection import JSON
+from agent.cli.exits import DONE
+from agent.cli.output import number, percent, print_json, print_table
+
+if TYPE_CHECKING:
+    from agent.replay.compare import Row
+    from agent.replay.line import Line
+
+_FILE = click.Path(path_type=Path)
+_HEADINGS = ("policy", "U", "U/U*", "skill", "in time", "swaps", "in gaps", "longest miss")
+_SECONDS = click.FloatRange(0, 1e4)
+
+
+@click.command()
+@click.option("--trace", "trace_file", required=True, type=_FILE, help="Trace of a line (CSV).")
+@click.option("--library", required=True, type=_FILE, help="A library, or a profile of sub-nets (JSON).")
+@click.option("--policy", default="", help="Names with commas between, or `all`. Default: dwell,always_fastest.")
+@click.option("--oracle", is_flag=True, help="Also the optimum itself, and oracles that see 1, 5 and 30 s ahead.")
+@click.option("--notice", "notice_s", type=_SECONDS, default=0.0, help="Changes are announced so many seconds early.")
+@click.option("--jitter", type=click.FloatRange(0, 1), default=0.0, help="Sigma of log-normal service times.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Of the jitter.")
+@click.option("--swap-base-s", type=_SECONDS, default=1.0, show_default=True, help="A swap without upload.")
+@click.option("--swap-s-per-mb", type=_SECONDS, default=0.22, show_default=True, help="More for each million bytes.")
+@JSON
+def replay(
+    trace_file: Path,
+    library: Path,
+    policy: str,
+    oracle: bool,
+    notice_s: float,
+    jitter: float,
+    seed: int,
+    swap_base_s: float,
+    swap_s_per_mb: float,
+    as_json: bool,
+) -> int:
+    """Replay policies on a trace. `dwell` is the policy that the daemon runs."""
+    from agent.replay.compare import DEFAULT_POLICIES, compare
+    from agent.replay.ladder import read_ladder
+    from agent.replay.line import Line, Noise
+    from agent.replay.policies import BEST_FIXED, OPTIMUM, ORACLES, known
+    from agent.replay.trace import read_trace
+
+    asked = [name.strip() for name in policy.split(",") if name.strip()] or DEFAULT_POLICIES
+    names = known([*asked, BEST_FIXED, *((*ORACLES, OPTIMUM) if oracle else ())])
+    ladder = read_ladder(library, swap_base_s, swap_s_per_mb)
+    line = Line(read_trace(trace_file), ladder, Noise(sigma=jitter, seed=seed))
+    rows = compare(line, names, notice_s)
+    if as_json:
+        about = {"trace": str(trace_file), "duration_s": line.trace.end_s, "parts": len(line.part_times)}
+        about |= {"notice_s": notice_s, "jitter": jitter, "seed": seed}
+        print_json(about | {"policies": {row.policy: row.to_json() for row in rows}})
+    else:
+        _show(line, rows, notice_s)
+    return DONE
+
+
+def _show(line: Line, rows: list[Row], notice_s: float) -> None:
+    minutes, parts = line.trace.end_s / 60, len(line.part_times)
+    announced = f"changes announced {notice_s:g} s early" if notice_s else "changes not announced"
+    click.echo(f"{parts} parts in {minutes:.1f} min, {len(line.ladder.nets)} sub-nets, {announced}")
+    print_table(_HEADINGS, [_cells(row) for row in rows])
+    first = rows[0]
+    click.echo(f"U* {first.value_star:.1f}, best fixed {first.value_fixed:.1f}; U is the sum of accuracies in time")
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    found = row.outcome
+    return (
+        row.policy,
+        number(found.value),
+        number(row.ratio, 4),
+        number(row.skill, 3),
+        percent(found.attainment),
+        str(found.swaps),
+        percent(found.gap_share),
+        str(found.longest_miss_run),
+    )

@@ -1,0 +1,60 @@
+"""Several policies on one line, each against the best fixed net and the optimum."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent.replay.line import Line
+from agent.replay.optimum import optimum
+from agent.replay.policies import BEST_FIXED, OPTIMUM, POLICIES, SHIPPED
+from agent.replay.score import Outcome, best_fixed, outcome, ratio, skill
+from agent.replay.simulation import Run, simulate
+
+DEFAULT_POLICIES = (SHIPPED, BEST_FIXED, "always_fastest")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One policy: what it did, what that was worth, and the yardsticks of the same line."""
+
+    policy: str
+    run: Run
+    outcome: Outcome
+    value_fixed: float
+    value_star: float
+
+    @property
+    def ratio(self) -> float | None:
+        return ratio(self.outcome.value, self.value_star)
+
+    @property
+    def skill(self) -> float | None:
+        return skill(self.outcome.value, self.value_fixed, self.value_star)
+
+    def to_json(self) -> dict[str, object]:
+        """The keys of interfaces.md section 7."""
+        found = self.outcome
+        return {
+            "U": found.value,
+            "U_star": self.value_star,
+            "ratio": self.ratio,
+            "skill": self.skill,
+            "attainment": found.attainment,
+            "swaps": found.swaps,
+            "gap_share": found.gap_share,
+            "longest_miss_run": found.longest_miss_run,
+        }
+
+
+def compare(line: Line, policies: Sequence[str], notice_s: float = 0.0) -> list[Row]:
+    """One row for each policy, in this order; the optimum is computed whether it is asked for or not."""
+    best = optimum(line)
+    star = outcome(line, best)
+    value_fixed = outcome(line, Run(best_fixed(line), ())).value
+    rows = []
+    for name in policies:
+        run = best if name == OPTIMUM else simulate(line, POLICIES[name](line), notice_s)
+        scored = star if name == OPTIMUM else outcome(line, run)
+        rows.append(Row(name, run, scored, value_fixed, star.value))
+    return rows

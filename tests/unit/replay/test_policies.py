@@ -1,0 +1,170 @@
+"""The policies by name: deterministic, short, and each with the trait that its source gives it."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import random
+
+import pytest
+from hypothesis import given
+
+from agent.errors import BadInput
+from agent.policy import decide as shipped_rule
+from agent.replay.ladder import Ladder
+from agent.replay.line import Line, Noise
+from agent.replay.policies import BEST_FIXED, POLICIES, SHIPPED, foresight, known, online, published
+from agent.replay.policies.shipped import Shipped
+from agent.replay.score import best_fixed
+from agent.replay.simulation import Run, simulate
+from tests.unit.replay.lines import PROPERTY, THREE, a_line, a_trace, random_lines
+
+FREE = math.inf
+ADAPTIVE = [name for name in POLICIES if name not in (BEST_FIXED, "always_fastest")]
+
+
+def run_of(name: str, *rows: tuple[float, float, float, float, int], end_s: float, notice_s: float = 0.0) -> Run:
+    line = a_line(*rows, end_s=end_s, ladder=THREE)
+    return simulate(line, POLICIES[name](line), notice_s)
+
+
+def steps(levels_ms: list[float], dwell_s: float) -> list[tuple[float, float, float, float, int]]:
+    return [(place * dwell_s, 60_000.0 / level, FREE, 1.0, 0) for place, level in enumerate(levels_ms)]
+
+
+@PROPERTY
+@given(line=random_lines())
+def test_every_policy_decides_the_same_again(line: Line) -> None:
+    for name, make in POLICIES.items():
+        assert simulate(line, make(line), 5.0) == simulate(line, make(line), 5.0), name
+
+
+@pytest.mark.parametrize("name", sorted(set(POLICIES) - {SHIPPED, "dynamic_ofa"}))
+def test_a_constant_line_needs_no_swap(name: str) -> None:
+    assert run_of(name, (0, 60_000 / 50, FREE, 1.0, 0), end_s=120).swaps == ()
+
+
+@pytest.mark.parametrize("name", sorted(set(POLICIES) - {BEST_FIXED, "lookahead_1s", SHIPPED}))
+def test_a_lasting_drop_of_the_limit_is_answered_by_a_net_that_fits(name: str) -> None:
+    """`lookahead_1s` cannot see a swap pay that takes longer than its window; it is judged by its horizon instead."""
+    run = run_of(name, *steps([100.0, 30.0], 600.0), end_s=1200)
+    last = run.stints[-1][2]
+    assert last == 0, run
+
+
+def test_dwell_is_the_rule_of_the_daemon_and_asks_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    real = shipped_rule.decide
+
+    def spy(*arguments: object) -> object:
+        asked.append(arguments[1])
+        return real(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("agent.replay.policies.shipped.decide", spy)
+    run = run_of(SHIPPED, *steps([100.0, 30.0, 100.0], 60.0), end_s=180)
+    assert asked[0] is None
+    assert {"small", "middle"} <= set(asked)
+    assert [swap.to_net for swap in run.swaps][-2:] == [0, 1]
+    assert run.swaps[-2].at_s == 60.0  # the daemon is woken by the change itself
+
+
+def test_dwell_gives_an_unmeasured_net_the_margin_of_its_prior_and_a_profiled_one_none() -> None:
+    """The prior of an unmeasured net is 1.42 times its prediction at quantile .99 (LatencyModel)."""
+    narrow, wide = (0, 60_000 / 45, FREE, 1.0, 0), (0, 60_000 / 60, FREE, 1.0, 0)
+    assert [run_of(SHIPPED, row, end_s=60).first for row in (narrow, wide)] == [0, 1]
+    assert [run_of("dwell_profiled", row, end_s=60).first for row in (narrow, wide)] == [1, 1]
+
+
+@PROPERTY
+@given(line=random_lines())
+def test_dwell_that_skips_decides_as_dwell_that_asks_each_time(line: Line) -> None:
+    assert simulate(line, Shipped(line.ladder)) == simulate(line, Shipped(line.ladder, skip=False))
+
+
+def test_best_fixed_and_always_fastest_never_swap() -> None:
+    line = a_line(*steps([100.0, 30.0, 100.0, 100.0], 60.0), end_s=240, ladder=THREE)
+    fixed = simulate(line, POLICIES[BEST_FIXED](line))
+    assert (fixed.first, fixed.swaps) == (best_fixed(line), ())
+    assert simulate(line, POLICIES["always_fastest"](line)) == Run(0, ())
+
+
+def test_greedy_swaps_at_once_adamls_a_quarter_later_and_the_cooldown_waits() -> None:
+    rows = steps([100.0, 50.0, 100.0], 10.0)
+    at = {
+        name: [swap.at_s for swap in run_of(name, *rows, end_s=60).swaps]
+        for name in ("greedy_p99", "adamls", "greedy_cooldown")
+    }
+    assert at["greedy_p99"] == [10.0, 20.0]
+    assert at["adamls"] == [10.25, 20.25]
+    assert at["greedy_cooldown"] == []  # 30 s after the start the first net fits again
+
+
+def test_dynamic_ofa_moves_one_level_at_a_time_and_remembers_what_failed() -> None:
+    run = run_of("dynamic_ofa", *steps([100.0, 30.0], 60.0), end_s=180)
+    assert [swap.to_net for swap in run.swaps][:2] == [1, 0]
+    assert run.stints[-1][2] == 0
+    assert len(run.swaps) == 2
+
+
+def test_alert_sees_a_slowdown_of_the_whole_camera() -> None:
+    line = Line(a_trace((0, 60_000 / 50, FREE, 1, 0), (60, 60_000 / 50, FREE, 1.5, 0), end_s=120), THREE, Noise(0.01))
+    run = simulate(line, POLICIES["alert"](line))
+    assert (run.first, run.stints[-1][2]) == (1, 0)
+    assert all(60.0 <= swap.at_s < 62.0 for swap in run.swaps)
+
+
+def test_infadapter_with_a_high_price_stays_where_greedy_swaps() -> None:
+    rows = steps([50.0, 100.0], 30.0)
+    assert [swap.to_net for swap in run_of("infadapter", *rows, end_s=60).swaps] == [2]
+    assert run_of("infadapter_b20", *rows, end_s=60).swaps == ()
+
+
+def test_ski_rental_swaps_when_the_loss_has_paid_for_the_swap() -> None:
+    run = run_of("ski_rental", *steps([50.0, 100.0], 30.0), end_s=300)
+    (swap,) = run.swaps
+    # At 10 parts/s the large net wins .5 a second; its swap costs 3.1 s x 10 x .8 = 24.8: 49.6 s.
+    assert swap.to_net == 2
+    assert swap.at_s - 30.0 == pytest.approx(49.6, abs=0.5)
+
+
+def test_work_function_stays_where_both_ways_are_lost_too_often() -> None:
+    flips = steps([100.0, 30.0] * 20, 3.0)
+    assert len(run_of("work_function", *flips, end_s=120).swaps) < len(run_of("greedy_p99", *flips, end_s=120).swaps)
+
+
+def test_a_longer_look_ahead_leaves_an_infeasible_phase_out_of_the_gap() -> None:
+    rows = steps([100.0, 30.0], 60.0)
+    late = run_of("lookahead_1s", *rows, end_s=120).swaps
+    early = run_of("lookahead_5s", *rows, end_s=120).swaps
+    assert [swap.ready_s <= 60.0 for swap in early] == [True]
+    assert [swap.ready_s <= 60.0 for swap in late] == [False]
+
+
+def test_names_are_checked_and_all_means_all() -> None:
+    assert known(["all"]) == tuple(POLICIES)
+    assert known(["dwell", "optimum", "dwell"]) == ("dwell", "optimum")
+    with pytest.raises(BadInput, match="did you mean 'ski_rental'"):
+        known(["ski_rent"])
+
+
+def test_every_baseline_is_under_forty_lines_and_names_its_source() -> None:
+    classes = [
+        found
+        for room in (published, online, foresight)
+        for found in vars(room).values()
+        if inspect.isclass(found) and found.__module__ == room.__name__
+    ]
+    assert len(classes) == 10
+    for found in classes:
+        limit = 62 if found.__name__ == "LookAhead" else 40  # an oracle is no baseline
+        assert len(inspect.getsource(found).splitlines()) < limit, found.__name__
+        assert found.__doc__, found.__name__
+
+
+def test_a_ladder_of_one_net_is_never_left() -> None:
+    source = random.Random(1)
+    one = Ladder(THREE.nets[:1])
+    rows = steps([source.uniform(10.0, 60.0) for _ in range(20)], 5.0)
+    line = a_line(*rows, end_s=100, ladder=one)
+    for name in ADAPTIVE:
+        assert simulate(line, POLICIES[name](line)) == Run(0, ()), name

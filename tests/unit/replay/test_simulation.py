@@ -1,0 +1,137 @@
+"""The event simulation and its score, held against what is computed by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from agent.replay.ladder import ladder_of
+from agent.replay.line import Line, Noise
+from agent.replay.score import best_fixed, outcome, ratio, skill
+from agent.replay.simulation import Announced, Run, Swap, simulate
+from agent.replay.trace import LineState
+from tests.unit.replay.lines import TWO, Told, a_line, a_trace
+
+MIN = 60_000.0
+FREE = math.inf
+
+
+def test_the_first_network_is_free_and_each_part_in_time_counts_its_accuracy() -> None:
+    line = a_line((0, 600, FREE, 1, 0), end_s=10)  # 100 parts, an interval of 100 ms: both are in time
+    for net, top1 in enumerate((0.5, 0.75)):
+        found = outcome(line, simulate(line, Told(net)))
+        assert (found.value, found.parts, found.in_time, found.in_gap) == (100 * top1, 100, 100, 0)
+        assert (found.attainment, found.swaps, found.longest_miss_run) == (1.0, 0, 0)
+
+
+def test_a_swap_costs_the_parts_from_the_decision_until_it_is_ready() -> None:
+    line = a_line((0, 600, FREE, 1, 0), end_s=10)
+    run = simulate(line, Told(0, {3.0: 1}))
+    assert run.swaps == (Swap(3.0, 5.0, 0, 1),)
+    found = outcome(line, run)
+    assert found.value == 30 * 0.5 + 50 * 0.75  # parts at .05, .15 ...: 30 before 3 s, 20 in the gap, 50 after it
+    assert (found.in_gap, found.gap_share, found.longest_miss_run, found.attainment) == (20, 0.2, 20, 1.0)
+
+
+def test_a_part_that_takes_longer_than_its_interval_or_its_limit_counts_nothing() -> None:
+    slow = a_line((0, 600, FREE, 1, 0), (5, 600, FREE, 1.25, 0), (8, 600, 60, 1, 0), end_s=10)
+    found = outcome(slow, simulate(slow, Told(1)))
+    assert (found.value, found.in_time, found.longest_miss_run) == (50 * 0.75, 50, 50)
+    # The small net would have met all of them but none is outside its reach: attainment counts the misses.
+    assert found.attainment == 0.5
+
+
+def test_what_no_net_could_have_met_is_not_in_the_attainment() -> None:
+    line = a_line((0, 600, 10, 1, 0), (5, 600, FREE, 1, 0), end_s=10)
+    found = outcome(line, simulate(line, Told(1)))
+    assert (found.in_time, found.attainment, found.longest_miss_run) == (50, 1.0, 50)
+    nothing = a_line((0, 600, 10, 1, 0), end_s=10)
+    assert outcome(nothing, simulate(nothing, Told(1))).attainment is None
+
+
+def test_a_service_time_equal_to_its_limit_on_paper_is_in_time() -> None:
+    line = a_line((0, 60, 12.1, 1.1, 0), end_s=10, ladder=ladder_of([("a", 0.5, 11.0, 1.0)]))
+    assert line.service_ms(0)[0] > 12.1  # by the rounding of floats
+    assert outcome(line, simulate(line, Told(0))).in_time == 10
+
+
+def test_a_swap_is_free_while_the_line_stands_and_one_that_began_before_is_finished() -> None:
+    rows = ((0.0, 600.0, FREE, 1.0, 0), (2.0, 600.0, FREE, 1.0, 1), (6.0, 600.0, FREE, 1.0, 0))
+    line = a_line(*rows, end_s=10)
+    free = simulate(line, Told(0, {3.0: 1, 3.25: 0, 3.5: 1}))
+    assert [swap.ready_s for swap in free.swaps] == [3.0, 3.25, 3.5]
+    assert outcome(line, free).value == 20 * 0.5 + 40 * 0.75
+    begun = simulate(line, Told(0, {1.0: 1, 2.0: 0, 5.0: 0}))
+    assert begun.swaps == (Swap(1.0, 3.0, 0, 1), Swap(5.0, 5.0, 1, 0))
+
+
+def test_a_policy_looks_every_quarter_of_a_second_and_at_each_change_but_not_while_it_swaps() -> None:
+    line = a_line((0, 600, FREE, 1, 0), (0.6, 300, FREE, 1, 0), end_s=4)
+    told = Told(0, {0.75: 1})
+    simulate(line, told)
+    assert [moment.now_s for moment in told.moments] == [0.25, 0.5, 0.6, 0.75, 2.75, 3.0, 3.25, 3.5, 3.75]
+    assert [moment.active for moment in told.moments][3:5] == [0, 1]
+    assert told.moments[4].since_s == 2.75
+
+
+def test_a_policy_observes_the_service_times_of_the_active_net_and_nothing_of_a_gap() -> None:
+    line = a_line((0, 600, FREE, 2, 0), end_s=4)
+    told = Told(0, {0.5: 1})
+    simulate(line, told)
+    assert [time for net, times in told.observed if net == 0 for time in times] == [100.0] * 5
+    assert [time for net, times in told.observed if net == 1 for time in times] == [200.0] * 12  # 2.55 .. 3.65
+
+
+def test_notice_tells_rate_limit_and_stop_but_never_the_slowdown() -> None:
+    rows = [(0, 600, FREE, 1, 0), (10, 600, FREE, 1.5, 0), (12, 300, 80, 1.5, 0), (13, 300, 80, 1, 1)]
+    line = a_line(*rows, end_s=20)
+    told = Told(0)
+    simulate(line, told, notice_s=3.0)
+    seen = {moment.now_s: moment.announced for moment in told.moments}
+    slower, stopped = Announced(12.0, LineState(300, 80, False)), Announced(13.0, LineState(300, 80, True))
+    assert seen[8.75] == ()
+    assert seen[9.0] == (slower,)
+    assert seen[10.0] == (slower, stopped)
+    assert seen[12.0] == (stopped,)
+    assert seen[13.0] == ()
+    unannounced = Told(0)
+    simulate(line, unannounced)
+    assert not any(moment.announced for moment in unannounced.moments)
+
+
+def test_noise_is_the_same_for_the_same_seed_and_has_its_share_of_spikes() -> None:
+    factors = Noise(0.02, 0.1, (1.15, 1.5), seed=3).factors(20_000)
+    assert factors.tolist() == Noise(0.02, 0.1, (1.15, 1.5), seed=3).factors(20_000).tolist()
+    assert factors.tolist() != Noise(0.02, 0.1, (1.15, 1.5), seed=4).factors(20_000).tolist()
+    assert float((factors > 1.1).mean()) == pytest.approx(0.1, abs=0.01)
+    assert sorted(factors)[10_000] == pytest.approx(1.0, abs=0.01)
+
+
+def test_sensitivity_is_an_exponent_of_the_slowdown_for_each_net() -> None:
+    line = Line(a_trace((0, 600, FREE, 2, 0), end_s=1), TWO, sensitivity=(1.0, 0.5))
+    assert line.service_ms(0)[0] == 100.0
+    assert line.service_ms(1)[0] == pytest.approx(100.0 * math.sqrt(2))
+
+
+def test_the_best_fixed_net_is_the_one_worth_most_over_the_whole_line() -> None:
+    tight = a_line((0, 1200, FREE, 1, 0), (8, 600, FREE, 1, 0), end_s=10)
+    assert best_fixed(tight) == 0
+    wide = a_line((0, 1200, FREE, 1, 0), (1, 600, FREE, 1, 0), end_s=10)
+    assert best_fixed(wide) == 1
+    assert outcome(wide, Run(1, ())).value == 90 * 0.75
+
+
+def test_skill_is_not_told_where_hardly_anything_is_left_to_win() -> None:
+    assert skill(90.0, 80.0, 100.0) == 0.5
+    assert skill(70.0, 80.0, 100.0) == -0.5
+    assert skill(99.9, 99.6, 100.0) is None
+    assert skill(99.9, 99.5, 100.0) == pytest.approx(0.8)
+    assert skill(0.0, 0.0, 0.0) is None
+    assert (ratio(1.0, 2.0), ratio(0.0, 0.0)) == (0.5, None)
+
+
+def test_a_trace_without_parts_is_scored_all_the_same() -> None:
+    line = a_line((0, 600, FREE, 1, 1), end_s=10)
+    found = outcome(line, simulate(line, Told(0, {1.0: 1})))
+    assert (found.value, found.parts, found.swaps, found.gap_share, found.longest_miss_run) == (0.0, 0, 1, 0.0, 0)
