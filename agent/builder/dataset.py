@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -123,7 +123,8 @@ def split(images: ImageSet, held_out_share: float, seed: int) -> tuple[ImageSet,
     # By content again, so that what comes out does not depend on what the files are called.
     order = [sorted(part, key=lambda place: keys[place]) for part in (kept, held)]
     training, judged = (images.only(np.array(part, np.intp)) for part in order)
-    return training, judged
+    # The name goes into the manifest, beside the accuracy.
+    return training, replace(judged, name=f"{images.name}, {held_out_share:.0%} held out")
 
 
 def shuffled(images: ImageSet) -> ImageSet:

@@ -109,7 +109,10 @@ def test_accuracy_is_that_measured_for_a_rung_and_predicted_for_others(
     library = ("--library", str(place / "library"))
     told = _json(capfd, *_predict(place, *library, arch=text))["accuracy"]
     assert isinstance(told, dict)
-    assert (told["top1"], told["source"]) == (rung.accuracy.top1, f"measured on {rung.accuracy.n} images of images.npz")
+    assert (told["top1"], told["source"]) == (
+        rung.accuracy.top1,
+        f"measured on {rung.accuracy.n} images of images.npz, 20% held out",
+    )
     guess = _json(capfd, *_predict(place, *library, arch='{"ks": 5, "e": 2, "d": [1, 2, 1], "r": 24}'))["accuracy"]
     assert isinstance(guess, dict)
     assert "accuracy predictor: 10 sub-nets tried, error" in guess["source"]
