@@ -8,7 +8,7 @@ import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -18,10 +18,76 @@ from agent.cli.library_show import print_ladder
 from agent.cli.output import print_json
 
 if TYPE_CHECKING:
-    from agent.builder.ladder import Progress, Steps
+    from agent.builder.build import BuildRequest
+    from agent.builder.ladder import LadderOptions, Progress, Steps
 
 _FILE = click.Path(path_type=Path)
 _TARGETS = ("simulated", "myriad2", "myriadx", "firefly-dl")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Options:
+    """The command line, as click hands it over."""
+
+    supernet: Path
+    images: Path
+    held_out: Path | None
+    out: Path
+    name: str
+    version: int | None
+    targets: tuple[str, ...]
+    shaves: int | None
+    transfer: Literal["auto", "off"]
+    archs: tuple[Path, ...]
+    max_subnets: int
+    max_latency_ms: float | None
+    evaluations: int
+    search_minutes: float | None
+    max_dwell_s: float
+    measured: Path | None
+    time_scale: float
+    seed: int
+    sign_key: Path | None
+    report: Path | None
+    force: bool
+
+    def request(self) -> BuildRequest:
+        """What the builder is asked for."""
+        from agent.builder.build import BuildRequest
+        from agent.builder.predict import LatencyLaw
+
+        return BuildRequest(
+            supernet=self.supernet,
+            images=self.images,
+            held_out=self.held_out,
+            out=self.out,
+            name=self.name,
+            version=self.version,
+            archs=self.archs,
+            ladder=self._ladder(),
+            law=LatencyLaw(time_scale=self.time_scale),
+            sign_key=self.sign_key,
+            force=self.force,
+            targets=tuple(dict.fromkeys(self.targets)),
+            shaves=self.shaves,
+            transfer=self.transfer,
+            measured=self.measured,
+            resume=True,
+            report=self.report or self.out.with_name(f"{self.out.name}.report.json"),
+        )
+
+    def _ladder(self) -> LadderOptions:
+        from agent.builder.ladder import LadderOptions
+
+        return LadderOptions(
+            max_subnets=self.max_subnets,
+            max_latency_ms=self.max_latency_ms,
+            candidates=self.evaluations,
+            seed=self.seed,
+            method="nsga2",
+            seconds=None if self.search_minutes is None else 60 * self.search_minutes,
+            max_dwell_s=self.max_dwell_s,
+        )
 
 
 @click.command()
@@ -69,68 +135,16 @@ _TARGETS = ("simulated", "myriad2", "myriadx", "firefly-dl")
 @click.option("--report", type=_FILE, help="By default OUT.report.json: confusion matrices, what was tried.")
 @click.option("--force", is_flag=True, help="Also replace a higher version or a broken library.")
 @JSON
-def build(
-    supernet: Path,
-    images: Path,
-    held_out: Path | None,
-    out: Path,
-    name: str,
-    version: int | None,
-    targets: tuple[str, ...],
-    shaves: int | None,
-    transfer: Literal["auto", "off"],
-    archs: tuple[Path, ...],
-    max_subnets: int,
-    max_latency_ms: float | None,
-    evaluations: int,
-    search_minutes: float | None,
-    max_dwell_s: float,
-    measured: Path | None,
-    time_scale: float,
-    seed: int,
-    sign_key: Path | None,
-    report: Path | None,
-    force: bool,
-    as_json: bool,
-) -> int:
+def build(as_json: bool, **options: Any) -> int:
     """Build a library from a supernet: search a ladder of sub-nets, or take chosen ones.
 
     An interrupted build goes on where it was when it is started again with the same inputs; its steps are in a folder
     .OUT.build, which may be deleted.
     """
-    from agent.builder.build import BuildRequest, build_library
-    from agent.builder.ladder import LadderOptions
-    from agent.builder.predict import LatencyLaw
+    from agent.builder.build import build_library
     from agent.library import show_library
 
-    ladder = LadderOptions(
-        max_subnets=max_subnets,
-        max_latency_ms=max_latency_ms,
-        candidates=evaluations,
-        seed=seed,
-        method="nsga2",
-        seconds=None if search_minutes is None else 60 * search_minutes,
-        max_dwell_s=max_dwell_s,
-    )
-    request = BuildRequest(
-        supernet=supernet,
-        images=images,
-        held_out=held_out,
-        out=out,
-        name=name,
-        version=version,
-        archs=archs,
-        ladder=ladder,
-        law=LatencyLaw(time_scale=time_scale),
-        sign_key=sign_key,
-        force=force,
-        targets=tuple(dict.fromkeys(targets)),
-        shaves=shaves,
-        transfer=transfer,
-        measured=measured,
-        resume=True,
-        report=report or out.with_name(f"{out.name}.report.json"),
-    )
+    request = _Options(**options).request()
     with told_on_stderr() as (progress, steps):
         done = build_library(request, progress, steps)
     if as_json:
