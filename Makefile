@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SECONDS ?= 60
+SEEDS ?= 10
 
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 # One stamp per set of extras, so that the demo does not wait for tools that only tests need.
 $(VENV)/demo.stamp: pyproject.toml
@@ -47,6 +48,9 @@ check: $(VENV)/dev.stamp ## linters, types, rooms, protos, generated code
 bench: $(VENV)/test.stamp ## figures against references of the same run, to bench.json (ROOMS="builder")
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.bench $(ROOMS)
 
+bench-policy: $(VENV)/test.stamp ## policies on LineShift beside the optimum, to bench-policy.json (SEEDS=10)
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.bench.policy --seeds $(SEEDS)
+
 soak: $(VENV)/test.stamp ## long runs: a 24-hour shift and 10 000 swaps in virtual time
 	@$(BIN)/python -m pytest -m soak --timeout 1800
 
@@ -57,4 +61,4 @@ supernet: $(VENV)/demo.stamp ## train the demo's supernet again (hours; needs to
 clean: ## remove the virtual environment and the demo's state
 	rm -rf $(VENV) .demo build *.egg-info
 
-.PHONY: help demo test check bench soak supernet clean
+.PHONY: help demo test check bench bench-policy soak supernet clean

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.replay.ladder import ladder_of
 from agent.replay.line import Line, Noise
 from agent.replay.score import best_fixed, outcome, ratio, skill
 from agent.replay.simulation import Announced, Run, Swap, simulate
 from agent.replay.trace import LineState
-from tests.unit.replay.lines import TWO, Told, a_line, a_trace
+from tests.unit.replay.lines import PROPERTY, TWO, Told, a_line, a_trace, random_lines
 
 MIN = 60_000.0
 FREE = math.inf
@@ -129,6 +132,32 @@ def test_skill_is_not_told_where_hardly_anything_is_left_to_win() -> None:
     assert skill(99.9, 99.5, 100.0) == pytest.approx(0.8)
     assert skill(0.0, 0.0, 0.0) is None
     assert (ratio(1.0, 2.0), ratio(0.0, 0.0)) == (0.5, None)
+
+
+@PROPERTY
+@given(line=random_lines(), seed=st.integers(0, 2**20))
+def test_the_score_is_that_of_an_account_kept_part_by_part(line: Line, seed: int) -> None:
+    source = random.Random(seed)
+    nets = range(len(line.ladder.nets))
+    instants = line.instants.tolist()[1:-1]
+    plan = {at: source.choice(nets) for at in source.sample(instants, min(len(instants), 8))}
+    run = simulate(line, Told(source.choice(nets), plan))
+    trace, total, longest, row_of_misses, gaps, number, due = line.trace, 0.0, 0, 0, 0, 0, 0.0
+    noise = line.noise.factors(len(line.part_times))
+    ends = [*trace.t_s.tolist()[1:], trace.end_s]
+    for start, end, state, slowdown in zip(trace.t_s.tolist(), ends, trace.states, trace.slowdown, strict=True):
+        before, due = due, due + state.parts_per_s * (end - start)
+        while number + 0.5 < due:
+            at = start + (number + 0.5 - before) / state.parts_per_s
+            active = [net for since, until, net in run.stints if since <= at < until]
+            net = line.ladder.nets[active[0]] if active else None
+            late = net is None or net.service_ms * slowdown * noise[number] > state.limit_ms * (1 + 1e-9)
+            total += 0.0 if net is None or late else net.top1
+            row_of_misses = row_of_misses + 1 if late else 0
+            longest, gaps, number = max(longest, row_of_misses), gaps + (not active), number + 1
+    found = outcome(line, run)
+    assert found.value == pytest.approx(total)
+    assert (found.parts, found.longest_miss_run, found.in_gap) == (number, longest, gaps)
 
 
 def test_a_trace_without_parts_is_scored_all_the_same() -> None:
