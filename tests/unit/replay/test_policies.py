@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import random
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from agent.errors import BadInput
 from agent.policy import decide as shipped_rule
 from agent.replay.ladder import Ladder
 from agent.replay.line import Line, Noise
+from agent.replay.lineshift import SCENARIOS
 from agent.replay.policies import BEST_FIXED, POLICIES, SHIPPED, foresight, known, online, published
 from agent.replay.policies.shipped import Shipped
 from agent.replay.score import best_fixed
@@ -168,3 +170,11 @@ def test_a_ladder_of_one_net_is_never_left() -> None:
     line = a_line(*rows, end_s=100, ladder=one)
     for name in ADAPTIVE:
         assert simulate(line, POLICIES[name](line)) == Run(0, ()), name
+
+
+def test_the_pages_name_every_policy_and_every_scenario() -> None:
+    docs = Path(__file__).parents[3] / "docs"
+    how_to, reference = docs / "how-to" / "replay-a-trace.md", docs / "reference" / "lineshift.md"
+    for names, page in ((POLICIES, how_to), (SCENARIOS, reference)):
+        text = page.read_text(encoding="utf-8")
+        assert [name for name in names if f"`{name}`" not in text] == []
