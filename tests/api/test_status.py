@@ -250,10 +250,12 @@ def test_a_watcher_hears_heartbeats_while_nothing_changes(tmp_path: Path) -> Non
 def test_a_watcher_resumes_where_it_was(tmp_path: Path) -> None:
     async def scenario() -> tuple[int, str]:
         async with serving(tmp_path) as rig:
-            first = await anext(rig.client.watch_status())
+            async with rig.client.watch_status() as watch:
+                first = await anext(watch)
+            await until(lambda: rig.control.snapshots.readers == 0)
             request = status_pb2.WatchStatusRequest(resume_epoch=first.epoch, resume_revision=first.revision)
             call = open_stream(rig, WATCH_STATUS, request, status_pb2.WatchStatusResponse)
-            await until(lambda: rig.control.snapshots.readers == 2)
+            await until(lambda: rig.control.snapshots.readers == 1)
             await until(lambda: not rig.control.snapshots._readers[-1]._items)  # it has looked at what it knows
             rig.control.change(detail="newer")
             message = await call.read()
@@ -267,7 +269,8 @@ def test_a_watcher_resumes_where_it_was(tmp_path: Path) -> None:
 def test_a_place_that_this_run_never_reached_is_out_of_range(tmp_path: Path, epoch: str, revision: int) -> None:
     async def scenario() -> grpc.StatusCode:
         async with serving(tmp_path) as rig:
-            known = (await anext(rig.client.watch_status())).epoch
+            async with rig.client.watch_status() as watch:
+                known = (await anext(watch)).epoch
             request = status_pb2.WatchStatusRequest(resume_epoch=epoch or known, resume_revision=revision)
             call = open_stream(rig, WATCH_STATUS, request, status_pb2.WatchStatusResponse)
             with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -371,7 +374,8 @@ def test_streams_beyond_the_cap_are_refused(tmp_path: Path) -> None:
                 await anext(rig.client.watch_status())
             held[0].close()
             await until(lambda: rig.server.streams == 1)
-            await anext(rig.client.watch_status())
+            async with rig.client.watch_status() as last:
+                await anext(last)
             held[1].close()
         return caught.value
 
