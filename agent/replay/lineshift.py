@@ -9,8 +9,11 @@ Seeds from 0 to 99 are for reports, those from 100 on for tuning: constants of a
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
 from types import MappingProxyType
 
 import numpy as np
@@ -41,8 +44,38 @@ _DWELL_SIGMA = 0.7  # of the logarithm: the longest tenth of dwells is 2.5 times
 
 Steps = list[tuple[float, float]]  # (from, value), the first at 0
 _Parts = tuple[Steps, Steps, Steps]  # part interval in ms, slow-down, stopped
+_NORMAL = NormalDist()
 _CALM: Steps = [(0.0, 1.0)]
 _RUNNING: Steps = [(0.0, 0.0)]
+
+
+@dataclass(frozen=True, slots=True)
+class LevelLaw:
+    """A scenario of levels only: log-normal dwells, each other level equally likely next, a share of them after a stop.
+
+    `noise_sigma` is that of the logarithm of service times.
+    """
+
+    levels_ms: tuple[float, ...]
+    median_s: float
+    stop_share: float = 0.0
+    dwell_sigma: float = _DWELL_SIGMA
+    noise_sigma: float = JITTER[0]
+
+    def survival(self, age_s: float) -> float:
+        """Probability that a level lasts at least so long."""
+        return 1.0 if age_s <= 0 else 1.0 - _NORMAL.cdf(math.log(age_s / self.median_s) / self.dwell_sigma)
+
+
+# The scenarios whose law is simple enough for the best policy without foresight to be computed.
+LAWS: Mapping[str, LevelLaw] = MappingProxyType(
+    {
+        "steps5min": LevelLaw(LEVELS_MS, 300.0),
+        "steps30s": LevelLaw(LEVELS_MS, 30.0),
+        "shift": LevelLaw(LEVELS_MS, 300.0, stop_share=0.75),
+        "infeasible": LevelLaw(INFEASIBLE_LEVELS_MS, 60.0),
+    }
+)
 
 
 def ladder() -> Ladder:
@@ -63,12 +96,12 @@ def lineshift(scenario: str, seed: int) -> Line:
 
 def _steps_5min(source: np.random.Generator) -> _Parts:
     """Speeds that hold for minutes: median dwell 5 min."""
-    return _levels(source, 300.0), _CALM, _RUNNING
+    return _of_law(source, LAWS["steps5min"]), _CALM, _RUNNING
 
 
 def _steps_30s(source: np.random.Generator) -> _Parts:
     """Speeds that hold for half a minute: hardly any swap can pay."""
-    return _levels(source, 30.0), _CALM, _RUNNING
+    return _of_law(source, LAWS["steps30s"]), _CALM, _RUNNING
 
 
 def _ramps(source: np.random.Generator) -> _Parts:
@@ -91,13 +124,14 @@ def _ramps(source: np.random.Generator) -> _Parts:
 
 def _shift(source: np.random.Generator) -> _Parts:
     """A shift: runs of a few minutes, stops of 15 to 120 s, after which another product may run."""
+    law = LAWS["shift"]
     levels: Steps = []
     stops: Steps = [(0.0, 0.0)]
     at_s = 0.0
-    for level_ms in _other_levels(source, LEVELS_MS):
+    for level_ms in _other_levels(source, law.levels_ms):
         levels.append((at_s, level_ms))
-        at_s += _dwell(source, 300.0)
-        if source.random() < 0.75:
+        at_s += _dwell(source, law.median_s)
+        if source.random() < law.stop_share:
             stops += [(at_s, 1.0), (at_s + source.uniform(15.0, 120.0), 0.0)]
             at_s = stops[-1][0]
         if at_s >= HOUR_S:
@@ -161,7 +195,7 @@ def _thermal(source: np.random.Generator) -> _Parts:
 
 def _infeasible(source: np.random.Generator) -> _Parts:
     """Median dwell of a minute; at one of the four speeds no net is fast enough."""
-    return _levels(source, 60.0, INFEASIBLE_LEVELS_MS), _CALM, _RUNNING
+    return _of_law(source, LAWS["infeasible"]), _CALM, _RUNNING
 
 
 SCENARIOS: Mapping[str, Callable[[np.random.Generator], _Parts]] = MappingProxyType(
@@ -189,6 +223,10 @@ def _other_levels(source: np.random.Generator, choices: Sequence[float]) -> Iter
     while True:
         yield level
         level = float(source.choice([one for one in choices if one != level]))
+
+
+def _of_law(source: np.random.Generator, law: LevelLaw) -> Steps:
+    return _levels(source, law.median_s, law.levels_ms)
 
 
 def _levels(source: np.random.Generator, median_s: float, choices: Sequence[float] = LEVELS_MS) -> Steps:

@@ -15,14 +15,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 
-from agent.replay.compare import compare
-from agent.replay.lineshift import FIRST_TUNING_SEED, SCENARIOS, VERSION, lineshift
+from agent.replay.compare import Row, compare
+from agent.replay.lineshift import FIRST_TUNING_SEED, LAWS, SCENARIOS, VERSION, lineshift
 from agent.replay.optimum import optimum
 from agent.replay.policies import BEST_FIXED, ORACLES, POLICIES, SHIPPED, known
+from agent.replay.policies.true_law import TrueLaw
 from agent.replay.score import outcome
 from agent.replay.simulation import simulate
 from agent.replay.trace import write_trace
-from tests.bench.policy_table import Cell, summary, table
+from tests.bench.policy_table import TRUE_LAW, Cell, summary, table
 
 NOTICED = (SHIPPED,)  # with notice too; the others take none
 
@@ -41,6 +42,10 @@ def run(task: Task) -> list[Cell]:
     """All policies on one line."""
     line = lineshift(task.scenario, task.seed)
     rows = compare(line, task.policies, task.notice_s)
+    if task.scenario in LAWS and not task.notice_s:
+        law_run = simulate(line, TrueLaw(line.ladder, LAWS[task.scenario]))
+        first = rows[0]
+        rows.append(Row(TRUE_LAW, law_run, outcome(line, law_run), first.value_fixed, first.value_star))
     suffix = f"+{task.notice_s:g}s" if task.notice_s else ""
     return [
         Cell(

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
+TRUE_LAW = "true_law"  # the best without foresight, in the scenarios where it can be computed
 BELOW_FIXED = 0.005  # of U*: a run that is further below the best fixed net is counted
 # Student's t at .975 for 1, 2 ... 30 degrees of freedom; beyond, the normal's
 _T = (
@@ -17,7 +18,7 @@ _T = (
 )
 _Z = 1.960
 _COLUMNS = (
-    *("mean", "+-95%", "worst scen", "worst run", "to fixed", "its worst", "runs < -.5%"),
+    *("mean", "+-95%", "of law", "worst scen", "worst run", "to fixed", "its worst", "runs < -.5%"),
     *("skill", "in time %", "swaps/h", "gaps %", "miss run"),
 )
 
@@ -42,7 +43,8 @@ class Row(TypedDict):
     """One policy over all hours; `interval` is half the width of the 95 % interval of `ratio` over seeds.
 
     `worst_scenario` is the least of the scenarios' means, `worst_run` of all runs. `attainment` and `skill` are means
-    over the runs that have one.
+    over the runs that have one. `of_true_law`: share of what the best policy without foresight has, mean over the runs
+    of the scenarios where that is known; U* is for the same hour.
     """
 
     policy: str
@@ -50,6 +52,7 @@ class Row(TypedDict):
     interval: float | None
     scenarios: dict[str, float]
     intervals: dict[str, float | None]
+    of_true_law: float | None
     worst_scenario: float
     worst_run: float
     to_fixed: float
@@ -76,7 +79,8 @@ def summary(cells: Sequence[Cell]) -> list[Row]:
     by_policy: dict[str, list[Cell]] = {}
     for cell in cells:
         by_policy.setdefault(cell.policy, []).append(cell)
-    return [_row(policy, found) for policy, found in by_policy.items()]
+    bounds = {(cell.scenario, cell.seed): cell.ratio for cell in cells if cell.policy == TRUE_LAW}
+    return [_row(policy, found, bounds) for policy, found in by_policy.items()]
 
 
 def table(rows: Sequence[Row], scenarios: Sequence[str]) -> str:
@@ -85,11 +89,18 @@ def table(rows: Sequence[Row], scenarios: Sequence[str]) -> str:
     head = f"{'policy':{width}}" + "".join(f"{name:>11}" for name in scenarios)
     lines = ["", "U/U*, mean over seeds", head]
     for row in rows:
-        lines.append(f"{row['policy']:{width}}" + "".join(f"{row['scenarios'][name]:11.4f}" for name in scenarios))
+        lines.append(
+            f"{row['policy']:{width}}" + "".join(f"{_told(row['scenarios'].get(name), 4):>11}" for name in scenarios)
+        )
     lines += ["", f"{'policy':{width}}" + "".join(f"{name:>12}" for name in _COLUMNS)]
     for row in rows:
         cells = (
-            *(f"{row['ratio']:.4f}", _told(row["interval"], 4), f"{row['worst_scenario']:.4f}"),
+            *(
+                f"{row['ratio']:.4f}",
+                _told(row["interval"], 4),
+                _told(row["of_true_law"], 4),
+                f"{row['worst_scenario']:.4f}",
+            ),
             *(f"{row['worst_run']:.4f}", f"{100 * row['to_fixed']:+.2f}", f"{100 * row['worst_to_fixed']:+.2f}"),
             *(str(row["runs_below_fixed"]), _told(row["skill"], 3), _told(row["attainment"], 3, 100.0)),
             *(f"{row['swaps_per_hour']:.0f}", f"{100 * row['gap_share']:.2f}", str(row["longest_miss_run"])),
@@ -98,7 +109,7 @@ def table(rows: Sequence[Row], scenarios: Sequence[str]) -> str:
     return "\n".join([*lines, "", ""])
 
 
-def _row(policy: str, cells: Sequence[Cell]) -> Row:
+def _row(policy: str, cells: Sequence[Cell], bounds: Mapping[tuple[str, int], float]) -> Row:
     by_scenario: dict[str, list[float]] = {}
     by_seed: dict[int, list[float]] = {}
     for cell in cells:
@@ -111,6 +122,7 @@ def _row(policy: str, cells: Sequence[Cell]) -> Row:
         interval=interval([statistics.fmean(values) for values in by_seed.values()]),
         scenarios=scenarios,
         intervals={name: interval(values) for name, values in by_scenario.items()},
+        of_true_law=_mean([cell.ratio / bounds[at] for cell in cells if (at := (cell.scenario, cell.seed)) in bounds]),
         worst_scenario=min(scenarios.values()),
         worst_run=min(cell.ratio for cell in cells),
         to_fixed=statistics.fmean(cell.to_fixed for cell in cells),

@@ -30,3 +30,12 @@ def test_a_row_tells_the_mean_the_worst_scenario_the_worst_run_and_runs_below_th
     text = table([row], ("a", "b"))
     assert "0.9500     0.9700" in text
     assert "0.9600" in text
+
+
+def test_a_share_of_the_true_law_is_told_where_that_is_known() -> None:
+    bound = Cell("true_law", "a", 0, 0.96, 0.0, None, 1.0, 0, 0.0, 0)
+    mine, law = summary([cell("a", 0, 0.9), cell("b", 0, 0.5), bound])
+    assert mine["of_true_law"] == pytest.approx(0.9 / 0.96)
+    assert law["of_true_law"] == 1.0
+    assert table([mine, law], ("a", "b")).splitlines()[4].split() == ["true_law", "0.9600", "-"]
+    assert summary([cell("b", 0, 0.5)])[0]["of_true_law"] is None
