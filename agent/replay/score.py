@@ -6,10 +6,14 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.replay.line import Line
 from agent.replay.simulation import Run
 
+Flags = NDArray[np.bool_]
+
+SETTLING = 20  # results that it takes to see a slow-down
 LEAST_ROOM = 0.005  # of U*: below, what is left to win over the best fixed net is too little to divide by
 
 
@@ -19,7 +23,8 @@ class Outcome:
 
     `attainment` is the share in time of the parts that had a network and that some net would have met; `gap_share` the
     share of parts that came while there was no network; `longest_miss_run` counts parts in a row that were late or had
-    no network.
+    no network. `settled_attainment` leaves out the first SETTLING results after each slow-down, which nobody announces;
+    `settling` is how many of the judged parts those were.
     """
 
     value: float
@@ -29,6 +34,8 @@ class Outcome:
     attainment: float | None
     swaps: int
     longest_miss_run: int
+    settled_attainment: float | None
+    settling: int
 
     @property
     def gap_share(self) -> float:
@@ -48,15 +55,17 @@ def outcome(line: Line, run: Run) -> Outcome:
             covered[low:high] = True
             hits[net] += int(np.count_nonzero(hit[low:high]))
     feasible = np.logical_or.reduce(line.in_time) & covered
-    judged = int(np.count_nonzero(feasible))
+    settled = feasible & ~_settling(line, covered)
     return Outcome(
         value=math.fsum(net.top1 * count for net, count in zip(line.ladder.nets, hits, strict=True)),
         parts=parts,
         in_time=sum(hits),
         in_gap=parts - int(np.count_nonzero(covered)),
-        attainment=int(np.count_nonzero(hit & feasible)) / judged if judged else None,
+        attainment=_share(hit, feasible),
         swaps=len(run.swaps),
         longest_miss_run=_longest_miss_run(hit),
+        settled_attainment=_share(hit, settled),
+        settling=int(np.count_nonzero(feasible)) - int(np.count_nonzero(settled)),
     )
 
 
@@ -76,6 +85,22 @@ def skill(value: float, value_fixed: float, value_star: float) -> float | None:
     return None if room <= 0 or room < LEAST_ROOM * value_star else (value - value_fixed) / room
 
 
-def _longest_miss_run(hit: np.typing.NDArray[np.bool_]) -> int:
+def _share(hit: Flags, judged: Flags) -> float | None:
+    count = int(np.count_nonzero(judged))
+    return int(np.count_nonzero(hit & judged)) / count if count else None
+
+
+def _settling(line: Line, covered: Flags) -> Flags:
+    """The first results after each change to a slower camera."""
+    results = np.flatnonzero(covered)
+    slower_s = line.trace.t_s[1:][np.diff(line.trace.slowdown) > 0]
+    starts = line.part_times[results].searchsorted(slower_s, side="left")
+    found = np.zeros(len(covered), dtype=np.bool_)
+    for start in starts.tolist():
+        found[results[start : start + SETTLING]] = True
+    return found
+
+
+def _longest_miss_run(hit: Flags) -> int:
     ends = np.concatenate(([-1], np.flatnonzero(hit), [len(hit)]))
     return int(np.diff(ends).max() - 1)

@@ -56,6 +56,7 @@ def run(task: Task) -> list[Cell]:
             to_fixed=(row.outcome.value - row.value_fixed) / row.value_star,
             skill=row.skill,
             attainment=row.outcome.attainment,
+            settled_attainment=row.outcome.settled_attainment,
             swaps=row.outcome.swaps,
             gap_share=row.outcome.gap_share,
             longest_miss_run=row.outcome.longest_miss_run,

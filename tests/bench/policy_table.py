@@ -19,7 +19,7 @@ _T = (
 _Z = 1.960
 _COLUMNS = (
     *("mean", "+-95%", "of law", "worst scen", "worst run", "to fixed", "its worst", "runs < -.5%"),
-    *("skill", "in time %", "swaps/h", "gaps %", "miss run"),
+    *("skill", "in time %", "settled %", "swaps/h", "gaps %", "miss run"),
 )
 
 
@@ -34,6 +34,7 @@ class Cell:
     to_fixed: float
     skill: float | None
     attainment: float | None
+    settled_attainment: float | None
     swaps: int
     gap_share: float
     longest_miss_run: int
@@ -60,6 +61,7 @@ class Row(TypedDict):
     runs_below_fixed: int
     skill: float | None
     attainment: float | None
+    settled_attainment: float | None
     swaps_per_hour: float
     gap_share: float
     longest_miss_run: int
@@ -103,6 +105,7 @@ def table(rows: Sequence[Row], scenarios: Sequence[str]) -> str:
             ),
             *(f"{row['worst_run']:.4f}", f"{100 * row['to_fixed']:+.2f}", f"{100 * row['worst_to_fixed']:+.2f}"),
             *(str(row["runs_below_fixed"]), _told(row["skill"], 3), _told(row["attainment"], 3, 100.0)),
+            _told(row["settled_attainment"], 3, 100.0),
             *(f"{row['swaps_per_hour']:.0f}", f"{100 * row['gap_share']:.2f}", str(row["longest_miss_run"])),
         )
         lines.append(f"{row['policy']:{width}}" + "".join(f"{cell:>12}" for cell in cells))
@@ -130,6 +133,7 @@ def _row(policy: str, cells: Sequence[Cell], bounds: Mapping[tuple[str, int], fl
         runs_below_fixed=sum(cell.to_fixed < -BELOW_FIXED for cell in cells),
         skill=_mean([cell.skill for cell in cells]),
         attainment=_mean([cell.attainment for cell in cells]),
+        settled_attainment=_mean([cell.settled_attainment for cell in cells]),
         swaps_per_hour=statistics.fmean(cell.swaps for cell in cells),
         gap_share=statistics.fmean(cell.gap_share for cell in cells),
         longest_miss_run=max(cell.longest_miss_run for cell in cells),

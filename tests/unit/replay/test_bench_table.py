@@ -8,7 +8,7 @@ from tests.bench.policy_table import Cell, interval, summary, table
 
 
 def cell(scenario: str, seed: int, ratio: float, to_fixed: float = 0.0, skill: float | None = None) -> Cell:
-    return Cell("p", scenario, seed, ratio, to_fixed, skill, 1.0, 2, 0.01, 3)
+    return Cell("p", scenario, seed, ratio, to_fixed, skill, 1.0, 1.0, 2, 0.01, 3)
 
 
 def test_the_interval_is_students() -> None:
@@ -33,7 +33,7 @@ def test_a_row_tells_the_mean_the_worst_scenario_the_worst_run_and_runs_below_th
 
 
 def test_a_share_of_the_true_law_is_told_where_that_is_known() -> None:
-    bound = Cell("true_law", "a", 0, 0.96, 0.0, None, 1.0, 0, 0.0, 0)
+    bound = Cell("true_law", "a", 0, 0.96, 0.0, None, 1.0, 1.0, 0, 0.0, 0)
     mine, law = summary([cell("a", 0, 0.9), cell("b", 0, 0.5), bound])
     assert mine["of_true_law"] == pytest.approx(0.9 / 0.96)
     assert law["of_true_law"] == 1.0

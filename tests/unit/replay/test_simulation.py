@@ -45,6 +45,16 @@ def test_a_part_that_takes_longer_than_its_interval_or_its_limit_counts_nothing(
     assert found.attainment == 0.5
 
 
+def test_the_first_twenty_results_after_a_slowdown_are_left_out_of_the_settled_attainment_and_counted() -> None:
+    line = a_line((0, 600, FREE, 1, 0), (5, 600, FREE, 1.25, 0), (8, 600, FREE, 1, 0), end_s=10)
+    found = outcome(line, simulate(line, Told(1)))
+    assert found.attainment == 70 / 100  # the 30 parts of the slow-down are late, and the fast net would have met them
+    assert (found.settled_attainment, found.settling) == (70 / 80, 20)
+    swapped = outcome(line, simulate(line, Told(1, {5.25: 0})))
+    # 2 late, 10 in the gap, 18 and 2 of the rest within the first 20 results
+    assert (swapped.attainment, swapped.settled_attainment, swapped.settling) == (88 / 90, 1.0, 20)
+
+
 def test_what_no_net_could_have_met_is_not_in_the_attainment() -> None:
     line = a_line((0, 600, 10, 1, 0), (5, 600, FREE, 1, 0), end_s=10)
     found = outcome(line, simulate(line, Told(1)))
