@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.errors import BadInput
 from agent.replay.ladder import Ladder
@@ -77,7 +78,7 @@ class Line:
         return self._service[net]
 
     @cached_property
-    def in_time(self) -> tuple[np.typing.NDArray[np.bool_], ...]:
+    def in_time(self) -> tuple[NDArray[np.bool_], ...]:
         """For each net, whether each part would be in time."""
         allowed = self.part_limits_ms * (1.0 + TIE)
         return tuple(self.service_ms(net) <= allowed for net in range(len(self.ladder.nets)))

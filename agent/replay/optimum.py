@@ -10,6 +10,7 @@ with s_j = 0 while the line stands. Policies decide at the same instants, so non
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.replay.line import Line
 from agent.replay.simulation import Announced, Moment, Run, simulate
@@ -68,9 +69,9 @@ def optimum(line: Line) -> Run:
 
 def _swaps(
     first: int,
-    target: np.typing.NDArray[np.intp],
-    leaves: np.typing.NDArray[np.bool_],
-    arrivals: np.typing.NDArray[np.intp],
+    target: NDArray[np.intp],
+    leaves: NDArray[np.bool_],
+    arrivals: NDArray[np.intp],
     instants: Floats,
 ) -> dict[float, int]:
     """Forwards through the choices."""
