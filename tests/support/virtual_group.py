@@ -149,7 +149,8 @@ async def _results(floor: Floor, station: Station) -> None:
             result = await feed.next(60.0)
             if result is not None:
                 station.results.append(result)
-                station.exposed.append(floor.now_s() - result.inference.latency_ms / 1e3)
+                # To the nanosecond, as clocks count: the difference of two floats is a little off the exposure's time.
+                station.exposed.append(round(floor.now_s() - result.inference.latency_ms / 1e3, 9))
     finally:
         feed.close()
 
