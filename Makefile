@@ -33,7 +33,7 @@ demo: $(VENV)/demo.stamp ## the real daemon on a simulated camera for about a mi
 	@$(BIN)/ofa-agent demo --seconds $(SECONDS)
 
 test: $(VENV)/test.stamp ## the whole test suite
-	@$(BIN)/python -m pytest -m 'not soak'
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not soak'
 
 check: $(VENV)/dev.stamp ## linters, types, rooms, protos, generated code
 	@$(BIN)/ruff check .
@@ -52,7 +52,7 @@ bench-policy: $(VENV)/test.stamp ## policies on LineShift beside the optimum, to
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.bench.policy --seeds $(SEEDS)
 
 soak: $(VENV)/test.stamp ## long runs: a 24-hour shift and 10 000 swaps in virtual time
-	@$(BIN)/python -m pytest -m soak --timeout 1800
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m soak --timeout 1800
 
 supernet: $(VENV)/demo.stamp ## train the demo's supernet again (hours; needs torch)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[train]'

@@ -41,6 +41,7 @@ def test_equal_networks_give_equal_blobs_and_the_camera_s_processor(tmp_path: Pa
     assert "SoftMax" in info.layer_types
 
 
+@pytest.mark.soak  # five seconds each, mostly the compiler's device search; the full-size test compiles one of them
 @pytest.mark.parametrize("family", ["mbv3", "proxyless", "resnet"])
 def test_the_published_families_compile(family: str, shared_data: Path) -> None:
     ir = _ir(shared_data / "ofa-oracle" / f"{family}_supernet.npz")
