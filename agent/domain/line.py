@@ -39,7 +39,8 @@ class View:
     """All that one decision may look at beside what was learned.
 
     `notice_s` is a standing promise that every change is announced at least so long ahead; 0 without one.
-    `announced` is in order of time. `quarantined` maps nets that must not be uploaded to the reason.
+    `announced` is in order of time. `quarantined` maps nets that must not be uploaded to the reason. `swapping`: a swap
+    is under way, so that this decision is only told; `active_id` is then the net that it leaves.
     """
 
     now_s: float
@@ -49,3 +50,4 @@ class View:
     announced: tuple[Announced, ...] = ()
     notice_s: float = 0.0
     quarantined: Mapping[str, str] = field(default_factory=dict)
+    swapping: bool = False

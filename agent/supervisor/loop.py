@@ -25,14 +25,14 @@ from agent.domain.control import ClaimOutcome
 from agent.domain.decision import Action, Decision, Reason
 from agent.domain.device import Camera, CameraEvent, EventKind, Health
 from agent.domain.journal import Journal
+from agent.domain.line import Demand, View
 from agent.domain.result import InferenceResult
 from agent.domain.snapshot import CameraSnapshot
 from agent.domain.states import CameraState
 from agent.domain.subnet import Catalogue
 from agent.errors import AgentError, CameraError, CameraGone, Infeasible, JournalError
 from agent.logs import event, logger
-from agent.policy.decide import Context, Promise, decide, promise_of
-from agent.policy.latency import LatencyModel
+from agent.policy.engine import PolicySettings, SwapPolicy
 from agent.supervisor.actor import Actor
 from agent.supervisor.alarms import AlarmDesk
 from agent.supervisor.claims import ClaimBook
@@ -90,10 +90,9 @@ class Supervisor:
             self._wake,
             self._turn,
         )
-        self._model = LatencyModel.empty()
+        self._policy = _policy(parts)
         self._figures = RollingFigures()
         self._decision: Decision | None = None
-        self._promise: Promise | None = None
         self._noted: tuple[object, ...] = ()
         self._health: Health | None = None
         self._health_at_s = float("-inf")
@@ -123,7 +122,7 @@ class Supervisor:
         return self._source.catalogue if self._source else None
 
     def explain(self, budget: Budget | None) -> Decision:
-        return self._decide(self._claims.effective if budget is None else self._claims.what_if(budget))
+        return self._explain(self._claims.effective if budget is None else self._claims.what_if(budget))
 
     async def set_budget(
         self, client: str, budget: Budget, ttl_s: float | None, allow_infeasible: bool
@@ -252,40 +251,34 @@ class Supervisor:
 
     def _learn(self) -> None:
         samples_of = self._desk.take_samples()
-        for subnet_id, samples in samples_of.items():
-            self._model = self._model.observe(subnet_id, samples)
-        catalogue = self.catalogue()
-        if samples_of and catalogue is not None:
-            predictions = {subnet.id: subnet.predicted_ms for subnet in catalogue.subnets}
-            self._model = self._model.with_predictions(predictions)
+        if self._policy is not None:
+            for subnet_id, samples in samples_of.items():
+                self._policy.observe(subnet_id, samples)
 
     # -- deciding -----------------------------------------------------------------------------------------------------
 
-    def _decide(self, effective: EffectiveBudget) -> Decision:
-        catalogue, installed = self.catalogue(), self._actor.installed
-        active = installed.subnet_id if installed else None
-        if catalogue is None:
-            text = "no library is configured: the camera only streams"
-            return Decision(Action.NONE, Reason.EMPTY, None, active, effective, False, (), text)
-        context = Context(
-            now_s=self._actor.now_s(),
-            activated_s=self._actor.activated_s if installed else None,
-            min_dwell_s=self._settings.min_dwell_s,
-            quarantined=self._actor.quarantined(),
-            infeasible_mode=self._settings.infeasible,
-            promise=self._promise,
-            results_wait=self._settings.results_wait,
-        )
+    def _view(self, effective: EffectiveBudget) -> View:
+        installed = self._actor.installed
         period_ms = self._frame_period_ms(effective.budget)
-        return decide(catalogue, active, self._model, effective, period_ms, self._settings.free_running, context)
+        return View(
+            now_s=self._actor.now_s(),
+            demand=Demand(effective, 1000.0 / period_ms if period_ms else None, period_ms),
+            active_id=installed.subnet_id if installed else None,
+            activated_s=self._actor.activated_s if installed else None,
+            quarantined=self._actor.quarantined(),
+            swapping=self._actor.state is CameraState.SWAPPING,
+        )
+
+    def _explain(self, effective: EffectiveBudget) -> Decision:
+        view = self._view(effective)
+        return _streams_only(view) if self._policy is None else self._policy.explain(view)
 
     def _decide_now(self) -> Decision:
         """The decision under the budget in force; it also says for which budget the next parts are inspected."""
-        decision = self._decide(self._claims.effective)
+        view = self._view(self._claims.effective)
+        decision = _streams_only(view) if self._policy is None else self._policy.decide(view)
         if decision.action is not Action.SWAP:
             self._desk.stamp(decision.budget.id)
-        if self._actor.state is CameraState.ACTIVE and decision.action is Action.KEEP:
-            self._promise = promise_of(decision, self._promise)  # a swap promises nothing until it has ended
         return decision
 
     def _frame_period_ms(self, budget: Budget) -> float | None:
@@ -395,3 +388,17 @@ class Supervisor:
         self._revision, self._last = snapshot.revision, snapshot
         self._snapshots.publish(snapshot)
         return snapshot
+
+
+def _policy(parts: Parts) -> SwapPolicy | None:
+    """None without a library: there is nothing to choose from."""
+    if parts.source is None:
+        return None
+    chosen = parts.settings
+    settings = PolicySettings(chosen.min_dwell_s, chosen.infeasible, chosen.free_running, chosen.results_wait)
+    return SwapPolicy(parts.source.catalogue, settings)
+
+
+def _streams_only(view: View) -> Decision:
+    text = "no library is configured: the camera only streams"
+    return Decision(Action.NONE, Reason.EMPTY, None, view.active_id, view.demand.effective, False, (), text)

@@ -16,7 +16,6 @@ from agent.replay.ladder import Ladder
 from agent.replay.line import Line, Noise
 from agent.replay.lineshift import SCENARIOS
 from agent.replay.policies import BEST_FIXED, POLICIES, SHIPPED, foresight, known, online, published
-from agent.replay.policies.shipped import Shipped
 from agent.replay.score import best_fixed
 from agent.replay.simulation import Run, simulate
 from tests.unit.replay.lines import PROPERTY, THREE, a_line, a_trace, random_lines
@@ -62,7 +61,7 @@ def test_dwell_is_the_rule_of_the_daemon_and_asks_it(monkeypatch: pytest.MonkeyP
         asked.append(arguments[1])
         return real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("agent.replay.policies.shipped.decide", spy)
+    monkeypatch.setattr("agent.policy.engine.decide", spy)
     run = run_of(SHIPPED, *steps([100.0, 30.0, 100.0], 60.0), end_s=180)
     assert asked[0] is None
     assert {"small", "middle"} <= set(asked)
@@ -75,12 +74,6 @@ def test_dwell_gives_an_unmeasured_net_the_margin_of_its_prior_and_a_profiled_on
     narrow, wide = (0, 60_000 / 45, FREE, 1.0, 0), (0, 60_000 / 60, FREE, 1.0, 0)
     assert [run_of(SHIPPED, row, end_s=60).first for row in (narrow, wide)] == [0, 1]
     assert [run_of("dwell_profiled", row, end_s=60).first for row in (narrow, wide)] == [1, 1]
-
-
-@PROPERTY
-@given(line=random_lines())
-def test_dwell_that_skips_decides_as_dwell_that_asks_each_time(line: Line) -> None:
-    assert simulate(line, Shipped(line.ladder)) == simulate(line, Shipped(line.ladder, skip=False))
 
 
 def test_best_fixed_and_always_fastest_never_swap() -> None:
