@@ -83,13 +83,21 @@ def ladder() -> Ladder:
     return Ladder(tuple(Net(f"ofa-{ms:g}ms", top1, ms, SWAP_BASE_S + SWAP_S_PER_MB * mb) for ms, top1, mb in RUNGS))
 
 
-def lineshift(scenario: str, seed: int) -> Line:
-    """One hour. Raises BadInput for an unknown scenario."""
+def lineshift(scenario: str, seed: int, hour: int = 0) -> Line:
+    """One hour of a line and a camera; `hour` 0 is the one that is scored. Raises BadInput for an unknown scenario.
+
+    Hours of the same seed share the law and the camera (its nets' sensitivities); the trace and the noise differ. Hour
+    -1 is what a policy may have seen before it is scored.
+    """
     if scenario not in SCENARIOS:
         raise BadInput("scenario", f"{scenario!r} is unknown; known: {', '.join(SCENARIOS)}")
-    source = np.random.default_rng([VERSION, list(SCENARIOS).index(scenario), seed])
+    entropy = [VERSION, list(SCENARIOS).index(scenario), seed]
+    source = np.random.default_rng(entropy)
     trace = _trace(*SCENARIOS[scenario](source))
     sensitivity = tuple(source.uniform(*SENSITIVITY, len(RUNGS)).tolist())
+    if hour:
+        source = np.random.default_rng([*entropy, 2 * abs(hour) + (hour > 0)])
+        trace = _trace(*SCENARIOS[scenario](source))
     sigma, share, factor = JITTER
     return Line(trace, ladder(), Noise(sigma, share, factor, int(source.integers(2**31))), sensitivity)
 

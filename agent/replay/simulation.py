@@ -8,12 +8,15 @@ the parts of a network are array slices.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from agent.replay.line import Line
 from agent.replay.trace import Floats, LineState
+
+_NO_BOUND_MS = float("inf")
 
 
 class Announced(NamedTuple):
@@ -52,6 +55,47 @@ class Policy(Protocol):
         ...
 
 
+class Judgement(NamedTuple):
+    """What a policy makes of the net that it just chose, the active one or that of the swap which it began.
+
+    `fits`: whether it takes this net to keep the promise (the budget's quantile of results in time). `bound_ms`: the
+    service time that it publishes for this net at that quantile; None for none. `feasible`: whether it takes any net to
+    keep the promise; where it takes another one to and keeps this one all the same, it holds on purpose.
+    """
+
+    fits: bool
+    bound_ms: float | None
+    feasible: bool = True
+
+
+@runtime_checkable
+class Judging(Protocol):
+    """A policy that also says what it makes of its choice; asked after `begin` and after each `decide`."""
+
+    def judgement(self) -> Judgement:
+        """Of the last decision."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Judgements:
+    """What a policy said of its choices, where that changed: entry n holds from `at_s[n]` until the next one.
+
+    `held` is 1 where it kept a net on purpose that it did not take to fit; `bound_ms` is infinite for no bound. Empty
+    for a policy that says nothing.
+    """
+
+    at_s: array[float] = field(default_factory=lambda: array("d"))
+    held: bytearray = field(default_factory=bytearray)
+    bound_ms: array[float] = field(default_factory=lambda: array("d"))
+
+    def add(self, now_s: float, judged: Judgement) -> None:
+        """The next one."""
+        self.at_s.append(now_s)
+        self.held.append(judged.feasible and not judged.fits)
+        self.bound_ms.append(_NO_BOUND_MS if judged.bound_ms is None else judged.bound_ms)
+
+
 class Swap(NamedTuple):
     """From the decision until `ready_s` there is no network."""
 
@@ -63,10 +107,11 @@ class Swap(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a policy did."""
+    """What a policy did, and what it made of that."""
 
     first: int
     swaps: tuple[Swap, ...]
+    judgements: Judgements = field(default_factory=Judgements)
 
     @property
     def stints(self) -> list[tuple[float, float, int]]:
@@ -81,7 +126,11 @@ def simulate(line: Line, policy: Policy, notice_s: float = 0.0) -> Run:
     outlook = _Outlook(line, notice_s)
     instants, rows, before = line.instants.tolist(), line.rows.tolist(), line.parts_before.tolist()
     states, times, swap_s = line.trace.states, line.part_times, line.ladder.swap_s.tolist()
+    judgements, judged = Judgements(), None
+    judge = policy.judgement if isinstance(policy, Judging) else None
     active = first = policy.begin(states[0], outlook.at(0))
+    if judge is not None:
+        judgements.add(0.0, judged := judge())
     since_s, seen = 0.0, 0
     service = line.service_ms(active)
     swaps: list[Swap] = []
@@ -92,6 +141,8 @@ def simulate(line: Line, policy: Policy, notice_s: float = 0.0) -> Run:
             policy.observe(active, service[seen : before[at]])
             seen = before[at]
         choice = policy.decide(Moment(now_s, state, active, since_s, outlook.at(at)))
+        if judge is not None and (found := judge()) != judged:
+            judgements.add(now_s, judged := found)
         at += 1
         if choice != active:
             since_s = now_s if state.stopped else now_s + swap_s[choice]
@@ -99,7 +150,7 @@ def simulate(line: Line, policy: Policy, notice_s: float = 0.0) -> Run:
             active, service = choice, line.service_ms(choice)
             at = bisect_left(instants, since_s, at)
             seen = int(times.searchsorted(since_s, side="left"))
-    return Run(first, tuple(swaps))
+    return Run(first, tuple(swaps), judgements)
 
 
 class _Outlook:

@@ -59,6 +59,16 @@ def test_the_reported_seeds_are_frozen() -> None:
     assert {scenario: digest(lineshift(scenario, 0).trace) for scenario in ALL} == DIGESTS
 
 
+@pytest.mark.parametrize("scenario", ALL)
+def test_the_hour_before_is_another_one_of_the_same_camera(scenario: str) -> None:
+    scored, before, again = lineshift(scenario, 0), lineshift(scenario, 0, hour=-1), lineshift(scenario, 0, hour=-1)
+    assert before.sensitivity == scored.sensitivity
+    assert digest(before.trace) == digest(again.trace)
+    assert before.noise == again.noise
+    hours = [lineshift(scenario, 0, hour) for hour in (-2, -1, 0, 1, 2)] + [lineshift(scenario, 1, -1)]
+    assert len({digest(line.trace) for line in hours}) == len({line.noise.seed for line in hours}) == len(hours)
+
+
 def test_the_ladder_is_the_published_one() -> None:
     nets = ladder().nets
     assert [net.service_ms for net in nets] == [20, 28, 40, 58, 79, 132, 143]

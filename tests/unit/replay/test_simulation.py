@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from agent.replay.ladder import ladder_of
 from agent.replay.line import Line, Noise
 from agent.replay.score import best_fixed, outcome, ratio, skill
-from agent.replay.simulation import Announced, Run, Swap, simulate
+from agent.replay.simulation import Announced, Judgement, Judgements, Moment, Run, Swap, simulate
 from agent.replay.trace import LineState
 from tests.unit.replay.lines import PROPERTY, TWO, Told, a_line, a_trace, random_lines
 
@@ -111,6 +111,33 @@ def test_notice_tells_rate_limit_and_stop_but_never_the_slowdown() -> None:
     unannounced = Told(0)
     simulate(line, unannounced)
     assert not any(moment.announced for moment in unannounced.moments)
+
+
+class Judge(Told):
+    """Says at given times what it makes of its choice, and the same until the next one."""
+
+    def __init__(self, first: int, said: dict[float, Judgement], swaps: dict[float, int] | None = None) -> None:
+        super().__init__(first, swaps)
+        self.said = said
+        self.now = said[0.0]
+
+    def decide(self, moment: Moment) -> int:
+        self.now = self.said.get(moment.now_s, self.now)
+        return super().decide(moment)
+
+    def judgement(self) -> Judgement:
+        return self.now
+
+
+def test_what_a_policy_makes_of_its_choices_is_noted_where_it_changes() -> None:
+    line = a_line((0, 600, FREE, 1, 0), end_s=10)
+    fits, held, lost = Judgement(True, 105.0), Judgement(False, 130.0), Judgement(False, None, feasible=False)
+    said = {0.0: fits, 2.0: Judgement(True, 105.0), 3.5: held, 4.25: lost, 6.0: fits}
+    found = simulate(line, Judge(1, said)).judgements
+    assert found.at_s.tolist() == [0.0, 3.5, 4.25, 6.0]
+    assert list(found.held) == [0, 1, 0, 0]  # where nothing fits, to keep a net is no choice
+    assert found.bound_ms.tolist() == [105.0, 130.0, FREE, 105.0]
+    assert simulate(line, Told(1)).judgements == Judgements()
 
 
 def test_noise_is_the_same_for_the_same_seed_and_has_its_share_of_spikes() -> None:
