@@ -10,6 +10,7 @@ from typing import Generic, Protocol, TypeVar
 
 from agent.domain.budget import Budget, Claim, EffectiveBudget
 from agent.domain.decision import Decision
+from agent.domain.notice import LineState
 from agent.domain.result import InferenceResult
 from agent.domain.snapshot import CameraSnapshot
 from agent.domain.subnet import Catalogue
@@ -28,6 +29,15 @@ class ClaimOutcome:
     effective: EffectiveBudget
     decision: Decision
     swap_expected: bool
+    swap_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LineOutcome:
+    """The answer to a report: what the line is now taken to do, and what follows; `swap_id` of a swap that starts."""
+
+    line: LineState
+    decision: Decision
     swap_id: str | None
 
 
@@ -75,6 +85,15 @@ class CameraControl(Protocol):
 
     async def release_budget(self, client: str) -> ClaimOutcome:
         """Drop the client's claim; harmless when it has none."""
+        ...
+
+    async def report_line(
+        self, client: str, stopped: bool, parts_per_minute: float | None, ttl_s: float | None
+    ) -> LineOutcome:
+        """Take the client's word of the line in place of its last one, for `ttl_s` (None: a default).
+
+        Written nowhere. Raises BadInput.
+        """
         ...
 
     async def acknowledge(self, key: str, by: str) -> None:

@@ -33,6 +33,15 @@ class Reason(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Figure:
+    """A number that a decision rests on, under a stable lower-case name; `unit` is empty for a bare number."""
+
+    name: str
+    value: float
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """One sub-net as the decision saw it; bounds are upper bounds at the budget's quantile."""
 
@@ -43,11 +52,15 @@ class Candidate:
     measured: int  # how many results of this net the bound rests on; 0 = the manifest's prediction
     feasible: bool
     why_not: str = ""
+    figures: tuple[Figure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do now, for which budget, and how every candidate fared."""
+    """What to do now, for which budget, and how every candidate fared.
+
+    `starts_s`: when a swap that is held back is meant to begin, on the clock of decisions; None where that is open.
+    """
 
     action: Action
     reason: Reason
@@ -57,3 +70,5 @@ class Decision:
     feasible: bool
     candidates: tuple[Candidate, ...]
     text: str
+    starts_s: float | None = None
+    figures: tuple[Figure, ...] = ()

@@ -8,6 +8,7 @@ from enum import Enum
 from agent.domain.budget import Claim, EffectiveBudget
 from agent.domain.decision import Decision
 from agent.domain.device import CameraInfo, Health
+from agent.domain.notice import UNKNOWN_LINE, LineState
 from agent.domain.states import CameraState, Degraded, SwapStage
 
 
@@ -65,3 +66,4 @@ class CameraSnapshot:
     health: Health | None
     swaps_total: int
     verified_by: Proof | None = None  # None where nothing is verified
+    line: LineState = UNKNOWN_LINE

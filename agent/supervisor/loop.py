@@ -21,7 +21,7 @@ from anyio.abc import TaskGroup
 
 from agent.clock import Clock
 from agent.domain.budget import Budget, Claim, EffectiveBudget
-from agent.domain.control import ClaimOutcome
+from agent.domain.control import ClaimOutcome, LineOutcome
 from agent.domain.decision import Action, Decision, Reason
 from agent.domain.device import Camera, CameraEvent, EventKind, Health
 from agent.domain.journal import Journal
@@ -38,10 +38,12 @@ from agent.supervisor.alarms import AlarmDesk
 from agent.supervisor.claims import ClaimBook
 from agent.supervisor.feed import Broadcast, Reader
 from agent.supervisor.group import SwapGroup
+from agent.supervisor.line import LineDesk
 from agent.supervisor.results import ResultDesk
 from agent.supervisor.settings import SupervisorSettings
 from agent.supervisor.source import SubnetSource
 from agent.supervisor.status import compose, same_but_revision
+from agent.supervisor.view import Frames, Running, demand_now, view
 from agent.telemetry.figures import RollingFigures
 
 _log = logger("supervisor")
@@ -76,6 +78,7 @@ class Supervisor:
         self._new_id = parts.new_id
         name = parts.camera.name
         self._claims = ClaimBook(name, parts.settings, parts.journal, parts.clock, parts.boot_id, parts.new_id)
+        self._line = LineDesk(parts.clock)
         self._desk = ResultDesk(name, parts.clock)
         self._alarms = AlarmDesk(name, parts.journal)
         self._turn = parts.group.turn(name) if parts.group else None
@@ -139,6 +142,13 @@ class Supervisor:
     async def release_budget(self, client: str) -> ClaimOutcome:
         await self._claims.release(client)
         return self._outcome(None)
+
+    async def report_line(
+        self, client: str, stopped: bool, parts_per_minute: float | None, ttl_s: float | None
+    ) -> LineOutcome:
+        self._line.report(client, stopped, parts_per_minute, ttl_s)
+        outcome = self._outcome(None)
+        return LineOutcome(self._line.state(), outcome.decision, outcome.swap_id)
 
     async def acknowledge(self, key: str, by: str) -> None:
         event(_log, logging.INFO, "alarm_acknowledged", camera=self.name, key=key, by=by)
@@ -259,39 +269,34 @@ class Supervisor:
 
     def _view(self, effective: EffectiveBudget) -> View:
         installed = self._actor.installed
-        period_ms = self._frame_period_ms(effective.budget)
-        return View(
-            now_s=self._actor.now_s(),
-            demand=Demand(effective, 1000.0 / period_ms if period_ms else None, period_ms),
-            active_id=installed.subnet_id if installed else None,
-            activated_s=self._actor.activated_s if installed else None,
-            quarantined=self._actor.quarantined(),
-            swapping=self._actor.state is CameraState.SWAPPING,
+        running = Running(
+            installed.subnet_id if installed else None,
+            self._actor.activated_s,
+            self._actor.state is CameraState.SWAPPING,
         )
+        return view(self._actor.now_s(), self._demand(effective), running, self._actor.quarantined())
+
+    def _demand(self, effective: EffectiveBudget) -> Demand:
+        return demand_now(effective, self._frames(), self._line.state())
+
+    def _frames(self) -> Frames:
+        return Frames.of(self._settings, self._health.frame_period_ms if self._health else None)
 
     def _explain(self, effective: EffectiveBudget) -> Decision:
-        view = self._view(effective)
-        return _streams_only(view) if self._policy is None else self._policy.explain(view)
+        seen = self._view(effective)
+        return _streams_only(seen) if self._policy is None else self._policy.explain(seen)
 
     def _decide_now(self) -> Decision:
         """The decision under the budget in force; it also says for which budget the next parts are inspected."""
-        view = self._view(self._claims.effective)
-        decision = _streams_only(view) if self._policy is None else self._policy.decide(view)
+        seen = self._view(self._claims.effective)
+        decision = _streams_only(seen) if self._policy is None else self._policy.decide(seen)
         if decision.action is not Action.SWAP:
             self._desk.stamp(decision.budget.id)
         return decision
 
-    def _frame_period_ms(self, budget: Budget) -> float | None:
-        """How often a frame can carry a result: the frame rate, or one frame a part when triggered."""
-        if self._settings.free_running:
-            return 1000.0 / self._settings.frame_rate
-        if budget.parts_per_minute:
-            return 60_000.0 / budget.parts_per_minute
-        return self._health.frame_period_ms if self._health else None
-
     def _asked_per_s(self) -> float | None:
         """Inferences asked for: one a part, or one a frame."""
-        period_ms = self._frame_period_ms(self._claims.effective.budget)
+        period_ms = self._demand(self._claims.effective).frame_period_ms
         return 1000.0 / period_ms if period_ms else None
 
     async def _note(self, decision: Decision) -> None:
@@ -382,6 +387,7 @@ class Supervisor:
             latency,
             load,
             self._health,
+            self._line.state(),
         )
         if self._last is not None and same_but_revision(self._last, snapshot):
             return self._last

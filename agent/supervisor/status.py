@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from agent.domain.decision import Action, Decision
 from agent.domain.device import Health
+from agent.domain.notice import LineState
 from agent.domain.snapshot import CameraSnapshot, LatencyFigures, Proof
 from agent.domain.states import CameraState, Degraded
 from agent.domain.subnet import Catalogue
@@ -46,6 +47,7 @@ def compose(
     latency: LatencyFigures | None,
     load: float | None,
     health: Health | None,
+    line: LineState,
 ) -> CameraSnapshot:
     """One frozen value of everything a reader may want to know."""
     installed = actor.installed
@@ -68,6 +70,7 @@ def compose(
         health=health,
         swaps_total=actor.swaps_total,
         verified_by=_proof(actor),
+        line=line,
     )
 
 
