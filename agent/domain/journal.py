@@ -5,13 +5,15 @@ Methods that answer an awaitable return when the row is durable; `note_*` method
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
 from agent.domain.budget import Claim
 from agent.domain.decision import Decision
+from agent.domain.history import LineRow, SlowdownRow
+from agent.domain.profile import NetProfile, StoredProfile
 
 
 class SwapOutcome(Enum):
@@ -124,3 +126,27 @@ class Journal(Protocol):
     async def stored_answer(self, request_id: str) -> StoredAnswer | None: ...
 
     async def store_answer(self, answer: StoredAnswer) -> None: ...
+
+    async def put_profile(self, serial: str, sha256: str, profile: NetProfile) -> None:
+        """One more generation of what the camera of that serial measured of the network of that digest."""
+        ...
+
+    def note_profile(self, serial: str, sha256: str, profile: NetProfile) -> None: ...
+
+    async def profiles(self, serial: str) -> Sequence[StoredProfile]:
+        """The newest of each network; what is damaged is left out."""
+        ...
+
+    def note_learned(self, serial: str, library: str, document: Mapping[str, object]) -> None:
+        """What a policy has learned on that camera with that library, as JSON; replaces the document before."""
+        ...
+
+    async def learned(self, serial: str, library: str) -> Mapping[str, object] | None:
+        """The document noted last; None where there is none or it is damaged."""
+        ...
+
+    def note_line(self, row: LineRow) -> None:
+        """A new row, or the end of the one that began at that time on that camera."""
+        ...
+
+    def note_slowdown(self, row: SlowdownRow) -> None: ...

@@ -6,16 +6,18 @@ import asyncio
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from agent.clock import Clock
 from agent.domain.budget import Claim
 from agent.domain.decision import Decision
+from agent.domain.history import LineRow, SlowdownRow
 from agent.domain.journal import Activation, Alarm, StoredAnswer, SwapRecord
+from agent.domain.profile import NetProfile, StoredProfile
 from agent.errors import JournalError
-from agent.telemetry import rows, schema
+from agent.telemetry import measured, rows, schema
 from agent.telemetry.ids import IdSource
 from agent.telemetry.mailbox import Job, Outcome
 from agent.telemetry.thread import Connect, JournalThread
@@ -169,6 +171,40 @@ class SqliteJournal:
     async def store_answer(self, answer: StoredAnswer) -> None:
         wall_ns = self._clock.wall_ns()
         await self._ask(lambda db: rows.put_answer(db, answer, wall_ns))
+
+    async def put_profile(self, serial: str, sha256: str, profile: NetProfile) -> None:
+        stored = StoredProfile(serial, sha256, profile)
+        await self._ask(lambda db: measured.put_profile(db, stored))
+
+    def note_profile(self, serial: str, sha256: str, profile: NetProfile) -> None:
+        stored = StoredProfile(serial, sha256, profile)
+        self._note(lambda db: measured.put_profile(db, stored))
+
+    async def profiles(self, serial: str) -> Sequence[StoredProfile]:
+        return await self._ask(lambda db: measured.profiles(db, serial))
+
+    def note_learned(self, serial: str, library: str, document: Mapping[str, object]) -> None:
+        """Encoded at once, so that the caller may go on changing it; one that is no JSON or too large is not kept."""
+        body, wall_ns = measured.learned_bytes(serial, document), self._clock.wall_ns()
+        if body is not None:
+            self._note(lambda db: measured.put_learned(db, serial, library, body, wall_ns))
+
+    async def learned(self, serial: str, library: str) -> Mapping[str, object] | None:
+        return await self._ask(lambda db: measured.learned(db, serial, library))
+
+    def note_line(self, row: LineRow) -> None:
+        self._note(lambda db: measured.put_line(db, row))
+
+    def note_slowdown(self, row: SlowdownRow) -> None:
+        self._note(lambda db: measured.put_slowdown(db, row))
+
+    async def line(self, camera: str, since_ns: int, until_ns: int) -> Sequence[LineRow]:
+        """What was asked for in that time, oldest first."""
+        return await self._ask(lambda db: measured.line(db, camera, since_ns, until_ns))
+
+    async def slowdowns(self, camera: str, since_ns: int, until_ns: int) -> Sequence[SlowdownRow]:
+        """How slow the camera was in that time, oldest first."""
+        return await self._ask(lambda db: measured.slowdowns(db, camera, since_ns, until_ns))
 
     async def _ask(self, work: Callable[[sqlite3.Connection], T]) -> T:
         if self._body is None:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from agent.errors import JournalError
 
-VERSION = 1
+VERSION = 2
 BUSY_TIMEOUT_S = 2.0  # another process may read; none may write
 
-_TABLES = (
+# One tuple for each version, which makes it of the one before; what was released is never edited.
+_VERSION_1 = (
     """CREATE TABLE runs (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, opened_wall_ns INTEGER NOT NULL)""",
     "CREATE TABLE generations (camera TEXT PRIMARY KEY, last INTEGER NOT NULL)",
@@ -39,6 +40,24 @@ _TABLES = (
         request_id TEXT PRIMARY KEY, method TEXT NOT NULL, body_sha256 TEXT NOT NULL, answer BLOB NOT NULL,
         stored_wall_ns INTEGER NOT NULL)""",
 )
+_VERSION_2 = (
+    """CREATE TABLE profiles (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, serial TEXT NOT NULL, sha256 TEXT NOT NULL, source TEXT NOT NULL,
+        wall_ns INTEGER NOT NULL, body TEXT NOT NULL)""",
+    "CREATE INDEX profiles_of_network ON profiles (serial, sha256)",
+    """CREATE TABLE learned (
+        serial TEXT NOT NULL, library TEXT NOT NULL, noted_wall_ns INTEGER NOT NULL, body BLOB NOT NULL,
+        PRIMARY KEY (serial, library))""",
+    """CREATE TABLE line_history (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, camera TEXT NOT NULL, from_wall_ns INTEGER NOT NULL,
+        until_wall_ns INTEGER NOT NULL, parts_per_minute REAL, max_latency_ms REAL, min_accuracy REAL,
+        quantile REAL NOT NULL, stopped INTEGER NOT NULL, parts_per_s REAL, announced_s REAL)""",
+    "CREATE UNIQUE INDEX line_history_of_camera ON line_history (camera, from_wall_ns)",
+    """CREATE TABLE slowdowns (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, camera TEXT NOT NULL, at_wall_ns INTEGER NOT NULL,
+        subnet_id TEXT NOT NULL, measured_ms REAL NOT NULL, level_ms REAL NOT NULL)""",
+)
+_VERSIONS = (_VERSION_1, _VERSION_2)
 
 _EXPIRED = (
     """DELETE FROM steps WHERE swap_id IN (
@@ -49,6 +68,11 @@ _EXPIRED = (
     "DELETE FROM alarms WHERE cleared_wall_ns < :before",
     "DELETE FROM answers WHERE stored_wall_ns < :before",
     "DELETE FROM runs WHERE opened_wall_ns < :before",
+    "DELETE FROM line_history WHERE until_wall_ns < :before",
+    "DELETE FROM slowdowns WHERE at_wall_ns < :before",
+    # The newest profile of a network is kept however old it is: it says that there was one.
+    """DELETE FROM profiles WHERE wall_ns < :before AND seq NOT IN (
+        SELECT MAX(seq) FROM profiles GROUP BY serial, sha256)""",
 )
 
 
@@ -65,7 +89,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Make the tables of a new file; JournalError for a file of a newer version."""
+    """Make the tables of a new file, or those that an older file lacks; JournalError for one of a newer version."""
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version > VERSION:
         raise JournalError(
@@ -75,8 +99,9 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
     if version == VERSION:
         return
     connection.execute("BEGIN IMMEDIATE")
-    for statement in _TABLES:
-        connection.execute(statement)
+    for statements in _VERSIONS[version:]:
+        for statement in statements:
+            connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from agent.domain.budget import Claim
 from agent.domain.decision import Decision
+from agent.domain.history import LineRow, SlowdownRow
 from agent.domain.journal import Activation, Alarm, StoredAnswer, SwapOutcome, SwapRecord
+from agent.domain.profile import NetProfile, StoredProfile, newest
 from agent.errors import JournalError
 
 
@@ -26,6 +28,10 @@ class MemoryJournal:
     gaps: dict[str, float] = field(default_factory=dict)
     answers: dict[str, StoredAnswer] = field(default_factory=dict)
     generation: int = 0
+    known_profiles: list[StoredProfile] = field(default_factory=list)
+    documents: dict[tuple[str, str], Mapping[str, object]] = field(default_factory=dict)
+    lines: dict[tuple[str, int], LineRow] = field(default_factory=dict)
+    slow: list[SlowdownRow] = field(default_factory=list)
 
     def _write(self) -> None:
         if self.broken:
@@ -99,3 +105,26 @@ class MemoryJournal:
     async def store_answer(self, answer: StoredAnswer) -> None:
         self._write()
         self.answers[answer.request_id] = answer
+
+    async def put_profile(self, serial: str, sha256: str, profile: NetProfile) -> None:
+        self._write()
+        self.note_profile(serial, sha256, profile)
+
+    def note_profile(self, serial: str, sha256: str, profile: NetProfile) -> None:
+        self.known_profiles.append(StoredProfile(serial, sha256, profile))
+
+    async def profiles(self, serial: str) -> Sequence[StoredProfile]:
+        mine = [stored for stored in self.known_profiles if stored.serial == serial]
+        return [StoredProfile(serial, sha256, profile) for sha256, profile in sorted(newest(mine).items())]
+
+    def note_learned(self, serial: str, library: str, document: Mapping[str, object]) -> None:
+        self.documents[serial, library] = dict(document)
+
+    async def learned(self, serial: str, library: str) -> Mapping[str, object] | None:
+        return self.documents.get((serial, library))
+
+    def note_line(self, row: LineRow) -> None:
+        self.lines[row.camera, row.from_wall_ns] = row
+
+    def note_slowdown(self, row: SlowdownRow) -> None:
+        self.slow.append(row)
