@@ -56,6 +56,8 @@ class FireflyDevice:
         self._injects = False
         self._pipe_clear = False  # nothing is being inferred from an earlier acquisition
         self._checked_ns = 0
+        self._own_pace = False  # asked for
+        self._untriggered = False  # on the camera, beside what the settings say
 
     # -- connection --------------------------------------------------------------------------------------------------
 
@@ -117,6 +119,7 @@ class FireflyDevice:
         self._pipe_clear = False
         self._restoration = selftest.Restoration(settings)
         self._resident = selftest.ResidentImage()
+        self._own_pace = self._untriggered = False
         info = read_info(session)
         self._injects = info.supports_injection
         return info
@@ -197,7 +200,11 @@ class FireflyDevice:
         self._match_trigger(session.nodes, generation)
         if generation is not None:
             self._clear_pipe(session.nodes)
-        feed.begin(self._task, generation, self._pipe_clear)
+        feed.begin(self._task, generation, self._pipe_clear, parts=not self._own_pace)
+
+    def own_pace(self, on: bool) -> None:
+        """From the next start on frames come without a trigger, where there is one."""
+        self._own_pace = on and self.settings.triggered
 
     def stop_stream(self) -> None:
         if self._feed is not None and self._feed.reader is not None:
@@ -322,13 +329,15 @@ class FireflyDevice:
         return session
 
     def _match_trigger(self, nodes: Nodes, generation: int | None) -> None:
-        """Frames that wait for inferences would never come without a network."""
-        if self.settings.inference_sync == "free_running":
-            return
-        if generation is None:
+        """Frames that wait for inferences would never come without a network, nor triggered ones from a line that
+        stands."""
+        waits = self.settings.inference_sync == "every_frame"
+        untriggered = self._own_pace or (waits and generation is None)
+        if untriggered:
             acquisition.trigger_off(nodes)
-        else:
+        elif waits or self._untriggered:
             acquisition.apply_trigger(nodes, self.settings)
+        self._untriggered = untriggered
 
     def _clear_pipe(self, nodes: Nodes) -> None:
         """Off and on drops the inference that the last acquisition left (interfaces.md section 3 (c))."""

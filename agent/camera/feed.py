@@ -54,8 +54,11 @@ class Feed:
         """What takes frames; None while not streaming."""
         return self._reader
 
-    def begin(self, task: Task, generation: int | None, pipe_clear: bool) -> None:
-        """Start; with a generation, results are reported from the first one that counts for it."""
+    def begin(self, task: Task, generation: int | None, pipe_clear: bool, parts: bool = True) -> None:
+        """Start; with a generation, results are reported from the first one that counts for it.
+
+        `parts` False: these frames are none, whatever the settings say of triggers.
+        """
         session = self._session
         attribution: Attribution | None = None
         self._events = None
@@ -70,7 +73,7 @@ class Feed:
         self._start(session)
         self._reader, self._service, self._generation = reader, service, generation
         self._stalled = self._mute = False
-        self._stream.begin()
+        self._stream.begin(parts)
 
     def end(self) -> None:
         """Stop; harmless when not streaming. Still streaming where it raises."""

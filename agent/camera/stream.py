@@ -56,6 +56,7 @@ class Stream:
         self._clock = clock
         self._tally = tally
         self._triggered = triggered
+        self._counts_parts = triggered
         self._next_part = 0
         self._first_id: int | None = None
         self._last_id = -1
@@ -70,8 +71,10 @@ class Stream:
         self._early: _Early | None = None
         self._running: Arrival | None = None  # of the last result, where its reading may be the next one's
 
-    def begin(self) -> None:
-        """A new acquisition: frame ids start again."""
+    def begin(self, parts: bool = True) -> None:
+        """A new acquisition: frame ids start again. `parts` False: its frames are none, though frames are triggered
+        otherwise."""
+        self._counts_parts = self._triggered and parts
         self._first_id = None
         self._base_part = self._next_part
         self._ring = [None] * _RING
@@ -92,7 +95,7 @@ class Stream:
         if self._first_id is None or frame.frame_id <= self._last_id:
             self._first_id, self._base_part = frame.frame_id, self._next_part
         self._last_id = frame.frame_id
-        part = self._base_part + frame.frame_id - self._first_id if self._triggered else None
+        part = self._base_part + frame.frame_id - self._first_id if self._counts_parts else None
         if part is not None:
             self._next_part = part + 1
         previous = self._captured(frame.frame_id - 1)
@@ -207,7 +210,7 @@ class Stream:
         before = self._last_captured
         if before is None or captured.frame_id <= before.frame_id:
             return None
-        if self._triggered and captured.frame_id == before.frame_id + 1:
+        if self._counts_parts and captured.frame_id == before.frame_id + 1:
             return None
         return (captured.timestamp_ns - before.timestamp_ns) / 1e6
 

@@ -75,6 +75,9 @@ class WorkerCamera:
     async def start_stream(self, deadline_s: float, generation: int | None) -> None:
         await self._ask("start the stream", lambda _: self._device.start_stream(generation), deadline_s)
 
+    async def own_pace(self, on: bool, deadline_s: float) -> None:
+        await self._ask("choose the pace", lambda _: self._device.own_pace(on), deadline_s)
+
     async def stop_stream(self, deadline_s: float) -> None:
         await self._ask("stop the stream", lambda _: self._device.stop_stream(), deadline_s)
 

@@ -122,6 +122,13 @@ class Camera(Protocol):
         """Begin acquisition. Results are reported with `generation`; None = stream images only."""
         ...
 
+    async def own_pace(self, on: bool, deadline_s: float) -> None:
+        """From the next start of the stream on, a triggered camera takes frames at its own rate, which are no parts.
+
+        `on` False, as after every connect: as configured. For measuring while the line stands and nothing triggers.
+        """
+        ...
+
     async def stop_stream(self, deadline_s: float) -> None:
         """End acquisition; harmless when not streaming."""
         ...

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from agent.camera import Trigger
-from agent.domain.device import EventKind
+from agent.domain.device import EventKind, GoldenCheck
 from agent.errors import CameraRefused
 from agent.sim.spec import FaultSpec, SimulationSpec, VpuSpec
 from tests.contract.rig import (
@@ -16,6 +16,7 @@ from tests.contract.rig import (
     NET_C,
     NEW_FIRMWARE,
     Rig,
+    golden_image,
     only_on,
     play,
     profile,
@@ -261,3 +262,40 @@ def test_software_triggers_make_one_frame_each() -> None:
         assert (await made.camera.health(5)).counts.frames == 3
 
     play(main, chosen=settings(trigger=Trigger("software")))
+
+
+def test_a_triggered_camera_at_its_own_pace_has_results_without_parts_and_counts_on_afterwards() -> None:
+    async def main(made: Rig) -> None:
+        await made.camera.connect(30)
+        await made.install(NET_A, [GoldenCheck(golden_image(1), 0, 0.5, 0.05)])
+        found: list[list[int | None]] = []
+        for generation, own_pace in ((1, False), (2, True), (3, False)):
+            await made.camera.own_pace(own_pace, 5)
+            await made.camera.start_stream(5, generation)
+            await asyncio.sleep(3)
+            await made.camera.stop_stream(5)
+            found.append([record.part for record in made.camera.take_results()])
+        before, alone, after = found
+        assert len(alone) > 60 > len(before) > 3
+        assert set(alone) == {None}
+        numbers = [part for part in [*before, *after] if part is not None]
+        assert numbers == sorted(set(numbers))
+        assert len(numbers) == len(before) + len(after)
+
+    play(main, chosen=LINE)
+
+
+def test_a_reconnected_camera_waits_for_its_trigger_again() -> None:
+    async def main(made: Rig) -> None:
+        await made.camera.connect(30)
+        await made.camera.own_pace(True, 5)
+        await made.camera.start_stream(5, None)
+        await asyncio.sleep(1)
+        own = (await made.camera.health(5)).counts.frames
+        await made.camera.connect(30)
+        await made.camera.start_stream(5, None)
+        await asyncio.sleep(1)
+        assert own > 30
+        assert (await made.camera.health(5)).counts.frames - own < 5
+
+    play(main, chosen=LINE)

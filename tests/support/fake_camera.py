@@ -59,6 +59,9 @@ class FakeCamera:
         self._called("start")
         self.streaming, self.generation = True, generation
 
+    async def own_pace(self, on: bool, deadline_s: float) -> None:
+        self._called("own_pace" if on else "line_pace")
+
     async def stop_stream(self, deadline_s: float) -> None:
         self._called("stop")
         self.streaming = False
