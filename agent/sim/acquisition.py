@@ -262,8 +262,9 @@ class Acquisition:
         self.on_exposure_end(frame)
         network = self._network(plan, end_ns)
         if network is not None and vpu.current is None:
+            part = -1 if plan.injected is not None else exposure.part
             inference = vpu.begin(
-                network, frame.frame_id, timestamp_ns, image, plan.preprocessing, plan.reading, end_ns
+                network, frame.frame_id, timestamp_ns, image, plan.preprocessing, plan.reading, end_ns, part
             )
             if plan.trigger == "inference":
                 if math.isinf(inference.finish_ns):

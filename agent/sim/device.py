@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -296,6 +296,10 @@ class Firefly:
     def set_slowdown(self, factor: float) -> None:
         """Slow the VPU down, as heat would."""
         self._locked(lambda _: setattr(self._parts.vpu.latency, "slowdown", factor))
+
+    def set_part_factors(self, factors: Sequence[float]) -> None:
+        """Service times of part k are `factors[k]` times the law's, in place of jitter; of later parts as before."""
+        self._locked(lambda _: setattr(self._parts.vpu.latency, "part_factors", tuple(factors)))
 
     def set_ambient(self, celsius: float) -> None:
         """Let the surroundings be that warm."""

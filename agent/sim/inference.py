@@ -150,12 +150,13 @@ class Vpu:
         how: Preprocessing,
         reading: OutputReading,
         now_ns: int,
+        part: int = -1,
     ) -> Inference:
-        """Start an inference at `now_ns`; the VPU must be idle."""
+        """Start an inference at `now_ns`; the VPU must be idle. `part` is what a scene shows, -1 for no part."""
         throttle = self.warmth.slowdown(now_ns)
         if throttle > 1:
             self.truth.counters["throttled_inferences"] += 1
-        time = self.latency.draw(network, throttle)
+        time = self.latency.draw(network, throttle, part)
         fault = self.faults.strike("inference")
         effect = fault.effect if fault else None
         finish_ns: float = now_ns + round(time.total_ms * 1e6)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,7 +42,11 @@ def law_ms(network: Network) -> float:
 
 
 class LatencyModel:
-    """Draws service times, the same sequence for the same seed. Owner: the VPU."""
+    """Draws service times, the same sequence for the same seed. Owner: the VPU.
+
+    `part_factors` stand in for the jitter of those parts, whichever network sees them, so that a replay of the same
+    parts can have the same noise.
+    """
 
     def __init__(self, spec: VpuSpec, seed: int) -> None:
         self._spec = spec
@@ -50,18 +55,20 @@ class LatencyModel:
         self._jitter: list[float] = []
         self._base_ms: dict[str, tuple[float, float]] = {}
         self.slowdown = spec.slowdown
+        self.part_factors: Sequence[float] = ()
 
-    def draw(self, network: Network, throttle: float = 1.0) -> ServiceTime:
-        """Service time of the next inference of `network`; a clock that heat stepped down slows all of it."""
-        base_ms, gamma = self._base(network)
-        if not self._jitter:
-            self._jitter = np.exp(self._rng.standard_normal(_DRAWS) * self._spec.jitter_sigma).tolist()
-        network_ms = base_ms * (self.slowdown * throttle) ** gamma * self._jitter.pop()
+    def draw(self, network: Network, throttle: float = 1.0, part: int = -1) -> ServiceTime:
+        """Service time of the next inference of `network`; a clock that heat stepped down slows all of it.
+
+        `part` is the number of the part that it sees, -1 for none.
+        """
+        base_ms, gamma = self.undisturbed(network)
+        network_ms = base_ms * (self.slowdown * throttle) ** gamma * self._jitter_of(part)
         preprocessing_ms, scaling_ms = self._spec.preprocessing_ms * throttle, self._spec.scaling_ms * throttle
         return ServiceTime(network_ms + preprocessing_ms, preprocessing_ms, scaling_ms)
 
-    def _base(self, network: Network) -> tuple[float, float]:
-        """Time of `network` before slow-down and jitter, and its gamma."""
+    def undisturbed(self, network: Network) -> tuple[float, float]:
+        """Time of `network` in ms before slow-down, jitter and fixed costs, and its gamma."""
         known = self._base_ms.get(network.digest)
         if known is None:
             normal, uniform = _hidden(self._seed, network.digest)
@@ -69,6 +76,13 @@ class LatencyModel:
             base_ms = self._spec.time_scale * self._spec.shave_factor * law_ms(network) * factor
             known = self._base_ms[network.digest] = (base_ms, 0.8 + 0.4 * uniform)
         return known
+
+    def _jitter_of(self, part: int) -> float:
+        if 0 <= part < len(self.part_factors):
+            return self.part_factors[part]
+        if not self._jitter:
+            self._jitter = np.exp(self._rng.standard_normal(_DRAWS) * self._spec.jitter_sigma).tolist()
+        return self._jitter.pop()
 
 
 def _hidden(seed: int, digest: str) -> tuple[float, float]:

@@ -57,3 +57,15 @@ def test_slowdown_acts_with_an_exponent_of_its_own_for_each_network() -> None:
     gammas = [float(np.log2(hot.draw(n).total_ms / cold.draw(n).total_ms)) for n in networks]
     assert 0.8 <= min(gammas) < 0.9
     assert 1.1 < max(gammas) <= 1.2
+
+
+def test_given_factors_of_parts_stand_in_for_the_jitter_of_those_parts_only() -> None:
+    spec = VpuSpec(preprocessing_ms=0.0, scaling_ms=0.0)
+    network = load_network(tiny_ir(), {})
+    free, bound = LatencyModel(spec, 5), LatencyModel(spec, 5)
+    bound.part_factors = (1.5, 0.75)
+    base_ms, _ = bound.undisturbed(network)
+    times = [bound.draw(network, part=part).total_ms for part in (1, 0, 0)]
+    assert times == pytest.approx([0.75 * base_ms, 1.5 * base_ms, 1.5 * base_ms])
+    others = [bound.draw(network, part=part).total_ms for part in (2, -1)]
+    assert others == [free.draw(network).total_ms for _ in range(2)]
