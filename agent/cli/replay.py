@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _FILE = click.Path(path_type=Path)
 _HEADINGS = ("policy", "U", "U/U*", "skill", "in time", "swaps", "in gaps", "longest miss")
 _SECONDS = click.FloatRange(0, 1e4)
+_QUANTILE = click.FloatRange(0.5, 0.9999)
 
 
 @click.command()
@@ -26,6 +27,7 @@ _SECONDS = click.FloatRange(0, 1e4)
 @click.option("--policy", default="", help="Names with commas between, or `all`. Default: dwell,always_fastest.")
 @click.option("--oracle", is_flag=True, help="Also the optimum itself, and oracles that see 1, 5 and 30 s ahead.")
 @click.option("--notice", "notice_s", type=_SECONDS, default=0.0, help="Changes are announced so many seconds early.")
+@click.option("--quantile", type=_QUANTILE, default=0.99, show_default=True, help="Share of results to be in time.")
 @click.option("--jitter", type=click.FloatRange(0, 1), default=0.0, help="Sigma of log-normal service times.")
 @click.option("--seed", type=click.IntRange(0), default=0, help="Of the jitter.")
 @click.option("--swap-base-s", type=_SECONDS, default=1.0, show_default=True, help="A swap without upload.")
@@ -37,6 +39,7 @@ def replay(
     policy: str,
     oracle: bool,
     notice_s: float,
+    quantile: float,
     jitter: float,
     seed: int,
     swap_base_s: float,
@@ -47,17 +50,17 @@ def replay(
     from agent.replay.compare import DEFAULT_POLICIES, compare
     from agent.replay.ladder import read_ladder
     from agent.replay.line import Line, Noise
-    from agent.replay.policies import BEST_FIXED, OPTIMUM, ORACLES, known
+    from agent.replay.policies import BEST_FIXED, OPTIMUM, ORACLES, Terms, known
     from agent.replay.trace import read_trace
 
     asked = [name.strip() for name in policy.split(",") if name.strip()] or DEFAULT_POLICIES
     names = known([*asked, BEST_FIXED, *((*ORACLES, OPTIMUM) if oracle else ())])
     ladder = read_ladder(library, swap_base_s, swap_s_per_mb)
     line = Line(read_trace(trace_file), ladder, Noise(sigma=jitter, seed=seed))
-    rows = compare(line, names, notice_s)
+    rows = compare(line, names, Terms(quantile, notice_s))
     if as_json:
         about = {"trace": str(trace_file), "duration_s": line.trace.end_s, "parts": len(line.part_times)}
-        about |= {"notice_s": notice_s, "jitter": jitter, "seed": seed}
+        about |= {"notice_s": notice_s, "quantile": quantile, "jitter": jitter, "seed": seed}
         print_json(about | {"policies": {row.policy: row.to_json() for row in rows}})
     else:
         _show(line, rows, notice_s)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from agent.replay.line import Line
 from agent.replay.optimum import optimum
-from agent.replay.policies import BEST_FIXED, OPTIMUM, POLICIES, SHIPPED
+from agent.replay.policies import BEST_FIXED, OPTIMUM, POLICIES, SHIPPED, USUAL, Terms
 from agent.replay.score import Outcome, best_fixed, outcome, ratio, skill
 from agent.replay.simulation import Run, simulate
 
@@ -47,14 +47,14 @@ class Row:
         }
 
 
-def compare(line: Line, policies: Sequence[str], notice_s: float = 0.0) -> list[Row]:
+def compare(line: Line, policies: Sequence[str], terms: Terms = USUAL) -> list[Row]:
     """One row for each policy, in this order; the optimum is computed whether it is asked for or not."""
     best = optimum(line)
     star = outcome(line, best)
     value_fixed = outcome(line, Run(best_fixed(line), ())).value
     rows = []
     for name in policies:
-        run = best if name == OPTIMUM else simulate(line, POLICIES[name](line), notice_s)
+        run = best if name == OPTIMUM else simulate(line, POLICIES[name](line, terms), terms.notice_s)
         scored = star if name == OPTIMUM else outcome(line, run)
         rows.append(Row(name, run, scored, value_fixed, star.value))
     return rows

@@ -84,6 +84,11 @@ class Line:
         return tuple(self.service_ms(net) <= allowed for net in range(len(self.ladder.nets)))
 
     @cached_property
+    def feasible(self) -> NDArray[np.bool_]:
+        """Whether each part would be in time on some net."""
+        return np.asarray(np.logical_or.reduce(self.in_time))
+
+    @cached_property
     def values(self) -> tuple[Floats, ...]:
         """For each net the sum of accuracies of the first n parts in time, n = 0 .. all."""
         counts = (np.concatenate(([0], np.cumsum(hits))) for hits in self.in_time)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.replay.line import Line
+from agent.replay.line import TIE, Line
 from agent.replay.simulation import Run
+from agent.replay.trace import Floats
 
 Flags = NDArray[np.bool_]
 
@@ -18,13 +20,28 @@ LEAST_ROOM = 0.005  # of U*: below, what is left to win over the best fixed net 
 
 
 @dataclass(frozen=True, slots=True)
+class Coverage:
+    """Parts that were served under a published bound, and how many of them took longer than it."""
+
+    beyond: int
+    parts: int
+
+    @property
+    def miscovered(self) -> float | None:
+        """Share beyond the bound; its target is 1 - quantile. None where no bound was published."""
+        return self.beyond / self.parts if self.parts else None
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """Counts of one run. `value` is U: the accuracies of the parts in time, summed.
 
-    `attainment` is the share in time of the parts that had a network and that some net would have met; `gap_share` the
-    share of parts that came while there was no network; `longest_miss_run` counts parts in a row that were late or had
-    no network. `settled_attainment` leaves out the first SETTLING results after each slow-down, which nobody announces;
-    `settling` is how many of the judged parts those were.
+    `judged` counts the parts that had a network and that some net would have met, and `attainment` is the share of them
+    in time. `kept_attainment` leaves out the `settling` ones, which are the first SETTLING results after each slow-down
+    (nobody announces it), and the `held` ones, of a net that the policy kept on purpose: it did not take it to fit and
+    took another one to (Judgement). `gap_share` is the share of parts that came while there was no network;
+    `longest_miss_run` counts parts in a row that were late or had no network. `coverage` is of the bounds that the
+    policy published, `settled_coverage` the same without the settling parts.
     """
 
     value: float
@@ -34,8 +51,12 @@ class Outcome:
     attainment: float | None
     swaps: int
     longest_miss_run: int
-    settled_attainment: float | None
+    judged: int
+    kept_attainment: float | None
     settling: int
+    held: int
+    coverage: Coverage
+    settled_coverage: Coverage
 
     @property
     def gap_share(self) -> float:
@@ -48,14 +69,16 @@ def outcome(line: Line, run: Run) -> Outcome:
     hit = np.zeros(parts, dtype=np.bool_)
     covered = np.zeros(parts, dtype=np.bool_)
     hits = [0] * len(line.ladder.nets)
-    for start_s, end_s, net in run.stints:
-        low, high = (int(line.part_times.searchsorted(at, side="left")) for at in (start_s, end_s))
-        if low < high:
-            hit[low:high] = line.in_time[net][low:high]
-            covered[low:high] = True
-            hits[net] += int(np.count_nonzero(hit[low:high]))
-    feasible = np.logical_or.reduce(line.in_time) & covered
-    settled = feasible & ~_settling(line, covered)
+    for low, high, net in _served(line, run):
+        hit[low:high] = line.in_time[net][low:high]
+        covered[low:high] = True
+        hits[net] += int(np.count_nonzero(hit[low:high]))
+    feasible = line.feasible & covered
+    settling = _settling(line, covered)
+    held, bounds = _judged(line, run)
+    kept = feasible & ~settling & ~held
+    beyond = _beyond(line, run, bounds)
+    bounded = covered & np.isfinite(bounds)
     return Outcome(
         value=math.fsum(net.top1 * count for net, count in zip(line.ladder.nets, hits, strict=True)),
         parts=parts,
@@ -64,8 +87,12 @@ def outcome(line: Line, run: Run) -> Outcome:
         attainment=_share(hit, feasible),
         swaps=len(run.swaps),
         longest_miss_run=_longest_miss_run(hit),
-        settled_attainment=_share(hit, settled),
-        settling=int(np.count_nonzero(feasible)) - int(np.count_nonzero(settled)),
+        judged=int(np.count_nonzero(feasible)),
+        kept_attainment=_share(hit, kept),
+        settling=int(np.count_nonzero(feasible & settling)),
+        held=int(np.count_nonzero(feasible & held & ~settling)),
+        coverage=_coverage(beyond, bounded),
+        settled_coverage=_coverage(beyond, bounded & ~settling),
     )
 
 
@@ -88,6 +115,35 @@ def skill(value: float, value_fixed: float, value_star: float) -> float | None:
 def _share(hit: Flags, judged: Flags) -> float | None:
     count = int(np.count_nonzero(judged))
     return int(np.count_nonzero(hit & judged)) / count if count else None
+
+
+def _coverage(beyond: Flags, bounded: Flags) -> Coverage:
+    return Coverage(int(np.count_nonzero(beyond & bounded)), int(np.count_nonzero(bounded)))
+
+
+def _served(line: Line, run: Run) -> Iterator[tuple[int, int, int]]:
+    """(from part, to part, net) of each stint that met any, half open."""
+    for start_s, end_s, net in run.stints:
+        low, high = (int(line.part_times.searchsorted(at, side="left")) for at in (start_s, end_s))
+        if low < high:
+            yield low, high, net
+
+
+def _judged(line: Line, run: Run) -> tuple[Flags, Floats]:
+    """For each part whether its net was held on purpose, and the bound that was published for it before it came."""
+    judgements, parts = run.judgements, len(line.part_times)
+    if not judgements.at_s:
+        return np.zeros(parts, dtype=np.bool_), np.full(parts, np.inf)
+    said = np.searchsorted(np.asarray(judgements.at_s), line.part_times, side="right") - 1
+    held = np.frombuffer(judgements.held, dtype=np.bool_)
+    return held[said], np.asarray(judgements.bound_ms)[said]
+
+
+def _beyond(line: Line, run: Run, bounds_ms: Floats) -> Flags:
+    found = np.zeros(len(bounds_ms), dtype=np.bool_)
+    for low, high, net in _served(line, run):
+        found[low:high] = line.service_ms(net)[low:high] > bounds_ms[low:high] * (1.0 + TIE)
+    return found
 
 
 def _settling(line: Line, covered: Flags) -> Flags:

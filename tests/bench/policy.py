@@ -1,6 +1,7 @@
-"""`make bench-policy`: every policy on LineShift, beside the optimum and the best fixed net in hindsight.
+"""`make bench-policy`: every policy on LineShift, beside the optimum, the true law and the best fixed net in hindsight.
 
-Prints a table, writes `bench-policy.json` and, where matplotlib is there, two plots beside it.
+Prints tables and the goals, writes `bench-policy.json` and, where matplotlib is there, two plots beside it. Equal seeds
+give equal figures whatever the number of jobs; only seconds differ.
 """
 
 from __future__ import annotations
@@ -8,138 +9,197 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import multiprocessing
 import os
 import sys
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 
-from agent.replay.compare import Row, compare
-from agent.replay.lineshift import FIRST_TUNING_SEED, LAWS, SCENARIOS, VERSION, lineshift
+from agent.errors import BadInput
+from agent.replay.lineshift import FIRST_TUNING_SEED, SCENARIOS, VERSION, lineshift
 from agent.replay.optimum import optimum
-from agent.replay.policies import BEST_FIXED, ORACLES, POLICIES, SHIPPED, known
-from agent.replay.policies.true_law import TrueLaw
+from agent.replay.policies import BEST_FIXED, OPTIMUM, ORACLES, POLICIES, SHIPPED, known
 from agent.replay.score import outcome
-from agent.replay.simulation import simulate
+from agent.replay.simulation import Run
 from agent.replay.trace import write_trace
-from tests.bench.policy_table import TRUE_LAW, Cell, summary, table
+from tests.bench.policy_goals import text as goals_text
+from tests.bench.policy_goals import verdicts
+from tests.bench.policy_runs import TRUE_LAW, Cell, Variant, cell, law_known, play_hour, yardsticks
+from tests.bench.policy_statistics import Row, summary
+from tests.bench.policy_table import table
 
-NOTICED = (SHIPPED,)  # with notice too; the others take none
+LEARNERS = (SHIPPED,)  # with notice too, and warm; the others take no notice and keep nothing
+QUANTILE = 0.999
+LEAST_SEEDS = 10  # of a report
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One line and what to run on it."""
+    """One hour, and what to run on it."""
 
     scenario: str
     seed: int
-    policies: tuple[str, ...]
-    notice_s: float
+    variants: tuple[Variant, ...]
+    quantile: float
 
 
 def run(task: Task) -> list[Cell]:
-    """All policies on one line."""
+    """All variants on one hour."""
     line = lineshift(task.scenario, task.seed)
-    rows = compare(line, task.policies, task.notice_s)
-    if task.scenario in LAWS and not task.notice_s:
-        law_run = simulate(line, TrueLaw(line.ladder, LAWS[task.scenario]))
-        first = rows[0]
-        rows.append(Row(TRUE_LAW, law_run, outcome(line, law_run), first.value_fixed, first.value_star))
-    suffix = f"+{task.notice_s:g}s" if task.notice_s else ""
-    return [
-        Cell(
-            policy=row.policy + suffix,
-            scenario=task.scenario,
-            seed=task.seed,
-            ratio=row.ratio or 0.0,
-            to_fixed=(row.outcome.value - row.value_fixed) / row.value_star,
-            skill=row.skill,
-            attainment=row.outcome.attainment,
-            settled_attainment=row.outcome.settled_attainment,
-            swaps=row.outcome.swaps,
-            gap_share=row.outcome.gap_share,
-            longest_miss_run=row.outcome.longest_miss_run,
+    marks = yardsticks(line)
+    cells = []
+    for variant in task.variants:
+        if variant.policy == TRUE_LAW and not law_known(task.scenario, variant.notice_s):
+            continue
+        found = outcome(line, play_hour(variant, task.scenario, task.seed, line, task.quantile))
+        cells.append(cell(variant.name, task.scenario, task.seed, found, marks))
+    return cells
+
+
+def variants_of(names: Iterable[str], notice_s: float) -> tuple[Variant, ...]:
+    """The rows of the table: baselines, the best fixed net, what ships, and then those that know more."""
+    last = (BEST_FIXED, *LEARNERS, TRUE_LAW, *ORACLES)
+    asked = set(names)
+    ordered = [*(name for name in POLICIES if name in asked and name not in last), *(n for n in last if n in asked)]
+    notices = (0.0, notice_s) if notice_s else (0.0,)
+    found: list[Variant] = []
+    for name in ordered:
+        ways = (
+            itertools.product(notices, (False, True)) if name in LEARNERS else ((notice, False) for notice in notices)
         )
-        for row in rows
-    ]
+        takes_notice = name in LEARNERS or name == TRUE_LAW
+        found += [Variant(name, notice, warm) for notice, warm in ways if takes_notice or not notice]
+    return tuple(found)
 
 
-def main() -> int:
-    """Run all scenarios and seeds."""
-    options = _options()
-    policies = known(options.policy.split(","))
+def hours(tasks: Sequence[Task], jobs: int) -> list[Cell]:
+    """Every task, in their order; tells on stderr how far it is."""
+    started, cells = perf_counter(), list[Cell]()
+    for done, found in enumerate(_each(tasks, jobs), 1):
+        cells += found
+        if done == len(tasks) or done % max(1, len(tasks) // 20) == 0:
+            left_s = (perf_counter() - started) / done * (len(tasks) - done)
+            sys.stderr.write(f"{done} of {len(tasks)} hours, {left_s / 60:.1f} min left\n")
+    return cells
+
+
+def _each(tasks: Sequence[Task], jobs: int) -> Iterator[list[Cell]]:
+    if jobs == 1:
+        yield from map(run, tasks)
+        return
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        yield from pool.map(run, tasks)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run all scenarios and seeds that are asked for."""
+    options = _options(arguments)
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     if options.traces is not None:
-        return _write_traces(options.traces, seeds)
-    tasks = [Task(scenario, seed, policies, 0.0) for scenario in SCENARIOS for seed in seeds]
-    noticed = tuple(name for name in policies if name in NOTICED)
-    tasks += [Task(task.scenario, task.seed, noticed, options.notice) for task in tasks if noticed and options.notice]
-    with ProcessPoolExecutor(options.jobs) as pool:
-        cells = list(itertools.chain.from_iterable(pool.map(run, tasks)))
+        return _write_traces(options.traces, options.scenarios, seeds)
+    variants = variants_of(options.policies, options.notice)
+    tasks = [Task(scenario, seed, variants, options.quantile) for seed in seeds for scenario in options.scenarios]
+    cells = hours(tasks, options.jobs)
     rows = summary(cells)
+    found = verdicts(rows, options.quantile)
     told = {
         "benchmark": f"LineShift {VERSION}",
+        "scenarios": options.scenarios,
         "seeds": list(seeds),
         "notice_s": options.notice,
+        "quantile": options.quantile,
+        "goals": [one.to_json() for one in found],
         "policies": rows,
-        "seconds_per_policy_hour": _timed(policies),
-        "runs": [asdict(cell) for cell in cells],
+        "seconds_per_policy_hour": _timed(variants, options.quantile),
+        "runs": [asdict(one) for one in cells],
     }
     options.out.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    sys.stdout.write(f"LineShift {VERSION}: {len(SCENARIOS)} scenarios, seeds {seeds[0]} to {seeds[-1]}\n")
-    sys.stdout.write(table(rows, tuple(SCENARIOS)))
-    sys.stdout.write(f"written to {options.out}\n{_plots(cells, options.out, options.first_seed)}\n")
+    sys.stdout.write(_head(options.scenarios, seeds, options.quantile))
+    sys.stdout.write(table(rows, options.scenarios, options.quantile))
+    sys.stdout.write(goals_text(found, rows) if found else "")
+    sys.stdout.write(f"written to {options.out}\n{_plots(rows, options)}\n")
     return 0
 
 
-def _options() -> argparse.Namespace:
+def _head(scenarios: Sequence[str], seeds: range, quantile: float) -> str:
+    head = f"LineShift {VERSION}: {len(scenarios)} scenarios, seeds {seeds[0]} to {seeds[-1]}, quantile {quantile:g}\n"
+    if len(scenarios) < len(SCENARIOS):
+        head += f"not the whole benchmark: that has {len(SCENARIOS)} scenarios\n"
+    if seeds[-1] >= FIRST_TUNING_SEED:
+        head += f"not a report: seeds from {FIRST_TUNING_SEED} on are for tuning\n"
+    elif len(seeds) < LEAST_SEEDS:
+        head += f"not a report: that takes {LEAST_SEEDS} seeds or more\n"
+    return head
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench-policy", description=__doc__)
     parser.add_argument("--seeds", type=int, default=10, help="how many")
     parser.add_argument("--first-seed", type=int, default=0, help=f"from {FIRST_TUNING_SEED} on: for tuning")
-    parser.add_argument("--policy", default="all")
+    parser.add_argument("--scenario", default="all", help="names with commas between")
+    parser.add_argument("--policy", default="all", help=f"names with commas between, {TRUE_LAW} among them")
     parser.add_argument("--notice", type=float, default=5.0, help="seconds, for the policies that take notice; 0: none")
+    parser.add_argument("--quantile", type=float, default=QUANTILE, help="share of results that must be in time")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--out", type=Path, default=Path("bench-policy.json"))
+    parser.add_argument("--timeline", default="bursts", choices=list(SCENARIOS), help="which hour is drawn")
     parser.add_argument("--traces", type=Path, help="only write the traces (CSV) into this folder")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.seeds < 1 or options.first_seed < 0 or options.jobs < 1:
         parser.error("--seeds and --jobs are at least 1, --first-seed at least 0")
+    if not 0.5 <= options.quantile <= 0.9999 or options.notice < 0:
+        parser.error("--quantile is from 0.5 to 0.9999, --notice at least 0")
+    options.scenarios = list(SCENARIOS) if options.scenario == "all" else options.scenario.split(",")
+    for name in options.scenarios:
+        if name not in SCENARIOS:
+            parser.error(f"scenario {name!r} is unknown; known: {', '.join(SCENARIOS)}")
+    asked = options.policy.split(",")
+    try:
+        options.policies = {*known(name for name in asked if name != TRUE_LAW), *({TRUE_LAW} & {*asked})} - {OPTIMUM}
+    except BadInput as exc:
+        parser.error(str(exc))
+    options.policies |= {TRUE_LAW} if "all" in asked else set()
     return options
 
 
-def _write_traces(folder: Path, seeds: range) -> int:
+def _write_traces(folder: Path, scenarios: Sequence[str], seeds: range) -> int:
     folder.mkdir(parents=True, exist_ok=True)
-    for scenario, seed in itertools.product(SCENARIOS, seeds):
+    for scenario, seed in itertools.product(scenarios, seeds):
         write_trace(lineshift(scenario, seed).trace, folder / f"{scenario}-{seed}.csv", f"LineShift {VERSION}")
-    sys.stdout.write(f"{len(SCENARIOS) * len(seeds)} traces in {folder}\n")
+    sys.stdout.write(f"{len(scenarios) * len(seeds)} traces in {folder}\n")
     return 0
 
 
-def _timed(policies: tuple[str, ...]) -> dict[str, float]:
-    """Seconds for an hour of line, one process, the arrays of the line computed before."""
-    line = lineshift("steps30s", FIRST_TUNING_SEED)
+def _timed(variants: Sequence[Variant], quantile: float) -> dict[str, float]:
+    """Seconds for an hour of line, alone on the machine, the arrays of the line computed before."""
+    scenario, seed = "steps30s", FIRST_TUNING_SEED
+    line = lineshift(scenario, seed)
     started = perf_counter()
     outcome(line, optimum(line))
-    found = {"optimum": perf_counter() - started}
-    for name in policies:
-        if name in POLICIES:
+    found = {OPTIMUM: perf_counter() - started}
+    for variant in variants:
+        if not variant.warm and (variant.policy != TRUE_LAW or law_known(scenario, variant.notice_s)):
             started = perf_counter()
-            outcome(line, simulate(line, POLICIES[name](line)))
-            found[name] = perf_counter() - started
+            outcome(line, play_hour(variant, scenario, seed, line, quantile))
+            found[variant.name] = perf_counter() - started
     return {name: round(seconds, 3) for name, seconds in found.items()}
 
 
-def _plots(cells: list[Cell], out: Path, seed: int) -> str:
+def _plots(rows: Sequence[Row], options: argparse.Namespace) -> str:
     try:
         from tests.bench.policy_plots import draw_ratios, draw_timeline
     except ImportError as exc:
         return f"no plots: {exc} (pip install matplotlib)"
-    shown = [name for name in POLICIES if name not in ORACLES]
-    ratios, timeline = out.with_suffix(".ratios.png"), out.with_suffix(".timeline.png")
-    draw_ratios([cell for cell in cells if cell.policy.split("+")[0] in shown], ratios)
-    line = lineshift("bursts", seed)
-    draw_timeline(line, {name: simulate(line, POLICIES[name](line)) for name in (SHIPPED, BEST_FIXED)}, timeline)
+    ratios, timeline = options.out.with_suffix(".ratios.png"), options.out.with_suffix(".timeline.png")
+    draw_ratios(rows, options.scenarios, ratios)
+    seed, scenario = options.first_seed, options.timeline
+    line = lineshift(scenario, seed)
+    shown = [Variant(BEST_FIXED), Variant(SHIPPED), *([Variant(SHIPPED, options.notice)] if options.notice else [])]
+    runs: dict[str, Run] = {one.name: play_hour(one, scenario, seed, line, options.quantile) for one in shown}
+    draw_timeline(line, runs | {OPTIMUM: optimum(line)}, f"{scenario}, seed {seed}", timeline)
     return f"plots: {ratios}, {timeline}"
 
 

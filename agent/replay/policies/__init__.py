@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from types import MappingProxyType
+from typing import Protocol
 
 from agent.errors import BadInput
 from agent.replay.line import Line
 from agent.replay.policies.foresight import LookAhead
 from agent.replay.policies.online import Fixed, SkiRental, WorkFunction
 from agent.replay.policies.published import AdaMls, Alert, DynamicOfa, GreedyCooldown, GreedyP99, InfAdapter
-from agent.replay.policies.shipped import Shipped
+from agent.replay.policies.shipped import QUANTILE, Shipped
 from agent.replay.score import best_fixed
 from agent.replay.simulation import Policy
 
@@ -20,25 +22,56 @@ BEST_FIXED = "best_fixed"
 OPTIMUM = "optimum"
 ORACLES = ("lookahead_1s", "lookahead_5s", "lookahead_30s")
 
-# Each is made for one run; only hindsight and the oracles look at more of the line than its ladder.
-POLICIES: Mapping[str, Callable[[Line], Policy]] = MappingProxyType(
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a run is promised: the share of results that must be in time, and how early each change is announced."""
+
+    quantile: float = QUANTILE
+    notice_s: float = 0.0
+
+
+USUAL = Terms()
+
+
+class Maker(Protocol):
+    """Makes a policy for one run."""
+
+    def __call__(self, line: Line, terms: Terms = USUAL) -> Policy: ...
+
+
+def _shipped(line: Line, terms: Terms = USUAL) -> Shipped:
+    return Shipped(line.ladder, terms.quantile, terms.notice_s)
+
+
+def _profiled(line: Line, terms: Terms = USUAL) -> Shipped:
+    return _shipped(line, terms).profiled()
+
+
+def _of(make: Callable[[Line], Policy]) -> Maker:
+    """A policy that takes no notice and keeps to the quantile of its source."""
+    return lambda line, terms=USUAL: make(line)  # noqa: ARG005
+
+
+# Only hindsight and the oracles look at more of the line than its ladder.
+POLICIES: Mapping[str, Maker] = MappingProxyType(
     {
-        SHIPPED: lambda line: Shipped(line.ladder),
-        "dwell_profiled": lambda line: Shipped(line.ladder).profiled(),
-        BEST_FIXED: lambda line: Fixed(line.ladder, best_fixed(line)),
-        "always_fastest": lambda line: Fixed(line.ladder, line.ladder.by_speed[0]),
-        "dynamic_ofa": lambda line: DynamicOfa(line.ladder),
-        "alert": lambda line: Alert(line.ladder),
-        "greedy_p99": lambda line: GreedyP99(line.ladder),
-        "adamls": lambda line: AdaMls(line.ladder),
-        "greedy_cooldown": lambda line: GreedyCooldown(line.ladder),
-        "infadapter": lambda line: InfAdapter(line.ladder, beta=0.02),
-        "infadapter_b20": lambda line: InfAdapter(line.ladder, beta=0.2),
-        "ski_rental": lambda line: SkiRental(line.ladder),
-        "work_function": lambda line: WorkFunction(line.ladder),
-        "lookahead_1s": lambda line: LookAhead(line, 1.0),
-        "lookahead_5s": lambda line: LookAhead(line, 5.0),
-        "lookahead_30s": lambda line: LookAhead(line, 30.0),
+        SHIPPED: _shipped,
+        "dwell_profiled": _profiled,
+        BEST_FIXED: _of(lambda line: Fixed(line.ladder, best_fixed(line))),
+        "always_fastest": _of(lambda line: Fixed(line.ladder, line.ladder.by_speed[0])),
+        "dynamic_ofa": _of(lambda line: DynamicOfa(line.ladder)),
+        "alert": _of(lambda line: Alert(line.ladder)),
+        "greedy_p99": _of(lambda line: GreedyP99(line.ladder)),
+        "adamls": _of(lambda line: AdaMls(line.ladder)),
+        "greedy_cooldown": _of(lambda line: GreedyCooldown(line.ladder)),
+        "infadapter": _of(lambda line: InfAdapter(line.ladder, beta=0.02)),
+        "infadapter_b20": _of(lambda line: InfAdapter(line.ladder, beta=0.2)),
+        "ski_rental": _of(lambda line: SkiRental(line.ladder)),
+        "work_function": _of(lambda line: WorkFunction(line.ladder)),
+        "lookahead_1s": _of(lambda line: LookAhead(line, 1.0)),
+        "lookahead_5s": _of(lambda line: LookAhead(line, 5.0)),
+        "lookahead_30s": _of(lambda line: LookAhead(line, 30.0)),
     }
 )
 

@@ -45,14 +45,14 @@ def test_a_part_that_takes_longer_than_its_interval_or_its_limit_counts_nothing(
     assert found.attainment == 0.5
 
 
-def test_the_first_twenty_results_after_a_slowdown_are_left_out_of_the_settled_attainment_and_counted() -> None:
+def test_the_first_twenty_results_after_a_slowdown_are_left_out_of_the_kept_attainment_and_counted() -> None:
     line = a_line((0, 600, FREE, 1, 0), (5, 600, FREE, 1.25, 0), (8, 600, FREE, 1, 0), end_s=10)
     found = outcome(line, simulate(line, Told(1)))
     assert found.attainment == 70 / 100  # the 30 parts of the slow-down are late, and the fast net would have met them
-    assert (found.settled_attainment, found.settling) == (70 / 80, 20)
+    assert (found.kept_attainment, found.settling) == (70 / 80, 20)
     swapped = outcome(line, simulate(line, Told(1, {5.25: 0})))
     # 2 late, 10 in the gap, 18 and 2 of the rest within the first 20 results
-    assert (swapped.attainment, swapped.settled_attainment, swapped.settling) == (88 / 90, 1.0, 20)
+    assert (swapped.attainment, swapped.kept_attainment, swapped.settling) == (88 / 90, 1.0, 20)
 
 
 def test_what_no_net_could_have_met_is_not_in_the_attainment() -> None:
@@ -201,3 +201,41 @@ def test_a_trace_without_parts_is_scored_all_the_same() -> None:
     line = a_line((0, 600, FREE, 1, 1), end_s=10)
     found = outcome(line, simulate(line, Told(0, {1.0: 1})))
     assert (found.value, found.parts, found.swaps, found.gap_share, found.longest_miss_run) == (0.0, 0, 1, 0.0, 0)
+
+
+def test_results_before_a_slowdown_is_seen_and_nets_held_on_purpose_are_left_out_of_what_was_kept() -> None:
+    # 10 parts/s, 100 ms for each. `good` takes 95 ms, from 4 s on 114: late; `fast` takes 48 and 57.
+    ladder = ladder_of([("fast", 0.5, 47.5, 1.0), ("good", 0.75, 95.0, 2.0)])
+    line = a_line((0, 600, FREE, 1, 0), (4, 600, FREE, 1.2, 0), end_s=10, ladder=ladder)
+    said = {0.0: Judgement(True, 96.0), 7.0: Judgement(False, 115.0)}
+    found = outcome(line, simulate(line, Judge(1, said, {9.0: 0})))
+    assert (found.judged, found.settling, found.held) == (90, 20, 20)
+    assert found.attainment == 40 / 90
+    assert found.kept_attainment == 40 / 50  # 40 before, 10 late ones between the 20 results and the hold
+    # The bound was passed by the 30 parts from 4 to 7 s, 20 of which nobody could know.
+    assert (found.coverage.beyond, found.coverage.parts) == (30, 90)
+    assert (found.settled_coverage.beyond, found.settled_coverage.parts) == (10, 70)
+    assert found.settled_coverage.miscovered == 10 / 70
+
+
+def test_a_net_that_is_kept_where_none_fits_is_not_held_on_purpose() -> None:
+    line = a_line((0, 600, FREE, 1, 0), end_s=10)
+    said = {0.0: Judgement(False, 130.0, feasible=False), 5.0: Judgement(False, 130.0)}
+    found = outcome(line, simulate(line, Judge(1, said)))
+    assert (found.judged, found.held) == (100, 50)
+
+
+def test_a_bound_holds_for_the_parts_after_the_decision_that_published_it() -> None:
+    line = a_line((0, 600, FREE, 1, 0), end_s=10)  # parts at .05, .15 ... in 100 ms on `good`
+    said = {0.0: Judgement(True, 90.0), 4.0: Judgement(True, None), 6.0: Judgement(True, 100.0)}
+    found = outcome(line, simulate(line, Judge(1, said)))
+    assert (found.coverage.beyond, found.coverage.parts) == (40, 80)  # no bound from 4 to 6 s; 100 ms is within 100
+    silent = outcome(line, simulate(line, Told(1)))
+    assert (silent.coverage.parts, silent.coverage.miscovered, silent.held) == (0, None, 0)
+
+
+def test_the_bound_of_a_swaps_target_is_published_with_the_swap() -> None:
+    line = a_line((0, 600, FREE, 1, 0), end_s=10)
+    said = {0.0: Judgement(True, 60.0), 3.0: Judgement(True, 99.0), 6.0: Judgement(True, 101.0)}
+    found = outcome(line, simulate(line, Judge(0, said, {3.0: 1})))
+    assert (found.coverage.beyond, found.coverage.parts) == (10, 80)  # from 5 to 6 s, `good` against 99 ms
