@@ -84,8 +84,26 @@ class ClaimKind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """What makes a claim an announced one. Times are CLOCK_BOOTTIME ns under the claim's boot id.
+
+    `id` is what the client was given to commit it by. The claim is in force from `due_boot_ns` on if it was committed;
+    if not, it is forgotten at `lapses_boot_ns`. `waits`: its line stands until the camera is ready.
+    """
+
+    id: str
+    due_boot_ns: int
+    lapses_boot_ns: int
+    committed_boot_ns: int | None = None
+    waits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
-    """One client's budget for one camera. Expiry is CLOCK_BOOTTIME ns under `boot_id`."""
+    """One client's budget for one camera. Expiry is CLOCK_BOOTTIME ns under `boot_id`.
+
+    `notice`: it was announced, and is not in force yet or its line waits for it.
+    """
 
     id: str
     client: str
@@ -95,6 +113,7 @@ class Claim:
     ttl_s: float | None = None
     expires_boot_ns: int | None = None
     boot_id: str = ""
+    notice: Notice | None = None
 
     def expired(self, boot_ns: int, boot_id: str) -> bool:
         """True once its time is up, or when the machine has booted since it was set."""
@@ -107,6 +126,15 @@ class Claim:
         if self.ttl_s is None:
             return self
         return replace(self, expires_boot_ns=boot_ns + round(self.ttl_s * 1e9), boot_id=boot_id)
+
+    def in_force(self, boot_ns: int, boot_id: str) -> bool:
+        """Whether it counts, unless it has expired: one that was announced does so from its time on."""
+        notice = self.notice
+        if notice is None:
+            return True
+        if notice.committed_boot_ns is None:
+            return False
+        return notice.waits or (boot_id == self.boot_id and boot_ns >= notice.due_boot_ns)
 
 
 @dataclass(frozen=True, slots=True)

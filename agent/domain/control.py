@@ -10,7 +10,7 @@ from typing import Generic, Protocol, TypeVar
 
 from agent.domain.budget import Budget, Claim, EffectiveBudget
 from agent.domain.decision import Decision
-from agent.domain.notice import LineState
+from agent.domain.notice import AnnouncedChange, LineState
 from agent.domain.result import InferenceResult
 from agent.domain.snapshot import CameraSnapshot
 from agent.domain.subnet import Catalogue
@@ -37,6 +37,36 @@ class LineOutcome:
     """The answer to a report: what the line is now taken to do, and what follows; `swap_id` of a swap that starts."""
 
     line: LineState
+    decision: Decision
+    swap_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What an announced change would mean on one camera; times in seconds from now.
+
+    `decision` and `subnet_id`: what its budget calls for as things are now. `ready_in_s`: until that answers, were the
+    change committed now for its time; `wait_s`: how long the line would stand, were it to wait.
+    """
+
+    change: AnnouncedChange
+    effective: EffectiveBudget
+    decision: Decision
+    subnet_id: str | None
+    expected_accuracy: float | None
+    feasible: bool
+    swap_needed: bool
+    expected_gap_s: float
+    ready_in_s: float
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The answer to a commit: the change as stored, what is in force now, what follows; `swap_id` as LineOutcome."""
+
+    change: AnnouncedChange
+    effective: EffectiveBudget
     decision: Decision
     swap_id: str | None
 
@@ -84,7 +114,23 @@ class CameraControl(Protocol):
         ...
 
     async def release_budget(self, client: str) -> ClaimOutcome:
-        """Drop the client's claim; harmless when it has none."""
+        """Drop the client's claim and what it has announced; harmless when it has neither."""
+        ...
+
+    async def prepare_budget(
+        self, client: str, notice_id: str, budget: Budget, ttl_s: float | None, due_s: float
+    ) -> Prepared:
+        """Store that the client will ask for `budget` in `due_s`, in place of what it announced before.
+
+        Nothing else changes. Raises BadInput, JournalError.
+        """
+        ...
+
+    async def commit_budget(self, client: str, notice_id: str, waits: bool) -> Committed:
+        """Make it definite: in force from its time on or, where the line `waits` for the camera, now.
+
+        Raises BadInput where it is not the client's announced change, JournalError.
+        """
         ...
 
     async def report_line(

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from agent.domain.budget import Claim, EffectiveBudget
-from agent.domain.decision import Decision
+from agent.domain.decision import Decision, Reason
 from agent.domain.device import CameraInfo, Health
-from agent.domain.notice import UNKNOWN_LINE, LineState
+from agent.domain.notice import UNKNOWN_LINE, AnnouncedChange, LineState
 from agent.domain.states import CameraState, Degraded, SwapStage
 
 
@@ -44,6 +44,27 @@ class RunningSwap:
     waits_for: str = ""  # while it waits for its permit: what for, in words
 
 
+class ComingCause(Enum):
+    """Why a swap that is foreseen does not begin yet."""
+
+    ANNOUNCED_CHANGE = "announced_change"
+    MIN_DWELL = "min_dwell"
+    MEASURING = "measuring"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class ComingSwap:
+    """A swap that is foreseen and has not begun; `starts_s` on the clock of decisions, None where that is open."""
+
+    to_subnet: str
+    starts_s: float | None
+    expected_gap_s: float
+    reason: Reason
+    cause: ComingCause
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class CameraSnapshot:
     """Everything a reader may want to know; `revision` grows with every change of it."""
@@ -67,3 +88,5 @@ class CameraSnapshot:
     swaps_total: int
     verified_by: Proof | None = None  # None where nothing is verified
     line: LineState = UNKNOWN_LINE
+    changes: tuple[AnnouncedChange, ...] = ()
+    coming: ComingSwap | None = None

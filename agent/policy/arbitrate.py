@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 from agent.domain.budget import Budget, Claim, ClaimKind, Priority
@@ -45,6 +45,48 @@ def arbitrate(
         budgets.append(fail_safe)
     budget = reduce(Budget.strictest, budgets) if budgets else default
     return Arbitrated(budget, priority, tuple(sorted(claim.id for claim in winners)), fail_safe_rules)
+
+
+@dataclass(frozen=True, slots=True)
+class FailSafe:
+    """The fail-safe budget and, while a lease that expired is unanswered, when that was (CLOCK_BOOTTIME ns)."""
+
+    budget: Budget
+    since_boot_ns: int | None = None
+
+    def after(self, claim: Claim) -> FailSafe:
+        """Once `claim` is in force: a lease is the client's new word unless it was given before the other expired."""
+        if claim.kind is not ClaimKind.LEASE or self.since_boot_ns is None:
+            return self
+        spoken_ns = claim.notice.committed_boot_ns if claim.notice else None
+        return self if spoken_ns is not None and spoken_ns <= self.since_boot_ns else replace(self, since_boot_ns=None)
+
+
+def outlook(
+    claims: Sequence[Claim],
+    announced: Sequence[Claim],
+    default: Budget,
+    fail_safe: FailSafe,
+    boot_ns: int,
+    boot_id: str,
+) -> tuple[tuple[int, Claim, Arbitrated], ...]:
+    """What will be in force from each announced claim's time on, in order of time; all other claims are as now.
+
+    Each takes the place of its client's claim. Leases that run are taken to be renewed.
+    """
+    held = {claim.client: claim for claim in claims}
+    coming = []
+    for claim in sorted(announced, key=_due):
+        held[claim.client] = claim
+        fail_safe = fail_safe.after(claim)
+        latched = fail_safe.since_boot_ns is not None
+        ruled = arbitrate(tuple(held.values()), default, fail_safe.budget, latched, boot_ns, boot_id)
+        coming.append((_due(claim), claim, ruled))
+    return tuple(coming)
+
+
+def _due(claim: Claim) -> int:
+    return claim.notice.due_boot_ns if claim.notice else 0
 
 
 def next_expiry(claims: Iterable[Claim]) -> int | None:

@@ -88,6 +88,11 @@ class Actor:
         return replace(self._running, bytes_done=done, bytes_total=total)
 
     @property
+    def expected_gap_s(self) -> float:
+        """Seconds without inference that a swap is expected to cost."""
+        return self._gap_estimate_s
+
+    @property
     def infers(self) -> bool:
         """A verified network infers: also while a swap is prepared or waits for its permit."""
         return self.installed is not None and (self.state is CameraState.ACTIVE or self.machine.stage in BEFORE_GAP)

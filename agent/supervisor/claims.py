@@ -6,15 +6,19 @@ in force. Expiry is judged by CLOCK_BOOTTIME under the boot id, so that neither 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from agent.clock import Clock
 from agent.domain.budget import Budget, Claim, ClaimKind, EffectiveBudget
 from agent.domain.journal import Journal
-from agent.errors import BadInput
-from agent.policy.arbitrate import Arbitrated, arbitrate, next_expiry
+from agent.errors import BadInput, JournalError
+from agent.logs import event, logger
+from agent.policy.arbitrate import Arbitrated, FailSafe, arbitrate, next_expiry, outlook
 from agent.supervisor.settings import SupervisorSettings
 
+_log = logger("claims")
 MIN_TTL_S = 0.5
 MAX_TTL_S = 7 * 86_400.0
 
@@ -38,7 +42,7 @@ class ClaimBook:
         self._boot_id = boot_id
         self._new_id = new_id
         self._claims: dict[str, Claim] = {}
-        self._fail_safe = False
+        self._fail_safe = FailSafe(settings.fail_safe_budget)
         self._effective = self._fresh(self._arbitrated())
 
     @property
@@ -52,28 +56,61 @@ class ClaimBook:
     @property
     def fail_safe(self) -> bool:
         """An expired lease has not been answered by a new one or an acknowledgement yet."""
-        return self._fail_safe
+        return self._fail_safe.since_boot_ns is not None
 
-    async def load(self) -> None:
-        """Take over what the journal holds; leases that ended meanwhile expire at the next `expire`."""
-        for claim in await self._journal.claims(self._camera):
-            self._claims[claim.client] = claim
+    def held_by(self, client: str) -> Claim | None:
+        """The client's claim that is in force."""
+        return self._claims.get(client)
+
+    async def load(self) -> tuple[Claim, ...]:
+        """Take over what the journal holds and is in force; leases that ended meanwhile expire at the next `expire`.
+
+        Returns what is not in force: claims that were announced.
+        """
+        now_ns = self._clock.boottime_ns()
+        claims = await self._journal.claims(self._camera)
+        # One whose time has come while nobody looked takes the place of the claim that its client held then.
+        for claim in sorted(claims, key=lambda claim: claim.notice is not None):
+            if claim.in_force(now_ns, self._boot_id):
+                self._claims[claim.client] = claim
         self._refresh()
+        return tuple(claim for claim in claims if not claim.in_force(now_ns, self._boot_id))
 
     async def put(self, client: str, budget: Budget, ttl_s: float | None) -> Claim:
         """Replace the client's claim; raises BadInput, JournalError (nothing changes then)."""
+        claim = self.draft(client, budget, ttl_s).renewed(self._clock.boottime_ns(), self._boot_id)
+        await self._journal.put_claim(claim)
+        await self.take(claim)
+        return claim
+
+    def draft(self, client: str, budget: Budget, ttl_s: float | None) -> Claim:
+        """A claim that nobody knows of yet; raises BadInput."""
         budget.validated()
         if ttl_s is not None and not MIN_TTL_S <= ttl_s <= MAX_TTL_S:
             raise BadInput("ttl", f"{ttl_s} s is not within {MIN_TTL_S:g} s to {MAX_TTL_S:g} s")
         kind = ClaimKind.MANUAL if ttl_s is None else ClaimKind.LEASE
-        claim = Claim(self._new_id(), client, self._camera, kind, budget, ttl_s)
-        claim = claim.renewed(self._clock.boottime_ns(), self._boot_id)
-        await self._journal.put_claim(claim)
-        self._claims[client] = claim
-        if kind is ClaimKind.LEASE:
-            self._fail_safe = False
+        return Claim(self._new_id(), client, self._camera, kind, budget, ttl_s)
+
+    async def take(self, claim: Claim) -> Claim:
+        """Put a claim that is durable in force, in place of its client's, which leaves the journal. Returns it.
+
+        What was announced for its time is an ordinary claim from then on.
+        """
+        waits = claim.notice is not None and claim.notice.waits
+        taken = claim if waits else replace(claim, notice=None)
+        replaced, self._claims[claim.client] = self._claims.get(claim.client), taken
+        self._fail_safe = self._fail_safe.after(claim)
         self._refresh()
-        return claim
+        if replaced is not None and replaced.id != claim.id:
+            await self.forget(replaced, "replaced")
+        return taken
+
+    async def forget(self, claim: Claim, why: str) -> None:
+        """Drop a claim that counts no more from the journal. Left there it is outlived by the newer one."""
+        try:
+            await self._journal.drop_claim(claim.id, why)
+        except JournalError as error:
+            event(_log, logging.ERROR, "journal_unavailable", camera=self._camera, error=error)
 
     async def renew(self, client: str) -> Claim:
         """Full ttl again; raises BadInput where the client holds no live lease."""
@@ -97,7 +134,7 @@ class ClaimBook:
 
     def acknowledge(self) -> None:
         """Lift the fail-safe: the remaining claims count again."""
-        self._fail_safe = False
+        self._fail_safe = replace(self._fail_safe, since_boot_ns=None)
         self._refresh()
 
     def expire(self) -> tuple[Claim, ...]:
@@ -107,7 +144,7 @@ class ClaimBook:
         for claim in gone:
             del self._claims[claim.client]
         if gone:
-            self._fail_safe = True
+            self._fail_safe = replace(self._fail_safe, since_boot_ns=now_ns)
             self._refresh()
         return gone
 
@@ -120,20 +157,24 @@ class ClaimBook:
         """A budget for a dry run; its id is empty and it is never stored."""
         return EffectiveBudget("", budget.validated(), self._effective.priority, ())
 
+    def outlook(self, announced: Iterable[Claim]) -> tuple[tuple[int, EffectiveBudget], ...]:
+        """What will be in force from the time (CLOCK_BOOTTIME ns) of each of these on; its id is that of the claim."""
+        now_ns, default = self._clock.boottime_ns(), self._settings.default_budget
+        coming = outlook(self.claims, tuple(announced), default, self._fail_safe, now_ns, self._boot_id)
+        return tuple((due_boot_ns, _effective(claim.id, ruled)) for due_boot_ns, claim, ruled in coming)
+
     def _arbitrated(self) -> Arbitrated:
         return arbitrate(
             self.claims,
             self._settings.default_budget,
             self._settings.fail_safe_budget,
-            self._fail_safe,
+            self.fail_safe,
             self._clock.boottime_ns(),
             self._boot_id,
         )
 
     def _fresh(self, arbitrated: Arbitrated) -> EffectiveBudget:
-        return EffectiveBudget(
-            self._new_id(), arbitrated.budget, arbitrated.priority, tuple(arbitrated.claim_ids), arbitrated.fail_safe
-        )
+        return _effective(self._new_id(), arbitrated)
 
     def _refresh(self) -> None:
         arbitrated, current = self._arbitrated(), self._effective
@@ -145,3 +186,7 @@ class ClaimBook:
         )
         if not same:
             self._effective = self._fresh(arbitrated)
+
+
+def _effective(budget_id: str, ruled: Arbitrated) -> EffectiveBudget:
+    return EffectiveBudget(budget_id, ruled.budget, ruled.priority, tuple(ruled.claim_ids), ruled.fail_safe)

@@ -35,8 +35,8 @@ class LineDesk:
         if parts_per_minute is not None and not _is_rate(parts_per_minute):
             most = f"{MAX_PARTS_PER_MINUTE:g}"
             raise BadInput("parts_per_minute", f"{parts_per_minute} is not a number above 0 and at most {most}")
-        expires_boot_ns = self._clock.boottime_ns() + round(ttl_s * 1e9)
-        self._reports[client] = LineReport(client, stopped, parts_per_minute, expires_boot_ns)
+        now_ns = self._clock.boottime_ns()
+        self._reports[client] = LineReport(client, stopped, parts_per_minute, now_ns, now_ns + round(ttl_s * 1e9))
 
     def state(self) -> LineState:
         """What the line does now."""

@@ -20,14 +20,14 @@ import anyio
 from anyio.abc import TaskGroup
 
 from agent.clock import Clock
-from agent.domain.budget import Budget, Claim, EffectiveBudget
-from agent.domain.control import ClaimOutcome, LineOutcome
+from agent.domain.budget import Budget, Claim
+from agent.domain.control import ClaimOutcome, Committed, LineOutcome, Prepared
 from agent.domain.decision import Action, Decision, Reason
 from agent.domain.device import Camera, CameraEvent, EventKind, Health
 from agent.domain.journal import Journal
 from agent.domain.line import Demand, View
 from agent.domain.result import InferenceResult
-from agent.domain.snapshot import CameraSnapshot
+from agent.domain.snapshot import CameraSnapshot, ComingSwap
 from agent.domain.states import CameraState
 from agent.domain.subnet import Catalogue
 from agent.errors import AgentError, CameraError, CameraGone, Infeasible, JournalError
@@ -35,15 +35,15 @@ from agent.logs import event, logger
 from agent.policy.engine import PolicySettings, SwapPolicy
 from agent.supervisor.actor import Actor
 from agent.supervisor.alarms import AlarmDesk
-from agent.supervisor.claims import ClaimBook
+from agent.supervisor.desire import Desire
 from agent.supervisor.feed import Broadcast, Reader
+from agent.supervisor.foresee import coming_swap, prepared, settled
 from agent.supervisor.group import SwapGroup
-from agent.supervisor.line import LineDesk
 from agent.supervisor.results import ResultDesk
 from agent.supervisor.settings import SupervisorSettings
 from agent.supervisor.source import SubnetSource
 from agent.supervisor.status import compose, same_but_revision
-from agent.supervisor.view import Frames, Running, demand_now, view
+from agent.supervisor.view import Running
 from agent.telemetry.figures import RollingFigures
 
 _log = logger("supervisor")
@@ -77,8 +77,8 @@ class Supervisor:
         self._source = parts.source
         self._new_id = parts.new_id
         name = parts.camera.name
-        self._claims = ClaimBook(name, parts.settings, parts.journal, parts.clock, parts.boot_id, parts.new_id)
-        self._line = LineDesk(parts.clock)
+        self._desire = Desire(name, parts.settings, parts.journal, parts.clock, parts.boot_id, parts.new_id)
+        self._claims, self._changes, self._line = self._desire.claims, self._desire.changes, self._desire.line
         self._desk = ResultDesk(name, parts.clock)
         self._alarms = AlarmDesk(name, parts.journal)
         self._turn = parts.group.turn(name) if parts.group else None
@@ -96,6 +96,7 @@ class Supervisor:
         self._policy = _policy(parts)
         self._figures = RollingFigures()
         self._decision: Decision | None = None
+        self._seen: View | None = None  # by that decision
         self._noted: tuple[object, ...] = ()
         self._health: Health | None = None
         self._health_at_s = float("-inf")
@@ -125,7 +126,8 @@ class Supervisor:
         return self._source.catalogue if self._source else None
 
     def explain(self, budget: Budget | None) -> Decision:
-        return self._explain(self._claims.effective if budget is None else self._claims.what_if(budget))
+        period_ms = self._measured_period_ms()
+        return self._explain(self._desire.now(period_ms) if budget is None else self._desire.under(budget, period_ms))
 
     async def set_budget(
         self, client: str, budget: Budget, ttl_s: float | None, allow_infeasible: bool
@@ -140,8 +142,22 @@ class Supervisor:
         return self._outcome(await self._claims.renew(client))
 
     async def release_budget(self, client: str) -> ClaimOutcome:
+        await self._changes.cancel(client, "released")
         await self._claims.release(client)
         return self._outcome(None)
+
+    async def prepare_budget(
+        self, client: str, notice_id: str, budget: Budget, ttl_s: float | None, due_s: float
+    ) -> Prepared:
+        claim = await self._changes.prepare(client, notice_id, budget, ttl_s, due_s)
+        effective = self._changes.effective_with(claim)
+        decision = self._explain(self._desire.under(effective, self._measured_period_ms()))
+        return prepared(self._changes.change_of(claim), effective, decision, due_s, self._actor.expected_gap_s)
+
+    async def commit_budget(self, client: str, notice_id: str, waits: bool) -> Committed:
+        claim = await self._changes.commit(client, notice_id, waits)
+        outcome = self._outcome(None)
+        return Committed(self._changes.change_of(claim), outcome.effective, outcome.decision, outcome.swap_id)
 
     async def report_line(
         self, client: str, stopped: bool, parts_per_minute: float | None, ttl_s: float | None
@@ -168,7 +184,7 @@ class Supervisor:
 
     async def run(self) -> None:
         """Supervise until `stop` or cancellation; the camera is closed in the vendor's order on every way out."""
-        await self._claims.load()
+        await self._desire.load()
         await self._alarms.restore()
         try:
             async with anyio.create_task_group() as tasks:
@@ -190,19 +206,26 @@ class Supervisor:
         self._wake()
 
     async def _wait(self) -> None:
-        expiry_s = self._claims.until_expiry_s()
-        timeout_s = self._settings.tick_s if expiry_s is None else min(self._settings.tick_s, expiry_s + 1e-3)
+        ends_s = (self._desire.until_change_s(), self._until_start_s())
+        timeout_s = min([self._settings.tick_s, *(end_s + 1e-3 for end_s in ends_s if end_s is not None)])
         with anyio.move_on_after(timeout_s):
             await self._woken.wait()
+
+    def _until_start_s(self) -> float | None:
+        """Seconds until a swap that is held back is meant to begin."""
+        starts_s = self._decision.starts_s if self._decision else None
+        return None if starts_s is None or starts_s <= self._actor.now_s() else starts_s - self._actor.now_s()
 
     async def _tick(self, tasks: TaskGroup) -> None:
         self._woken.clear()
         self._learn()
+        await self._changes.advance()
         await self._expire()
         self._decision = self._decide_now()
         await self._note(self._decision)
         self._tell_group(self._decision)
         self._act(tasks, self._decision)
+        self._changes.settle(self._rests(self._decision))
         self._publish()
 
     def _act(self, tasks: TaskGroup, decision: Decision) -> None:
@@ -229,6 +252,11 @@ class Supervisor:
             self._start(tasks, "stream", actor.stream_idle())
         else:
             self._ask_health(tasks)
+
+    def _rests(self, decision: Decision) -> bool:
+        """The camera infers, nothing is under way, and nothing is to come for the budget in force."""
+        answered = decision.budget.id == self._claims.effective.id and settled(decision)
+        return answered and self._actor.state is CameraState.ACTIVE and not self._busy
 
     def _tell_group(self, decision: Decision) -> None:
         """What the others of the line must know, and whether a swap that waits is still wanted."""
@@ -267,28 +295,26 @@ class Supervisor:
 
     # -- deciding -----------------------------------------------------------------------------------------------------
 
-    def _view(self, effective: EffectiveBudget) -> View:
+    def _view(self, demand: Demand) -> View:
         installed = self._actor.installed
         running = Running(
             installed.subnet_id if installed else None,
             self._actor.activated_s,
             self._actor.state is CameraState.SWAPPING,
         )
-        return view(self._actor.now_s(), self._demand(effective), running, self._actor.quarantined())
+        period_ms = self._measured_period_ms()
+        return self._desire.view(self._actor.now_s(), demand, running, self._actor.quarantined(), period_ms)
 
-    def _demand(self, effective: EffectiveBudget) -> Demand:
-        return demand_now(effective, self._frames(), self._line.state())
+    def _measured_period_ms(self) -> float | None:
+        return self._health.frame_period_ms if self._health else None
 
-    def _frames(self) -> Frames:
-        return Frames.of(self._settings, self._health.frame_period_ms if self._health else None)
-
-    def _explain(self, effective: EffectiveBudget) -> Decision:
-        seen = self._view(effective)
+    def _explain(self, demand: Demand) -> Decision:
+        seen = self._view(demand)
         return _streams_only(seen) if self._policy is None else self._policy.explain(seen)
 
     def _decide_now(self) -> Decision:
         """The decision under the budget in force; it also says for which budget the next parts are inspected."""
-        seen = self._view(self._claims.effective)
+        seen = self._seen = self._view(self._desire.now(self._measured_period_ms()))
         decision = _streams_only(seen) if self._policy is None else self._policy.decide(seen)
         if decision.action is not Action.SWAP:
             self._desk.stamp(decision.budget.id)
@@ -296,7 +322,7 @@ class Supervisor:
 
     def _asked_per_s(self) -> float | None:
         """Inferences asked for: one a part, or one a frame."""
-        period_ms = self._demand(self._claims.effective).frame_period_ms
+        period_ms = self._desire.now(self._measured_period_ms()).frame_period_ms
         return 1000.0 / period_ms if period_ms else None
 
     async def _note(self, decision: Decision) -> None:
@@ -371,6 +397,11 @@ class Supervisor:
     def _wake(self) -> None:
         self._woken.set()
 
+    def _coming(self) -> ComingSwap | None:
+        if self._decision is None or self._seen is None or self._actor.running is not None:
+            return None
+        return coming_swap(self._decision, self._seen, self._settings.min_dwell_s, self._actor.expected_gap_s)
+
     def _publish(self) -> CameraSnapshot:
         actor = self._actor
         current = actor.installed is not None and actor.installed.generation == self._figures.generation
@@ -388,6 +419,8 @@ class Supervisor:
             load,
             self._health,
             self._line.state(),
+            self._changes.changes(),
+            self._coming(),
         )
         if self._last is not None and same_but_revision(self._last, snapshot):
             return self._last

@@ -15,7 +15,7 @@ class SupervisorSettings:
     `connect_deadline_s` bounds one attempt; attempts are spaced by a back-off from `backoff_s` up to `backoff_max_s`.
     `results_wait`: a result travels with a later frame, not as an event or with its own.
     A sub-net whose swap failed is not tried again for `quarantine_s`. `tick_s` is how often the policy looks without
-    being asked; a claim's expiry wakes it at its own time.
+    being asked; a claim's expiry wakes it at its own time. `notice_s`: clients announce every change so early.
     """
 
     default_budget: Budget
@@ -25,6 +25,7 @@ class SupervisorSettings:
     frame_rate: float = 60.0
     results_wait: bool = True
     min_dwell_s: float = 5.0
+    notice_s: float = 0.0
     swap_deadline_s: float = 60.0
     infeasible: Literal["best_effort", "hold"] = "best_effort"
     connect_deadline_s: float = 20.0

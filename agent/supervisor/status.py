@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from agent.domain.decision import Action, Decision
 from agent.domain.device import Health
-from agent.domain.notice import LineState
-from agent.domain.snapshot import CameraSnapshot, LatencyFigures, Proof
+from agent.domain.notice import AnnouncedChange, LineState
+from agent.domain.snapshot import CameraSnapshot, ComingSwap, LatencyFigures, Proof
 from agent.domain.states import CameraState, Degraded
 from agent.domain.subnet import Catalogue
 from agent.supervisor.actor import Actor
@@ -48,6 +48,8 @@ def compose(
     load: float | None,
     health: Health | None,
     line: LineState,
+    changes: tuple[AnnouncedChange, ...],
+    coming: ComingSwap | None,
 ) -> CameraSnapshot:
     """One frozen value of everything a reader may want to know."""
     installed = actor.installed
@@ -71,6 +73,8 @@ def compose(
         swaps_total=actor.swaps_total,
         verified_by=_proof(actor),
         line=line,
+        changes=changes,
+        coming=coming,
     )
 
 

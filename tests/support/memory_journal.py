@@ -64,7 +64,7 @@ class MemoryJournal:
 
     async def put_claim(self, claim: Claim) -> None:
         self._write()
-        self.known_claims[claim.client] = claim
+        self.known_claims[claim.id] = claim
 
     async def drop_claim(self, claim_id: str, why: str) -> None:
         self._write()

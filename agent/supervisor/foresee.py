@@ -1,0 +1,67 @@
+"""What can be told of swaps that have not begun: of an announced change, and of one that is held back. Pure."""
+
+from __future__ import annotations
+
+from agent.domain.budget import EffectiveBudget
+from agent.domain.control import Prepared
+from agent.domain.decision import Action, Decision, Reason
+from agent.domain.line import View
+from agent.domain.notice import AnnouncedChange
+from agent.domain.snapshot import ComingCause, ComingSwap
+
+
+def prepared(
+    change: AnnouncedChange, effective: EffectiveBudget, decision: Decision, due_s: float, gap_s: float
+) -> Prepared:
+    """What a change `due_s` from now means, where `decision` is what its budget calls for as things are now.
+
+    A swap to a faster network, which the change needs, can end with the change; one to a slower network begins with it.
+    """
+    wanted = next((c for c in decision.candidates if c.subnet_id == decision.target), None)
+    running = next((c for c in decision.candidates if c.subnet_id == decision.active), None)
+    swaps = decision.target is not None and decision.target != decision.active
+    needed_first = running is None or not running.feasible
+    ready_in_s = max(due_s, gap_s) if needed_first else due_s + gap_s
+    return Prepared(
+        change=change,
+        effective=effective,
+        decision=decision,
+        subnet_id=decision.target,
+        expected_accuracy=None if wanted is None else wanted.accuracy,
+        feasible=decision.feasible,
+        swap_needed=swaps,
+        expected_gap_s=gap_s if swaps else 0.0,
+        ready_in_s=ready_in_s if swaps else 0.0,
+        wait_s=gap_s if swaps else 0.0,
+    )
+
+
+def coming_swap(decision: Decision, view: View, min_dwell_s: float, gap_s: float) -> ComingSwap | None:
+    """The swap that `decision` holds back; None where it wants none, or one that begins now."""
+    if decision.action is not Action.HOLD or decision.target is None or decision.target == decision.active:
+        return None
+    starts_s = decision.starts_s
+    if decision.reason is Reason.DWELL and starts_s is None and view.activated_s is not None:
+        starts_s = view.activated_s + min_dwell_s
+    return ComingSwap(decision.target, starts_s, gap_s, decision.reason, _cause(decision, view), decision.text)
+
+
+def _cause(decision: Decision, view: View) -> ComingCause:
+    if decision.reason is Reason.DWELL:
+        return ComingCause.MIN_DWELL
+    if decision.reason is Reason.MEASURED:
+        return ComingCause.MEASURING
+    if view.announced and decision.starts_s is not None:
+        return ComingCause.ANNOUNCED_CHANGE
+    return ComingCause.OTHER
+
+
+def settled(decision: Decision) -> bool:
+    """Whether the camera runs what the decision means to run from here on: a line that waits for it may go.
+
+    A swap that only the dwell holds back is still to come. One that is held back for results is not waited for: a line
+    that stands brings none.
+    """
+    if decision.action is Action.KEEP:
+        return True
+    return decision.action is Action.HOLD and decision.reason is not Reason.DWELL and decision.starts_s is None
