@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import click
@@ -16,7 +18,9 @@ if TYPE_CHECKING:
     from agent.replay.line import Line
 
 _FILE = click.Path(path_type=Path)
-_HEADINGS = ("policy", "U", "U/U*", "skill", "in time", "swaps", "in gaps", "longest miss")
+_HEADINGS = ("policy", "U/U*", "to fixed", "in time", "late", "in gaps", "swaps", "miss run")
+_WIDTH = 80
+_MOST_NETS = 6
 _SECONDS = click.FloatRange(0, 1e4)
 _QUANTILE = click.FloatRange(0.5, 0.9999)
 
@@ -61,30 +65,47 @@ def replay(
     if as_json:
         about = {"trace": str(trace_file), "duration_s": line.trace.end_s, "parts": len(line.part_times)}
         about |= {"notice_s": notice_s, "quantile": quantile, "jitter": jitter, "seed": seed}
-        print_json(about | {"policies": {row.policy: row.to_json() for row in rows}})
+        print_json(about | {"policies": {row.policy: row.to_json(ladder) for row in rows}})
     else:
-        _show(line, rows, notice_s)
+        show(line, rows, notice_s)
     return DONE
 
 
-def _show(line: Line, rows: list[Row], notice_s: float) -> None:
+def show(line: Line, rows: Sequence[Row], notice_s: float) -> None:
+    """The comparison for a reader, within 80 columns; `rows` has one at least."""
     minutes, parts = line.trace.end_s / 60, len(line.part_times)
     announced = f"changes announced {notice_s:g} s early" if notice_s else "changes not announced"
     click.echo(f"{parts} parts in {minutes:.1f} min, {len(line.ladder.nets)} sub-nets, {announced}")
     print_table(_HEADINGS, [_cells(row) for row in rows])
     first = rows[0]
     click.echo(f"U* {first.value_star:.1f}, best fixed {first.value_fixed:.1f}; U is the sum of accuracies in time")
+    _show_use(line, first)
+
+
+def _show_use(line: Line, row: Row) -> None:
+    """Which sub-nets the policy of the first row ran, and what it gave up on purpose."""
+    found, parts = row.outcome, max(1, row.outcome.parts)
+    used = sorted(zip(found.served, line.ladder.nets, strict=True), key=lambda one: -one[0])
+    words = [f"{net.id} {percent(count / parts)}" for count, net in used if count]
+    words += [f"no network {percent(found.gap_share)}"] if found.in_gap else []
+    shown = ", ".join(words[:_MOST_NETS]) + (f" and {len(words) - _MOST_NETS} more" if len(words) > _MOST_NETS else "")
+    click.echo(fill(f"{row.policy} ran {shown or 'nothing'}", _WIDTH, subsequent_indent="  "))
+    if found.held:
+        text = f"{row.policy} kept a sub-net that did not fit, because the swap was not worth its gap"
+        click.echo(
+            fill(f"{text}, for {found.held} parts ({percent(found.held / parts)})", _WIDTH, subsequent_indent="  ")
+        )
 
 
 def _cells(row: Row) -> tuple[str, ...]:
     found = row.outcome
     return (
         row.policy,
-        number(found.value),
         number(row.ratio, 4),
-        number(row.skill, 3),
+        "-" if row.to_fixed is None else f"{100 * row.to_fixed:+.2f} %",
         percent(found.attainment),
+        str(found.late),
+        str(found.in_gap),
         str(found.swaps),
-        percent(found.gap_share),
         str(found.longest_miss_run),
     )

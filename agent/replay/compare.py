@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from agent.replay.ladder import Ladder
 from agent.replay.line import Line
 from agent.replay.optimum import optimum
 from agent.replay.policies import BEST_FIXED, OPTIMUM, POLICIES, SHIPPED, USUAL, Terms
@@ -32,9 +33,15 @@ class Row:
     def skill(self) -> float | None:
         return skill(self.outcome.value, self.value_fixed, self.value_star)
 
-    def to_json(self) -> dict[str, object]:
-        """The keys of interfaces.md section 7."""
+    @property
+    def to_fixed(self) -> float | None:
+        """How far above the best fixed net, in shares of U*."""
+        return ratio(self.outcome.value - self.value_fixed, self.value_star)
+
+    def to_json(self, ladder: Ladder) -> dict[str, object]:
+        """The keys of interfaces.md section 7, and counts of parts."""
         found = self.outcome
+        served = {net.id: count for net, count in zip(ladder.nets, found.served, strict=True) if count}
         return {
             "U": found.value,
             "U_star": self.value_star,
@@ -44,6 +51,18 @@ class Row:
             "swaps": found.swaps,
             "gap_share": found.gap_share,
             "longest_miss_run": found.longest_miss_run,
+            "parts": {
+                "in_time": found.in_time,
+                "late": found.late,
+                "in_gap": found.in_gap,
+                "judged": found.judged,
+                "settling": found.settling,
+                "held": found.held,
+                "by_subnet": served,
+            },
+            "kept_attainment": found.kept_attainment,
+            "miscoverage": found.coverage.miscovered,
+            "settled_miscoverage": found.settled_coverage.miscovered,
         }
 
 

@@ -41,7 +41,7 @@ class Outcome:
     (nobody announces it), and the `held` ones, of a net that the policy kept on purpose: it did not take it to fit and
     took another one to (Judgement). `gap_share` is the share of parts that came while there was no network;
     `longest_miss_run` counts parts in a row that were late or had no network. `coverage` is of the bounds that the
-    policy published, `settled_coverage` the same without the settling parts.
+    policy published, `settled_coverage` the same without the settling parts. `served` counts the parts of each net.
     """
 
     value: float
@@ -57,6 +57,12 @@ class Outcome:
     held: int
     coverage: Coverage
     settled_coverage: Coverage
+    served: tuple[int, ...]
+
+    @property
+    def late(self) -> int:
+        """Parts that had a network, and no result in time."""
+        return self.parts - self.in_gap - self.in_time
 
     @property
     def gap_share(self) -> float:
@@ -68,10 +74,11 @@ def outcome(line: Line, run: Run) -> Outcome:
     parts = len(line.part_times)
     hit = np.zeros(parts, dtype=np.bool_)
     covered = np.zeros(parts, dtype=np.bool_)
-    hits = [0] * len(line.ladder.nets)
+    hits, served = [0] * len(line.ladder.nets), [0] * len(line.ladder.nets)
     for low, high, net in _served(line, run):
         hit[low:high] = line.in_time[net][low:high]
         covered[low:high] = True
+        served[net] += high - low
         hits[net] += int(np.count_nonzero(hit[low:high]))
     feasible = line.feasible & covered
     settling = _settling(line, covered)
@@ -93,6 +100,7 @@ def outcome(line: Line, run: Run) -> Outcome:
         held=int(np.count_nonzero(feasible & held & ~settling)),
         coverage=_coverage(beyond, bounded),
         settled_coverage=_coverage(beyond, bounded & ~settling),
+        served=tuple(served),
     )
 
 

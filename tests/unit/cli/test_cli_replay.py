@@ -21,6 +21,7 @@ PROFILE: dict[str, Any] = {
     ],
 }
 KEYS = {"U", "U_star", "ratio", "skill", "attainment", "swaps", "gap_share", "longest_miss_run"}
+MORE = {"parts", "kept_attainment", "miscoverage", "settled_miscoverage"}
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def test_json_has_the_documented_keys_and_the_figures_computed_by_hand(
     found = _told(capfd, *files, "--oracle")
     policies = found["policies"]
     assert (found["parts"], found["duration_s"]) == (1200, 80.0)
-    assert all(set(row) == KEYS for row in policies.values())
+    assert all(set(row) == KEYS | MORE for row in policies.values())
     # Fast all the time: 1200 x .5. The optimum: the good one until 39 s, then 1 s of gap in the slow phase.
     assert policies["best_fixed"]["U"] == policies["always_fastest"]["U"] == 600.0
     assert policies["optimum"]["U"] == policies["dwell"]["U_star"] == 390 * 0.75 + 800 * 0.5
@@ -53,6 +54,8 @@ def test_json_has_the_documented_keys_and_the_figures_computed_by_hand(
     assert policies["optimum"]["gap_share"] == pytest.approx(10 / 1200)
     assert policies["optimum"]["longest_miss_run"] == 10
     assert (policies["optimum"]["ratio"], policies["optimum"]["skill"]) == (1.0, 1.0)
+    counts = {"in_time": 1190, "late": 0, "in_gap": 10, "judged": 1190, "settling": 0, "held": 0}
+    assert policies["optimum"]["parts"] == counts | {"by_subnet": {"fast": 800, "good": 390}}
     assert (policies["best_fixed"]["skill"], policies["best_fixed"]["attainment"]) == (0.0, 1.0)
     assert list(policies)[:3] == ["dwell", "best_fixed", "always_fastest"]
     assert {"lookahead_1s", "lookahead_5s", "lookahead_30s"} < set(policies)
@@ -90,9 +93,20 @@ def test_a_reader_gets_a_table(files: tuple[Path, Path], capfd: pytest.CaptureFi
     assert main(command) == exits.DONE
     lines = capfd.readouterr().out.splitlines()
     assert lines[0] == "1200 parts in 1.3 min, 2 sub-nets, changes announced 5 s early"
-    assert lines[1].split()[:3] == ["policy", "U", "U/U*"]
-    assert lines[-1] == "U* 692.5, best fixed 600.0; U is the sum of accuracies in time"
-    assert any(line.split()[:3] == ["always_fastest", "600.0", "0.8664"] for line in lines)
+    assert lines[1].split()[:4] == ["policy", "U/U*", "to", "fixed"]
+    assert "U* 692.5, best fixed 600.0; U is the sum of accuracies in time" in lines
+    # 600 of 692.5; the good net all the time loses the 800 parts of the fast phase: 300.
+    assert any(line.split() == ["always_fastest", "0.8664", "+0.00", "%", "100.0", "%", "0", "0", "0", "0"] for line in lines)
+    assert lines[-1].startswith("dwell ran ")
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_reader_is_told_which_subnets_ran(files: tuple[Path, Path], capfd: pytest.CaptureFixture[str]) -> None:
+    trace, profile = files
+    assert main(["replay", "--trace", str(trace), "--library", str(profile), "--policy", "optimum"]) == exits.DONE
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[2].split() == ["optimum", "1.0000", "+13.36", "%", "100.0", "%", "0", "10", "1", "10"]
+    assert lines[-1] == "optimum ran fast 66.7 %, good 32.5 %, no network 0.8 %"
 
 
 @pytest.mark.parametrize(
