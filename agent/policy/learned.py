@@ -1,0 +1,122 @@
+"""What a latency model has learned, as a document that outlives the process."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+SCHEMA: Literal["ofa-agent.timing/1"] = "ofa-agent.timing/1"
+
+_Count = Annotated[int, Meta(ge=0)]
+_Positive = Annotated[float, Meta(gt=0.0)]
+
+
+class SavedNet(msgspec.Struct, frozen=True):
+    """`standing`: offset, its variance, sensitivity, its variance, their covariance; logarithms."""
+
+    base: float | None
+    count: _Count
+    seen: _Count
+    standing: tuple[float, float, float, float, float]
+    first: list[float]
+
+
+class SavedSlowdown(msgspec.Struct, frozen=True):
+    mean: list[float]
+    covariance: list[list[float]]
+
+
+class SavedLevel(msgspec.Struct, frozen=True):
+    level: float
+    weight: _Positive
+    block_sum: float
+    block_count: _Count
+    run: list[tuple[float, float]]
+    up: float
+    down: float
+    ups: _Count
+    downs: _Count
+
+
+class SavedResiduals(msgspec.Struct, frozen=True):
+    """`trackers`: (quantile, bound), the one that was asked for last first."""
+
+    sigma: _Positive
+    count: _Count
+    weight: _Positive
+    trackers: list[tuple[float, float]]
+    pending: list[float]
+    body: list[float]
+    tail: list[float]
+    grid_sigma: _Positive
+
+
+class SavedDelivery(msgspec.Struct, frozen=True):
+    """Latest values, oldest first, and their spreads."""
+
+    transfer_ms: list[float]
+    transfer_spread: float | None
+    overhead_ms: list[float]
+    overhead_spread: float | None
+
+
+class SavedTiming(msgspec.Struct, frozen=True):
+    """`slots`: ids by slot; `used`: the same, the one that ran last at the end."""
+
+    schema: Literal["ofa-agent.timing/1"]
+    nets: dict[str, SavedNet]
+    slots: list[str]
+    used: list[str]
+    latest: str | None
+    fresh: bool
+    seen: _Count
+    steps: _Count
+    slowdown: SavedSlowdown
+    level: SavedLevel
+    residuals: SavedResiduals
+    delivery: SavedDelivery
+
+
+def as_document(saved: SavedTiming) -> dict[str, object]:
+    """As JSON values."""
+    built = msgspec.to_builtins(saved)
+    return {str(key): value for key, value in built.items()}
+
+
+def parsed(document: Mapping[str, object], most_slots: int, cells: tuple[int, int]) -> SavedTiming | None:
+    """The document, or None where it is another one or does not hold together; `cells` of body and tail."""
+    try:
+        saved = msgspec.convert(dict(document), SavedTiming)
+    except (msgspec.ValidationError, ValueError, TypeError):
+        return None
+    size = 1 + 2 * len(saved.slots)
+    covariance = saved.slowdown.covariance
+    sound = (
+        len(saved.slots) <= most_slots
+        and len(set(saved.slots)) == len(saved.slots)
+        and sorted(saved.used) == sorted(saved.slots)
+        and all(one in saved.nets for one in saved.slots)
+        and len(saved.slowdown.mean) == size == len(covariance)
+        and all(len(row) == size for row in covariance)
+        and all(covariance[place][place] >= 0.0 for place in range(size))
+        and (len(saved.residuals.body), len(saved.residuals.tail)) == cells
+        and all(0.0 < quantile < 1.0 for quantile, _ in saved.residuals.trackers)
+        and all(math.isfinite(figure) for figure in _figures(document))
+    )
+    return saved if sound else None
+
+
+def _figures(value: object) -> Iterable[float]:
+    """All numbers of a document."""
+    if isinstance(value, (int, float)):
+        yield float(value)
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            yield from _figures(part)
+    elif isinstance(value, (list, tuple)):
+        for part in value:
+            yield from _figures(part)
