@@ -68,7 +68,8 @@ class Agent:
         self.supervisors: dict[str, Supervisor] = {}
 
     def services(self) -> Services:
-        return Services(self.supervisors, self.journal, self.clock)
+        groups = {group.name: group.cameras for group in self.config.groups}
+        return Services(self.supervisors, self.journal, self.clock, groups)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

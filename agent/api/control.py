@@ -5,21 +5,17 @@ from __future__ import annotations
 from typing import TypeVar
 
 from agent.api import convert
+from agent.api.line import LineHandlers
 from agent.api.parse import budget_of, client_name, ttl_s_of
-from agent.api.requests import RequestLog
-from agent.api.services import Services, not_found
+from agent.api.services import not_found
 from agent.domain.control import ClaimOutcome
 from agent.pb.ofa_agent.v1 import control_pb2
 
 Answer = TypeVar("Answer", control_pb2.SetBudgetResponse, control_pb2.RenewBudgetResponse)
 
 
-class ControlHandlers:
+class ControlHandlers(LineHandlers):
     """One coroutine per RPC of the service; see Gate for how they are served."""
-
-    def __init__(self, services: Services, requests: RequestLog) -> None:
-        self._services = services
-        self._requests = requests
 
     async def set_budget(self, request: control_pb2.SetBudgetRequest) -> control_pb2.SetBudgetResponse:
         return await self._requests.once(request, control_pb2.SetBudgetResponse, self._set_budget)
@@ -55,7 +51,7 @@ class ControlHandlers:
         outcome = await camera.release_budget(client_name(request.client))
         return control_pb2.ReleaseBudgetResponse(
             effective=convert.effective(outcome.effective),
-            decision=convert.decision(outcome.decision),
+            decision=convert.decision(outcome.decision, self._moment()),
             swap_id=outcome.swap_id if outcome.swap_expected else None,
         )
 
@@ -71,9 +67,9 @@ class ControlHandlers:
 
     def _filled(self, answer: Answer, outcome: ClaimOutcome) -> Answer:
         if outcome.claim is not None:
-            answer.claim.CopyFrom(convert.claim(outcome.claim, self._services.clock.boottime_ns()))
+            answer.claim.CopyFrom(convert.claim(outcome.claim, self._moment()))
         answer.effective.CopyFrom(convert.effective(outcome.effective))
-        answer.decision.CopyFrom(convert.decision(outcome.decision))
+        answer.decision.CopyFrom(convert.decision(outcome.decision, self._moment()))
         if outcome.swap_expected and outcome.swap_id is not None:
             answer.swap_id = outcome.swap_id
         return answer

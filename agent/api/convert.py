@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.timestamp_pb2 import Timestamp
 
-from agent.api.enums import ACTIONS, CLAIM_KINDS, PRIORITIES, PROOFS, STAGES, STATES, SWAP_OUTCOMES
+from agent.api.enums import ACTIONS, CLAIM_KINDS, PRIORITIES, SWAP_OUTCOMES
+from agent.api.moment import Moment, nanoseconds, timestamp
 from agent.domain.budget import Budget, Claim, EffectiveBudget
-from agent.domain.decision import Candidate, Decision
-from agent.domain.device import CameraInfo, Health
+from agent.domain.decision import Candidate, Decision, Figure
 from agent.domain.journal import Alarm, SwapRecord
 from agent.domain.result import Box, InferenceResult
-from agent.domain.snapshot import CameraSnapshot, LatencyFigures, RunningSwap
 from agent.domain.subnet import Accuracy, Artifact, Catalogue, InputSpec, Subnet
 from agent.pb.ofa_agent.v1 import types_pb2
 
@@ -27,16 +25,15 @@ def budget(value: Budget) -> types_pb2.Budget:
     )
 
 
-def claim(value: Claim, boot_ns: int) -> types_pb2.Claim:
-    """`boot_ns` is CLOCK_BOOTTIME now; the time that remains is counted from it."""
-    remaining = None if value.expires_boot_ns is None else _duration(max(0, value.expires_boot_ns - boot_ns) / 1e9)
+def claim(value: Claim, moment: Moment) -> types_pb2.Claim:
+    remaining = None if value.expires_boot_ns is None else moment.until_boot(value.expires_boot_ns)
     return types_pb2.Claim(
         id=value.id,
         client=value.client,
         camera=value.camera,
         kind=CLAIM_KINDS[value.kind],
         budget=budget(value.budget),
-        ttl=_optional_duration(value.ttl_s),
+        ttl=optional_duration(value.ttl_s),
         remaining=remaining,
     )
 
@@ -51,7 +48,7 @@ def effective(value: EffectiveBudget) -> types_pb2.EffectiveBudget:
     )
 
 
-def decision(value: Decision) -> types_pb2.Decision:
+def decision(value: Decision, moment: Moment) -> types_pb2.Decision:
     return types_pb2.Decision(
         action=ACTIONS[value.action],
         reason=value.reason.value,
@@ -61,6 +58,8 @@ def decision(value: Decision) -> types_pb2.Decision:
         text=value.text,
         budget=effective(value.budget),
         candidates=[_candidate(candidate) for candidate in value.candidates],
+        starts_in=None if value.starts_s is None else moment.until(value.starts_s),
+        figures=[_figure(figure) for figure in value.figures],
     )
 
 
@@ -92,30 +91,6 @@ def subnet(value: Subnet, active: bool) -> types_pb2.Subnet:
     )
 
 
-def status(value: CameraSnapshot, boot_ns: int) -> types_pb2.CameraStatus:
-    """`boot_ns` is CLOCK_BOOTTIME now, for what remains of leases."""
-    return types_pb2.CameraStatus(
-        camera=value.camera,
-        revision=value.revision,
-        state=STATES[value.state],
-        degraded=[reason.value for reason in value.degraded],
-        detail=value.detail,
-        info=None if value.info is None else _info(value.info),
-        active_subnet_id=value.active_subnet,
-        generation=value.generation,
-        verified=value.verified,
-        budget=effective(value.budget),
-        claims=[claim(one, boot_ns) for one in value.claims],
-        decision=None if value.decision is None else decision(value.decision),
-        latency=None if value.latency is None else _latency(value.latency),
-        load=value.load,
-        swap=None if value.swap is None else _running_swap(value.swap),
-        health=None if value.health is None else _health(value.health),
-        swaps_total=value.swaps_total,
-        verified_by=None if value.verified_by is None else PROOFS[value.verified_by],
-    )
-
-
 def swap(value: SwapRecord) -> types_pb2.Swap:
     return types_pb2.Swap(
         id=value.id,
@@ -124,12 +99,12 @@ def swap(value: SwapRecord) -> types_pb2.Swap:
         to_subnet_id=value.to_subnet,
         reason=value.reason,
         budget_id=value.budget_id,
-        started_at=_timestamp(value.started_wall_ns),
+        started_at=timestamp(value.started_wall_ns),
         outcome=SWAP_OUTCOMES[value.outcome],
         generation=value.generation,
         active_subnet_id=value.active_subnet,
-        duration=_optional_duration(value.duration_s),
-        gap=_optional_duration(value.gap_s),
+        duration=optional_duration(value.duration_s),
+        gap=optional_duration(value.gap_s),
         failed_step=value.failed_step,
         error=value.error,
     )
@@ -141,8 +116,8 @@ def alarm(value: Alarm) -> types_pb2.Alarm:
         camera=value.camera,
         key=value.key,
         text=value.text,
-        raised_at=_timestamp(value.raised_wall_ns),
-        cleared_at=None if value.cleared_wall_ns is None else _timestamp(value.cleared_wall_ns),
+        raised_at=timestamp(value.raised_wall_ns),
+        cleared_at=None if value.cleared_wall_ns is None else timestamp(value.cleared_wall_ns),
         acknowledged_by=value.acknowledged_by,
     )
 
@@ -178,7 +153,17 @@ def _candidate(value: Candidate) -> types_pb2.Candidate:
         measured_count=value.measured,
         feasible=value.feasible,
         why_not=value.why_not,
+        figures=[_figure(figure) for figure in value.figures],
     )
+
+
+def _figure(value: Figure) -> types_pb2.Figure:
+    return types_pb2.Figure(name=value.name, value=value.value, unit=value.unit, text=figure_text(value))
+
+
+def figure_text(value: Figure) -> str:
+    """Four digits are more than any figure of a decision is worth."""
+    return f"{value.value:.4g} {value.unit}".rstrip()
 
 
 def _accuracy(value: Accuracy) -> types_pb2.Accuracy:
@@ -223,68 +208,9 @@ def _artifact(value: Artifact) -> types_pb2.Artifact:
     )
 
 
-def _info(value: CameraInfo) -> types_pb2.CameraInfo:
-    return types_pb2.CameraInfo(
-        serial=value.serial,
-        model=value.model,
-        firmware=value.firmware,
-        sdk_version=value.sdk_version,
-        max_network_bytes=value.max_network_bytes,
-        supports_injection=value.supports_injection,
-        warnings=value.warnings,
-    )
+def duration(seconds: float) -> Duration:
+    return nanoseconds(round(seconds * 1e9))
 
 
-def _latency(value: LatencyFigures) -> types_pb2.LatencyFigures:
-    return types_pb2.LatencyFigures(
-        count=value.count,
-        service_p50_ms=value.service_p50_ms,
-        service_p99_ms=value.service_p99_ms,
-        latency_p50_ms=value.latency_p50_ms,
-        latency_p99_ms=value.latency_p99_ms,
-    )
-
-
-def _running_swap(value: RunningSwap) -> types_pb2.RunningSwap:
-    return types_pb2.RunningSwap(
-        id=value.id,
-        to_subnet_id=value.to_subnet,
-        stage=STAGES[value.stage],
-        bytes_done=value.bytes_done,
-        bytes_total=value.bytes_total,
-        started_at=_timestamp(value.started_wall_ns),
-        expected_gap=_duration(value.expected_gap_s),
-        waits_for=value.waits_for,
-    )
-
-
-def _health(value: Health) -> types_pb2.CameraHealth:
-    counts = value.counts
-    return types_pb2.CameraHealth(
-        temperature_celsius=value.temperature_c,
-        counts=types_pb2.StreamCounts(
-            frames=counts.frames,
-            incomplete=counts.incomplete,
-            results=counts.results,
-            repeated_results=counts.repeated,
-            stale=counts.stale,
-            dropped=counts.dropped,
-        ),
-        frame_period_ms=value.frame_period_ms,
-        last_frame_age_s=value.last_frame_age_s,
-        inference_period_ms=value.inference_period_ms,
-    )
-
-
-def _timestamp(wall_ns: int) -> Timestamp:
-    return Timestamp(seconds=wall_ns // 1_000_000_000, nanos=wall_ns % 1_000_000_000)
-
-
-def _duration(seconds: float) -> Duration:
-    duration = Duration()
-    duration.FromNanoseconds(round(seconds * 1e9))
-    return duration
-
-
-def _optional_duration(seconds: float | None) -> Duration | None:
-    return None if seconds is None else _duration(seconds)
+def optional_duration(seconds: float | None) -> Duration | None:
+    return None if seconds is None else duration(seconds)

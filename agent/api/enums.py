@@ -5,7 +5,8 @@ from __future__ import annotations
 from agent.domain.budget import ClaimKind, Priority
 from agent.domain.decision import Action
 from agent.domain.journal import SwapOutcome
-from agent.domain.snapshot import Proof
+from agent.domain.notice import ChangeState
+from agent.domain.snapshot import ComingCause, Proof
 from agent.domain.states import CameraState, SwapStage
 from agent.pb.ofa_agent.v1 import types_pb2
 
@@ -56,4 +57,16 @@ SWAP_OUTCOMES = {
     SwapOutcome.FAULTED: types_pb2.SWAP_OUTCOME_FAULTED,
     SwapOutcome.REFUSED: types_pb2.SWAP_OUTCOME_REFUSED,
     SwapOutcome.INTERRUPTED: types_pb2.SWAP_OUTCOME_INTERRUPTED,
+}
+CHANGE_STATES = {
+    ChangeState.PREPARED: types_pb2.CHANGE_STATE_PREPARED,
+    ChangeState.COMMITTED: types_pb2.CHANGE_STATE_COMMITTED,
+    ChangeState.WAITING: types_pb2.CHANGE_STATE_WAITING,
+    ChangeState.READY: types_pb2.CHANGE_STATE_READY,
+}
+COMING_CAUSES = {
+    ComingCause.ANNOUNCED_CHANGE: types_pb2.COMING_SWAP_CAUSE_ANNOUNCED_CHANGE,
+    ComingCause.MIN_DWELL: types_pb2.COMING_SWAP_CAUSE_MIN_DWELL,
+    ComingCause.MEASURING: types_pb2.COMING_SWAP_CAUSE_MEASURING,
+    ComingCause.OTHER: types_pb2.COMING_SWAP_CAUSE_OTHER,
 }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import grpc
 
@@ -16,11 +16,24 @@ from agent.errors import BadInput
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything behind the transport; `cameras` by their names in the configuration."""
+    """Everything behind the transport; `cameras` and `groups` of them by their names in the configuration."""
 
     cameras: Mapping[str, CameraControl]
     journal: Journal
     clock: Clock
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def named(self, camera: str, group: str) -> list[CameraControl]:
+        """The cameras of that group, or the one camera; raises as `camera` does, and where both are given."""
+        if not group:
+            return [self.camera(camera)]
+        if camera:
+            raise BadInput("group", f"{group!r} and camera {camera!r} are both given; give one of them")
+        members = self.groups.get(group)
+        if members is None:
+            known = ", ".join(sorted(self.groups)) or "none"
+            raise not_found("GROUP_NOT_FOUND", f"group {group!r} is not configured; configured: {known}")
+        return [self.cameras[name] for name in members]
 
     def camera(self, name: str) -> CameraControl:
         """The camera of that name; the only one there is where the name is empty.

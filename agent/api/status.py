@@ -6,11 +6,12 @@ from contextlib import closing
 
 import grpc
 
-from agent.api import convert
+from agent.api import convert, convert_status
 from agent.api.drain import Drain
 from agent.api.errors import Rejected
 from agent.api.gate import Write
-from agent.api.parse import budget_of, count_of
+from agent.api.moment import Moment
+from agent.api.parse import budget_of, completed, count_of
 from agent.api.services import Services, not_found
 from agent.domain.control import CameraControl
 from agent.domain.subnet import Subnet
@@ -30,9 +31,9 @@ class StatusHandlers:
         self._epoch = epoch
 
     async def get_status(self, request: status_pb2.GetStatusRequest) -> status_pb2.GetStatusResponse:
-        boot_ns = self._services.clock.boottime_ns()
+        moment = self._moment()
         snapshots = [camera.snapshot() for camera in self._cameras(request.camera)]
-        return status_pb2.GetStatusResponse(cameras=[convert.status(snapshot, boot_ns) for snapshot in snapshots])
+        return status_pb2.GetStatusResponse(cameras=[convert_status.status(snapshot, moment) for snapshot in snapshots])
 
     async def watch_status(self, request: status_pb2.WatchStatusRequest, write: Write) -> None:
         camera = self._services.camera(request.camera)
@@ -48,7 +49,7 @@ class StatusHandlers:
                     message.heartbeat = True
                 else:
                     revision, known = snapshot.revision, None
-                    message.status.CopyFrom(convert.status(snapshot, self._services.clock.boottime_ns()))
+                    message.status.CopyFrom(convert_status.status(snapshot, self._moment()))
                 message.revision = revision
                 await write(message)
 
@@ -70,8 +71,10 @@ class StatusHandlers:
 
     async def explain(self, request: status_pb2.ExplainRequest) -> status_pb2.ExplainResponse:
         camera = self._services.camera(request.camera)
-        budget = budget_of(request.budget) if request.HasField("budget") else None
-        return status_pb2.ExplainResponse(decision=convert.decision(camera.explain(budget)))
+        budget = None
+        if request.HasField("budget"):
+            budget = budget_of(completed(request.budget, camera.snapshot().budget.budget))
+        return status_pb2.ExplainResponse(decision=convert.decision(camera.explain(budget), self._moment()))
 
     async def list_swaps(self, request: status_pb2.ListSwapsRequest) -> status_pb2.ListSwapsResponse:
         limit = count_of("limit", request.limit, SWAPS_DEFAULT, SWAPS_MOST)
@@ -97,6 +100,9 @@ class StatusHandlers:
                     catalogue = camera.catalogue()
                     message.result.CopyFrom(convert.result(result, catalogue.labels if catalogue else ()))
                 await write(message)
+
+    def _moment(self) -> Moment:
+        return Moment.of(self._services.clock)
 
     def _cameras(self, name: str) -> list[CameraControl]:
         if name:

@@ -163,6 +163,76 @@ class AgentClient:
         )
         return await self._control("ReleaseBudget", request, control_pb2.ReleaseBudgetResponse)
 
+    async def prepare_budget(
+        self,
+        camera: str = "",
+        *,
+        group: str = "",
+        parts_per_minute: float | None = None,
+        max_latency_ms: float | None = None,
+        min_accuracy: float | None = None,
+        quantile: float | None = None,
+        due_in_s: float = 0.0,
+        ttl_s: float | None = None,
+        request_id: str | None = None,
+        client: str | None = None,
+    ) -> control_pb2.PrepareBudgetResponse:
+        """Tell of a budget that will be asked for in `due_in_s`, and learn what it would cost; see `commit_budget`."""
+        request = control_pb2.PrepareBudgetRequest(
+            request_id=request_id or "",
+            client=self._client(client),
+            camera=camera,
+            group=group,
+            budget=_budget(parts_per_minute, max_latency_ms, min_accuracy, quantile),
+            due_in=_duration(due_in_s, "due_in_s"),
+            ttl=None if ttl_s is None else _duration(ttl_s),
+        )
+        return await self._control("PrepareBudget", request, control_pb2.PrepareBudgetResponse)
+
+    async def commit_budget(
+        self,
+        prepared_id: str,
+        camera: str = "",
+        *,
+        group: str = "",
+        wait_for_ready: bool = False,
+        request_id: str | None = None,
+        client: str | None = None,
+    ) -> control_pb2.CommitBudgetResponse:
+        """Make it definite: for its time or, while the line waits for READY, now."""
+        request = control_pb2.CommitBudgetRequest(
+            request_id=request_id or "",
+            client=self._client(client),
+            camera=camera,
+            group=group,
+            prepared_id=prepared_id,
+            wait_for_ready=wait_for_ready,
+        )
+        return await self._control("CommitBudget", request, control_pb2.CommitBudgetResponse)
+
+    async def report_line(
+        self,
+        camera: str = "",
+        *,
+        stopped: bool,
+        group: str = "",
+        parts_per_minute: float | None = None,
+        ttl_s: float | None = None,
+        request_id: str | None = None,
+        client: str | None = None,
+    ) -> control_pb2.ReportLineResponse:
+        """Tell whether the line runs, for `ttl_s` (None: the daemon's default of a minute)."""
+        request = control_pb2.ReportLineRequest(
+            request_id=request_id or "",
+            client=self._client(client),
+            camera=camera,
+            group=group,
+            stopped=stopped,
+            parts_per_minute=parts_per_minute,
+            ttl=None if ttl_s is None else _duration(ttl_s),
+        )
+        return await self._control("ReportLine", request, control_pb2.ReportLineResponse)
+
     async def acknowledge_alarm(
         self, alarm_id: int, *, request_id: str | None = None, client: str | None = None
     ) -> control_pb2.AcknowledgeAlarmResponse:
@@ -255,9 +325,9 @@ def _budget(
     )
 
 
-def _duration(seconds: float) -> Duration:
+def _duration(seconds: float, name: str = "ttl_s") -> Duration:
     if not -LONGEST_S <= seconds <= LONGEST_S:
-        raise BadInput("ttl_s", f"{seconds} is no time in seconds that the wire can carry")
+        raise BadInput(name, f"{seconds} is no time in seconds that the wire can carry")
     duration = Duration()
     duration.FromNanoseconds(round(seconds * 1e9))
     return duration

@@ -46,12 +46,14 @@ class Rig:
 
 
 @asynccontextmanager
-async def serving(folder: Path, *controls: FakeControl, limits: ApiLimits = CALM) -> AsyncIterator[Rig]:
-    """Serve these cameras (one, if none is given) in `folder` until the context ends."""
+async def serving(
+    folder: Path, *controls: FakeControl, limits: ApiLimits = CALM, group: str = "line-1"
+) -> AsyncIterator[Rig]:
+    """Serve these cameras (one, if none is given), all of one group, in `folder` until the context ends."""
     cameras = {control.name: control for control in controls or (FakeControl(),)}
     journal = FakeJournal()
     path = folder / "api.sock"
-    server = ApiServer(Services(cameras, journal, SystemClock()), path, limits)
+    server = ApiServer(Services(cameras, journal, SystemClock(), {group: tuple(cameras)}), path, limits)
     await server.start()
     client = AgentClient(path, name="tester", timeout_s=DEADLINE_S)
     try:

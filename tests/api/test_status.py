@@ -54,13 +54,13 @@ def test_what_a_camera_does_not_tell_is_not_set(tmp_path: Path) -> None:
         async with serving(tmp_path) as rig:
             rig.control.change(
                 state=CameraState.CONNECTING, info=None, active_subnet=None, generation=None, verified=False,
-                decision=None, latency=None, load=None, swap=None, health=None,
+                decision=None, latency=None, load=None, swap=None, health=None, coming=None,
             )  # fmt: skip
             (status,) = (await rig.client.get_status("station-1")).cameras
         return status
 
     status = run(scenario())
-    absent = ["info", "active_subnet_id", "generation", "decision", "latency", "load", "swap", "health"]
+    absent = ["info", "active_subnet_id", "generation", "decision", "latency", "load", "swap", "health", "coming_swap"]
     assert not [name for name in absent if status.HasField(name)]
 
 

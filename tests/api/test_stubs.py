@@ -22,6 +22,8 @@ TABLES = [
     (enums.STAGES, types_pb2.SwapStage),
     (enums.SWAP_OUTCOMES, types_pb2.SwapOutcome),
     (enums.PROOFS, types_pb2.Proof),
+    (enums.CHANGE_STATES, types_pb2.ChangeState),
+    (enums.COMING_CAUSES, types_pb2.ComingSwapCause),
 ]
 
 

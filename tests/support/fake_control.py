@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from agent.domain.budget import Budget, Claim, ClaimKind, EffectiveBudget, Priority
-from agent.domain.control import ClaimOutcome
+from agent.domain.control import ClaimOutcome, Committed, LineOutcome, Prepared
 from agent.domain.decision import Action, Candidate, Decision, Reason
 from agent.domain.device import CameraInfo, Health
 from agent.domain.journal import Alarm, SwapRecord
+from agent.domain.notice import AnnouncedChange, ChangeState, LineReport, LineState
 from agent.domain.result import Box, InferenceResult, RawInference, StreamCounts
-from agent.domain.snapshot import CameraSnapshot, LatencyFigures, Proof, RunningSwap
+from agent.domain.snapshot import CameraSnapshot, ComingCause, ComingSwap, LatencyFigures, Proof, RunningSwap
 from agent.domain.states import CameraState, Degraded, SwapStage
 from agent.domain.subnet import Accuracy, Arch, Artifact, Catalogue, Golden, InputSpec, Subnet
 from agent.errors import BadInput
@@ -76,6 +77,9 @@ SNAPSHOT = CameraSnapshot(
     health=HEALTH,
     swaps_total=4,
     verified_by=Proof.GOLDEN_IMAGES,
+    line=LineState(True, 600.0, (LineReport("plc", True, 600.0, 0, 1 << 60),)),
+    changes=(AnnouncedChange("p-1", "plc", ChangeState.COMMITTED, Budget(40.0), 60.0, 1 << 60),),
+    coming=ComingSwap("w1-huge", 9e8, 2.5, Reason.BUDGET, ComingCause.ANNOUNCED_CHANGE, "w1-huge for p-1"),
 )
 
 
@@ -110,6 +114,7 @@ class FakeControl:
     snapshots: Broadcast[CameraSnapshot] = field(default_factory=Broadcast)
     results: Broadcast[InferenceResult] = field(default_factory=Broadcast)
     claims: dict[str, Claim] = field(default_factory=dict)
+    prepared: dict[str, AnnouncedChange] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.now = replace(self.now, camera=self.name)
@@ -151,6 +156,27 @@ class FakeControl:
         await self._change("release_budget", client)
         self.claims.pop(client, None)
         return self._outcome(None)
+
+    async def report_line(
+        self, client: str, stopped: bool, parts_per_minute: float | None, ttl_s: float | None
+    ) -> LineOutcome:
+        await self._change("report_line", client, stopped, parts_per_minute, ttl_s)
+        report = LineReport(client, stopped, parts_per_minute, 0, 1 << 62)
+        return LineOutcome(LineState(stopped, parts_per_minute, (report,)), DECISION, None)
+
+    async def prepare_budget(
+        self, client: str, notice_id: str, budget: Budget, ttl_s: float | None, due_s: float
+    ) -> Prepared:
+        await self._change("prepare_budget", client, notice_id, budget, ttl_s, due_s)
+        self.prepared[client] = AnnouncedChange(notice_id, client, ChangeState.PREPARED, budget, ttl_s, 1 << 62)
+        return Prepared(self.prepared[client], DEFAULT, DECISION, "w1-big", 0.93, True, True, 2.5, 5.0, 2.5)
+
+    async def commit_budget(self, client: str, notice_id: str, waits: bool) -> Committed:
+        await self._change("commit_budget", client, notice_id, waits)
+        if client not in self.prepared or self.prepared[client].id != notice_id:
+            raise BadInput("prepared_id", f"{client} has no announced change {notice_id}; prepare it anew")
+        state = ChangeState.WAITING if waits else ChangeState.COMMITTED
+        return Committed(replace(self.prepared[client], state=state), DEFAULT, DECISION, "swap-1" if waits else None)
 
     async def acknowledge(self, key: str, by: str) -> None:
         await self._change("acknowledge", f"{key} {by}")

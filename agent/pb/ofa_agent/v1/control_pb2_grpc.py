@@ -36,7 +36,9 @@ class ControlServiceStub:
     characters; not given, it is taken from the connection ("unix" for the agent's socket), which several clients may
     then share.
 
-    An empty `camera` means the only camera there is; with more than one it is INVALID_ARGUMENT.
+    An empty `camera` means the only camera there is; with more than one it is INVALID_ARGUMENT. Some calls take `group`
+    instead, the name of a group of the configuration: they do the same for each of its cameras, one after the other. Where
+    such a call fails, it may have been done for some of them: send it again.
 
     Errors carry google.rpc.ErrorInfo {reason, domain "ofa-agent", metadata} and, where they fit, BadRequest (the
     fields that are wrong), PreconditionFailure and RetryInfo. Common to all calls: INVALID_ARGUMENT (a field is wrong:
@@ -65,6 +67,21 @@ class ControlServiceStub:
                 request_serializer=ofa__agent_dot_v1_dot_control__pb2.ReleaseBudgetRequest.SerializeToString,
                 response_deserializer=ofa__agent_dot_v1_dot_control__pb2.ReleaseBudgetResponse.FromString,
                 _registered_method=True)
+        self.PrepareBudget = channel.unary_unary(
+                '/ofa_agent.v1.ControlService/PrepareBudget',
+                request_serializer=ofa__agent_dot_v1_dot_control__pb2.PrepareBudgetRequest.SerializeToString,
+                response_deserializer=ofa__agent_dot_v1_dot_control__pb2.PrepareBudgetResponse.FromString,
+                _registered_method=True)
+        self.CommitBudget = channel.unary_unary(
+                '/ofa_agent.v1.ControlService/CommitBudget',
+                request_serializer=ofa__agent_dot_v1_dot_control__pb2.CommitBudgetRequest.SerializeToString,
+                response_deserializer=ofa__agent_dot_v1_dot_control__pb2.CommitBudgetResponse.FromString,
+                _registered_method=True)
+        self.ReportLine = channel.unary_unary(
+                '/ofa_agent.v1.ControlService/ReportLine',
+                request_serializer=ofa__agent_dot_v1_dot_control__pb2.ReportLineRequest.SerializeToString,
+                response_deserializer=ofa__agent_dot_v1_dot_control__pb2.ReportLineResponse.FromString,
+                _registered_method=True)
         self.AcknowledgeAlarm = channel.unary_unary(
                 '/ofa_agent.v1.ControlService/AcknowledgeAlarm',
                 request_serializer=ofa__agent_dot_v1_dot_control__pb2.AcknowledgeAlarmRequest.SerializeToString,
@@ -83,7 +100,9 @@ class ControlServiceServicer:
     characters; not given, it is taken from the connection ("unix" for the agent's socket), which several clients may
     then share.
 
-    An empty `camera` means the only camera there is; with more than one it is INVALID_ARGUMENT.
+    An empty `camera` means the only camera there is; with more than one it is INVALID_ARGUMENT. Some calls take `group`
+    instead, the name of a group of the configuration: they do the same for each of its cameras, one after the other. Where
+    such a call fails, it may have been done for some of them: send it again.
 
     Errors carry google.rpc.ErrorInfo {reason, domain "ofa-agent", metadata} and, where they fit, BadRequest (the
     fields that are wrong), PreconditionFailure and RetryInfo. Common to all calls: INVALID_ARGUMENT (a field is wrong:
@@ -107,7 +126,43 @@ class ControlServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReleaseBudget(self, request, context):
-        """Drops the client's claim; harmless where it has none.
+        """Drops the client's claim, and what it has announced; harmless where it has neither.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PrepareBudget(self, request, context):
+        """Tells of a budget that will be asked for, and learns what it would cost: the sub-net, its expected accuracy, the gap
+        and when the camera would be ready. Nothing changes but that the client's last announced change, committed or not,
+        is forgotten for this one. A budget that no sub-net meets is answered with feasible false.
+
+        Tell as early as you can: a swap to a faster sub-net is then done so that it ends with the change, while parts still
+        come slowly, and one to a slower sub-net after it. Where the line can stand for a moment no part is lost at all:
+        prepare, stop the line, commit with wait_for_ready, go on when WatchStatus (or GetStatus) tells READY.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CommitBudget(self, request, context):
+        """Makes an announced change definite. At its time it takes the place of the client's claim, as SetBudget would then:
+        with a ttl it is a lease, and has to be renewed from its time on (a client that is gone by then is noticed one ttl
+        later). A lease that expires between this call and that time puts the fail-safe budget in force as ever, and the
+        change does not lift it. The time was counted from when it was told and does not move with the host's clock. A
+        restart of the agent loses nothing; one of the host drops the change, and a lease then counts as expired.
+
+        INVALID_ARGUMENT where the id is not that of the client's newest announced change, or it was forgotten: a minute after
+        its time, or once it has come into force.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReportLine(self, request, context):
+        """Tells whether the line runs, and how fast; it takes the place of what the client said before. An unknown line runs.
+        With reports of several clients the line stands only where none says that it runs. While it stands a swap costs no
+        part, so that the agent may do then what is not worth a gap otherwise. Reports are not kept over restarts.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -140,6 +195,21 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     request_deserializer=ofa__agent_dot_v1_dot_control__pb2.ReleaseBudgetRequest.FromString,
                     response_serializer=ofa__agent_dot_v1_dot_control__pb2.ReleaseBudgetResponse.SerializeToString,
             ),
+            'PrepareBudget': grpc.unary_unary_rpc_method_handler(
+                    servicer.PrepareBudget,
+                    request_deserializer=ofa__agent_dot_v1_dot_control__pb2.PrepareBudgetRequest.FromString,
+                    response_serializer=ofa__agent_dot_v1_dot_control__pb2.PrepareBudgetResponse.SerializeToString,
+            ),
+            'CommitBudget': grpc.unary_unary_rpc_method_handler(
+                    servicer.CommitBudget,
+                    request_deserializer=ofa__agent_dot_v1_dot_control__pb2.CommitBudgetRequest.FromString,
+                    response_serializer=ofa__agent_dot_v1_dot_control__pb2.CommitBudgetResponse.SerializeToString,
+            ),
+            'ReportLine': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportLine,
+                    request_deserializer=ofa__agent_dot_v1_dot_control__pb2.ReportLineRequest.FromString,
+                    response_serializer=ofa__agent_dot_v1_dot_control__pb2.ReportLineResponse.SerializeToString,
+            ),
             'AcknowledgeAlarm': grpc.unary_unary_rpc_method_handler(
                     servicer.AcknowledgeAlarm,
                     request_deserializer=ofa__agent_dot_v1_dot_control__pb2.AcknowledgeAlarmRequest.FromString,
@@ -164,7 +234,9 @@ class ControlService:
     characters; not given, it is taken from the connection ("unix" for the agent's socket), which several clients may
     then share.
 
-    An empty `camera` means the only camera there is; with more than one it is INVALID_ARGUMENT.
+    An empty `camera` means the only camera there is; with more than one it is INVALID_ARGUMENT. Some calls take `group`
+    instead, the name of a group of the configuration: they do the same for each of its cameras, one after the other. Where
+    such a call fails, it may have been done for some of them: send it again.
 
     Errors carry google.rpc.ErrorInfo {reason, domain "ofa-agent", metadata} and, where they fit, BadRequest (the
     fields that are wrong), PreconditionFailure and RetryInfo. Common to all calls: INVALID_ARGUMENT (a field is wrong:
@@ -243,6 +315,87 @@ class ControlService:
             '/ofa_agent.v1.ControlService/ReleaseBudget',
             ofa__agent_dot_v1_dot_control__pb2.ReleaseBudgetRequest.SerializeToString,
             ofa__agent_dot_v1_dot_control__pb2.ReleaseBudgetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PrepareBudget(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ofa_agent.v1.ControlService/PrepareBudget',
+            ofa__agent_dot_v1_dot_control__pb2.PrepareBudgetRequest.SerializeToString,
+            ofa__agent_dot_v1_dot_control__pb2.PrepareBudgetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CommitBudget(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ofa_agent.v1.ControlService/CommitBudget',
+            ofa__agent_dot_v1_dot_control__pb2.CommitBudgetRequest.SerializeToString,
+            ofa__agent_dot_v1_dot_control__pb2.CommitBudgetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportLine(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ofa_agent.v1.ControlService/ReportLine',
+            ofa__agent_dot_v1_dot_control__pb2.ReportLineRequest.SerializeToString,
+            ofa__agent_dot_v1_dot_control__pb2.ReportLineResponse.FromString,
             options,
             channel_credentials,
             insecure,

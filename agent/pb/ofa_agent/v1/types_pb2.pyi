@@ -56,6 +56,22 @@ class SwapStage(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SWAP_STAGE_VERIFYING: _ClassVar[SwapStage]
     SWAP_STAGE_ROLLING_BACK: _ClassVar[SwapStage]
 
+class ChangeState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CHANGE_STATE_UNSPECIFIED: _ClassVar[ChangeState]
+    CHANGE_STATE_PREPARED: _ClassVar[ChangeState]
+    CHANGE_STATE_COMMITTED: _ClassVar[ChangeState]
+    CHANGE_STATE_WAITING: _ClassVar[ChangeState]
+    CHANGE_STATE_READY: _ClassVar[ChangeState]
+
+class ComingSwapCause(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    COMING_SWAP_CAUSE_UNSPECIFIED: _ClassVar[ComingSwapCause]
+    COMING_SWAP_CAUSE_ANNOUNCED_CHANGE: _ClassVar[ComingSwapCause]
+    COMING_SWAP_CAUSE_MIN_DWELL: _ClassVar[ComingSwapCause]
+    COMING_SWAP_CAUSE_MEASURING: _ClassVar[ComingSwapCause]
+    COMING_SWAP_CAUSE_OTHER: _ClassVar[ComingSwapCause]
+
 class Proof(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     PROOF_UNSPECIFIED: _ClassVar[Proof]
@@ -101,6 +117,16 @@ SWAP_STAGE_UPLOADING: SwapStage
 SWAP_STAGE_ACTIVATING: SwapStage
 SWAP_STAGE_VERIFYING: SwapStage
 SWAP_STAGE_ROLLING_BACK: SwapStage
+CHANGE_STATE_UNSPECIFIED: ChangeState
+CHANGE_STATE_PREPARED: ChangeState
+CHANGE_STATE_COMMITTED: ChangeState
+CHANGE_STATE_WAITING: ChangeState
+CHANGE_STATE_READY: ChangeState
+COMING_SWAP_CAUSE_UNSPECIFIED: ComingSwapCause
+COMING_SWAP_CAUSE_ANNOUNCED_CHANGE: ComingSwapCause
+COMING_SWAP_CAUSE_MIN_DWELL: ComingSwapCause
+COMING_SWAP_CAUSE_MEASURING: ComingSwapCause
+COMING_SWAP_CAUSE_OTHER: ComingSwapCause
 PROOF_UNSPECIFIED: Proof
 PROOF_GOLDEN_IMAGES: Proof
 PROOF_PROPERTIES: Proof
@@ -156,8 +182,20 @@ class EffectiveBudget(_message.Message):
     fail_safe: bool
     def __init__(self, id: _Optional[str] = ..., budget: _Optional[_Union[Budget, _Mapping]] = ..., priority: _Optional[_Union[BudgetPriority, str]] = ..., claim_ids: _Optional[_Iterable[str]] = ..., fail_safe: _Optional[bool] = ...) -> None: ...
 
+class Figure(_message.Message):
+    __slots__ = ("name", "value", "unit", "text")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    value: float
+    unit: str
+    text: str
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[float] = ..., unit: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
+
 class Candidate(_message.Message):
-    __slots__ = ("subnet_id", "accuracy", "service_bound_ms", "latency_bound_ms", "measured_count", "feasible", "why_not")
+    __slots__ = ("subnet_id", "accuracy", "service_bound_ms", "latency_bound_ms", "measured_count", "feasible", "why_not", "figures")
     SUBNET_ID_FIELD_NUMBER: _ClassVar[int]
     ACCURACY_FIELD_NUMBER: _ClassVar[int]
     SERVICE_BOUND_MS_FIELD_NUMBER: _ClassVar[int]
@@ -165,6 +203,7 @@ class Candidate(_message.Message):
     MEASURED_COUNT_FIELD_NUMBER: _ClassVar[int]
     FEASIBLE_FIELD_NUMBER: _ClassVar[int]
     WHY_NOT_FIELD_NUMBER: _ClassVar[int]
+    FIGURES_FIELD_NUMBER: _ClassVar[int]
     subnet_id: str
     accuracy: float
     service_bound_ms: float
@@ -172,10 +211,11 @@ class Candidate(_message.Message):
     measured_count: int
     feasible: bool
     why_not: str
-    def __init__(self, subnet_id: _Optional[str] = ..., accuracy: _Optional[float] = ..., service_bound_ms: _Optional[float] = ..., latency_bound_ms: _Optional[float] = ..., measured_count: _Optional[int] = ..., feasible: _Optional[bool] = ..., why_not: _Optional[str] = ...) -> None: ...
+    figures: _containers.RepeatedCompositeFieldContainer[Figure]
+    def __init__(self, subnet_id: _Optional[str] = ..., accuracy: _Optional[float] = ..., service_bound_ms: _Optional[float] = ..., latency_bound_ms: _Optional[float] = ..., measured_count: _Optional[int] = ..., feasible: _Optional[bool] = ..., why_not: _Optional[str] = ..., figures: _Optional[_Iterable[_Union[Figure, _Mapping]]] = ...) -> None: ...
 
 class Decision(_message.Message):
-    __slots__ = ("action", "reason", "target_subnet_id", "active_subnet_id", "feasible", "text", "budget", "candidates")
+    __slots__ = ("action", "reason", "target_subnet_id", "active_subnet_id", "feasible", "text", "budget", "candidates", "starts_in", "figures")
     ACTION_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     TARGET_SUBNET_ID_FIELD_NUMBER: _ClassVar[int]
@@ -184,6 +224,8 @@ class Decision(_message.Message):
     TEXT_FIELD_NUMBER: _ClassVar[int]
     BUDGET_FIELD_NUMBER: _ClassVar[int]
     CANDIDATES_FIELD_NUMBER: _ClassVar[int]
+    STARTS_IN_FIELD_NUMBER: _ClassVar[int]
+    FIGURES_FIELD_NUMBER: _ClassVar[int]
     action: DecisionAction
     reason: str
     target_subnet_id: str
@@ -192,7 +234,9 @@ class Decision(_message.Message):
     text: str
     budget: EffectiveBudget
     candidates: _containers.RepeatedCompositeFieldContainer[Candidate]
-    def __init__(self, action: _Optional[_Union[DecisionAction, str]] = ..., reason: _Optional[str] = ..., target_subnet_id: _Optional[str] = ..., active_subnet_id: _Optional[str] = ..., feasible: _Optional[bool] = ..., text: _Optional[str] = ..., budget: _Optional[_Union[EffectiveBudget, _Mapping]] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ...) -> None: ...
+    starts_in: _duration_pb2.Duration
+    figures: _containers.RepeatedCompositeFieldContainer[Figure]
+    def __init__(self, action: _Optional[_Union[DecisionAction, str]] = ..., reason: _Optional[str] = ..., target_subnet_id: _Optional[str] = ..., active_subnet_id: _Optional[str] = ..., feasible: _Optional[bool] = ..., text: _Optional[str] = ..., budget: _Optional[_Union[EffectiveBudget, _Mapping]] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., starts_in: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., figures: _Optional[_Iterable[_Union[Figure, _Mapping]]] = ...) -> None: ...
 
 class Arch(_message.Message):
     __slots__ = ("kernel_sizes", "expand_ratios", "depths", "resolution")
@@ -376,8 +420,68 @@ class RunningSwap(_message.Message):
     waits_for: str
     def __init__(self, id: _Optional[str] = ..., to_subnet_id: _Optional[str] = ..., stage: _Optional[_Union[SwapStage, str]] = ..., bytes_done: _Optional[int] = ..., bytes_total: _Optional[int] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expected_gap: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., waits_for: _Optional[str] = ...) -> None: ...
 
+class LineReport(_message.Message):
+    __slots__ = ("client", "stopped", "parts_per_minute", "remaining")
+    CLIENT_FIELD_NUMBER: _ClassVar[int]
+    STOPPED_FIELD_NUMBER: _ClassVar[int]
+    PARTS_PER_MINUTE_FIELD_NUMBER: _ClassVar[int]
+    REMAINING_FIELD_NUMBER: _ClassVar[int]
+    client: str
+    stopped: bool
+    parts_per_minute: float
+    remaining: _duration_pb2.Duration
+    def __init__(self, client: _Optional[str] = ..., stopped: _Optional[bool] = ..., parts_per_minute: _Optional[float] = ..., remaining: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class LineState(_message.Message):
+    __slots__ = ("stopped", "parts_per_minute", "reports")
+    STOPPED_FIELD_NUMBER: _ClassVar[int]
+    PARTS_PER_MINUTE_FIELD_NUMBER: _ClassVar[int]
+    REPORTS_FIELD_NUMBER: _ClassVar[int]
+    stopped: bool
+    parts_per_minute: float
+    reports: _containers.RepeatedCompositeFieldContainer[LineReport]
+    def __init__(self, stopped: _Optional[bool] = ..., parts_per_minute: _Optional[float] = ..., reports: _Optional[_Iterable[_Union[LineReport, _Mapping]]] = ...) -> None: ...
+
+class AnnouncedChange(_message.Message):
+    __slots__ = ("prepared_id", "client", "state", "budget", "ttl", "due_in", "due_at")
+    PREPARED_ID_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_FIELD_NUMBER: _ClassVar[int]
+    TTL_FIELD_NUMBER: _ClassVar[int]
+    DUE_IN_FIELD_NUMBER: _ClassVar[int]
+    DUE_AT_FIELD_NUMBER: _ClassVar[int]
+    prepared_id: str
+    client: str
+    state: ChangeState
+    budget: Budget
+    ttl: _duration_pb2.Duration
+    due_in: _duration_pb2.Duration
+    due_at: _timestamp_pb2.Timestamp
+    def __init__(self, prepared_id: _Optional[str] = ..., client: _Optional[str] = ..., state: _Optional[_Union[ChangeState, str]] = ..., budget: _Optional[_Union[Budget, _Mapping]] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., due_in: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., due_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ComingSwap(_message.Message):
+    __slots__ = ("to_subnet_id", "starts_at", "starts_in", "expected_gap", "ready_at", "reason", "cause", "text")
+    TO_SUBNET_ID_FIELD_NUMBER: _ClassVar[int]
+    STARTS_AT_FIELD_NUMBER: _ClassVar[int]
+    STARTS_IN_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_GAP_FIELD_NUMBER: _ClassVar[int]
+    READY_AT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    to_subnet_id: str
+    starts_at: _timestamp_pb2.Timestamp
+    starts_in: _duration_pb2.Duration
+    expected_gap: _duration_pb2.Duration
+    ready_at: _timestamp_pb2.Timestamp
+    reason: str
+    cause: ComingSwapCause
+    text: str
+    def __init__(self, to_subnet_id: _Optional[str] = ..., starts_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., starts_in: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., expected_gap: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., ready_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., cause: _Optional[_Union[ComingSwapCause, str]] = ..., text: _Optional[str] = ...) -> None: ...
+
 class CameraStatus(_message.Message):
-    __slots__ = ("camera", "revision", "state", "degraded", "detail", "info", "active_subnet_id", "generation", "verified", "budget", "claims", "decision", "latency", "load", "swap", "health", "swaps_total", "verified_by")
+    __slots__ = ("camera", "revision", "state", "degraded", "detail", "info", "active_subnet_id", "generation", "verified", "budget", "claims", "decision", "latency", "load", "swap", "health", "swaps_total", "verified_by", "line", "changes", "coming_swap")
     CAMERA_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -396,6 +500,9 @@ class CameraStatus(_message.Message):
     HEALTH_FIELD_NUMBER: _ClassVar[int]
     SWAPS_TOTAL_FIELD_NUMBER: _ClassVar[int]
     VERIFIED_BY_FIELD_NUMBER: _ClassVar[int]
+    LINE_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    COMING_SWAP_FIELD_NUMBER: _ClassVar[int]
     camera: str
     revision: int
     state: CameraState
@@ -414,7 +521,10 @@ class CameraStatus(_message.Message):
     health: CameraHealth
     swaps_total: int
     verified_by: Proof
-    def __init__(self, camera: _Optional[str] = ..., revision: _Optional[int] = ..., state: _Optional[_Union[CameraState, str]] = ..., degraded: _Optional[_Iterable[str]] = ..., detail: _Optional[str] = ..., info: _Optional[_Union[CameraInfo, _Mapping]] = ..., active_subnet_id: _Optional[str] = ..., generation: _Optional[int] = ..., verified: _Optional[bool] = ..., budget: _Optional[_Union[EffectiveBudget, _Mapping]] = ..., claims: _Optional[_Iterable[_Union[Claim, _Mapping]]] = ..., decision: _Optional[_Union[Decision, _Mapping]] = ..., latency: _Optional[_Union[LatencyFigures, _Mapping]] = ..., load: _Optional[float] = ..., swap: _Optional[_Union[RunningSwap, _Mapping]] = ..., health: _Optional[_Union[CameraHealth, _Mapping]] = ..., swaps_total: _Optional[int] = ..., verified_by: _Optional[_Union[Proof, str]] = ...) -> None: ...
+    line: LineState
+    changes: _containers.RepeatedCompositeFieldContainer[AnnouncedChange]
+    coming_swap: ComingSwap
+    def __init__(self, camera: _Optional[str] = ..., revision: _Optional[int] = ..., state: _Optional[_Union[CameraState, str]] = ..., degraded: _Optional[_Iterable[str]] = ..., detail: _Optional[str] = ..., info: _Optional[_Union[CameraInfo, _Mapping]] = ..., active_subnet_id: _Optional[str] = ..., generation: _Optional[int] = ..., verified: _Optional[bool] = ..., budget: _Optional[_Union[EffectiveBudget, _Mapping]] = ..., claims: _Optional[_Iterable[_Union[Claim, _Mapping]]] = ..., decision: _Optional[_Union[Decision, _Mapping]] = ..., latency: _Optional[_Union[LatencyFigures, _Mapping]] = ..., load: _Optional[float] = ..., swap: _Optional[_Union[RunningSwap, _Mapping]] = ..., health: _Optional[_Union[CameraHealth, _Mapping]] = ..., swaps_total: _Optional[int] = ..., verified_by: _Optional[_Union[Proof, str]] = ..., line: _Optional[_Union[LineState, _Mapping]] = ..., changes: _Optional[_Iterable[_Union[AnnouncedChange, _Mapping]]] = ..., coming_swap: _Optional[_Union[ComingSwap, _Mapping]] = ...) -> None: ...
 
 class Swap(_message.Message):
     __slots__ = ("id", "camera", "from_subnet_id", "to_subnet_id", "reason", "budget_id", "started_at", "outcome", "generation", "active_subnet_id", "duration", "gap", "failed_step", "error")
