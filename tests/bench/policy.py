@@ -19,20 +19,19 @@ from pathlib import Path
 from time import perf_counter
 
 from agent.errors import BadInput
+from agent.replay.benchmark import QUANTILE, TRUE_LAW, Variant, law_known, learns, maker, play_hour, yardsticks
 from agent.replay.lineshift import FIRST_TUNING_SEED, SCENARIOS, VERSION, lineshift
 from agent.replay.optimum import optimum
-from agent.replay.policies import BEST_FIXED, OPTIMUM, ORACLES, POLICIES, SHIPPED, known
+from agent.replay.policies import BEST_FIXED, OPTIMUM, ORACLES, SHIPPED, known
 from agent.replay.score import outcome
 from agent.replay.simulation import Run
 from agent.replay.trace import write_trace
 from tests.bench.policy_goals import text as goals_text
 from tests.bench.policy_goals import verdicts
-from tests.bench.policy_runs import TRUE_LAW, Cell, Variant, cell, law_known, play_hour, yardsticks
+from tests.bench.policy_runs import Cell, cell
 from tests.bench.policy_statistics import Row, summary
 from tests.bench.policy_table import table
 
-LEARNERS = (SHIPPED,)  # with notice too, and warm; the others take no notice and keep nothing
-QUANTILE = 0.999
 LEAST_SEEDS = 10  # of a report
 
 
@@ -60,18 +59,16 @@ def run(task: Task) -> list[Cell]:
 
 
 def variants_of(names: Iterable[str], notice_s: float) -> tuple[Variant, ...]:
-    """The rows of the table: baselines, the best fixed net, what ships, and then those that know more."""
-    last = (BEST_FIXED, *LEARNERS, TRUE_LAW, *ORACLES)
-    asked = set(names)
-    ordered = [*(name for name in POLICIES if name in asked and name not in last), *(n for n in last if n in asked)]
-    notices = (0.0, notice_s) if notice_s else (0.0,)
+    """The rows of the table: baselines, the best fixed net, what ships and one's own, and then those that know more."""
+    asked = tuple(names)
+    own = tuple(name for name in asked if ":" in name)
+    last = (BEST_FIXED, SHIPPED, *own, TRUE_LAW, *ORACLES)
+    ordered = [*(name for name in asked if name not in last), *(name for name in last if name in asked)]
     found: list[Variant] = []
     for name in ordered:
-        ways = (
-            itertools.product(notices, (False, True)) if name in LEARNERS else ((notice, False) for notice in notices)
-        )
-        takes_notice = name in LEARNERS or name == TRUE_LAW
-        found += [Variant(name, notice, warm) for notice, warm in ways if takes_notice or not notice]
+        notices = (0.0, notice_s) if notice_s and name in (SHIPPED, *own, TRUE_LAW) else (0.0,)
+        ways = (False, True) if name in (SHIPPED, *own) and learns(name) else (False,)
+        found += [Variant(name, notice, warm) for notice in notices for warm in ways]
     return tuple(found)
 
 
@@ -120,7 +117,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sys.stdout.write(_head(options.scenarios, seeds, options.quantile))
     sys.stdout.write(table(rows, options.scenarios, options.quantile))
     sys.stdout.write(goals_text(found, rows) if found else "")
-    sys.stdout.write(f"written to {options.out}\n{_plots(rows, options)}\n")
+    sys.stdout.write(f"written to {options.out}\n")
+    if not options.no_plots:
+        sys.stdout.write(f"{_plots(rows, variants, options)}\n")
     return 0
 
 
@@ -140,12 +139,13 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=10, help="how many")
     parser.add_argument("--first-seed", type=int, default=0, help=f"from {FIRST_TUNING_SEED} on: for tuning")
     parser.add_argument("--scenario", default="all", help="names with commas between")
-    parser.add_argument("--policy", default="all", help=f"names with commas between, {TRUE_LAW} among them")
+    parser.add_argument("--policy", default="all", help=f"names with commas between, {TRUE_LAW} or MODULE:CLASS")
     parser.add_argument("--notice", type=float, default=5.0, help="seconds, for the policies that take notice; 0: none")
     parser.add_argument("--quantile", type=float, default=QUANTILE, help="share of results that must be in time")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--out", type=Path, default=Path("bench-policy.json"))
     parser.add_argument("--timeline", default="bursts", choices=list(SCENARIOS), help="which hour is drawn")
+    parser.add_argument("--no-plots", action="store_true", help="figures only")
     parser.add_argument("--traces", type=Path, help="only write the traces (CSV) into this folder")
     options = parser.parse_args(arguments)
     if options.seeds < 1 or options.first_seed < 0 or options.jobs < 1:
@@ -156,13 +156,22 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     for name in options.scenarios:
         if name not in SCENARIOS:
             parser.error(f"scenario {name!r} is unknown; known: {', '.join(SCENARIOS)}")
-    asked = options.policy.split(",")
     try:
-        options.policies = {*known(name for name in asked if name != TRUE_LAW), *({TRUE_LAW} & {*asked})} - {OPTIMUM}
+        options.policies = _policies(options.policy.split(","))
     except BadInput as exc:
         parser.error(str(exc))
-    options.policies |= {TRUE_LAW} if "all" in asked else set()
     return options
+
+
+def _policies(asked: Sequence[str]) -> list[str]:
+    """`all` spelt out. Raises BadInput for one that is not there; the optimum is a yardstick and no row."""
+    found: dict[str, None] = {}
+    for name in asked:
+        if ":" in name:
+            maker(name)
+        own = name == TRUE_LAW or ":" in name
+        found |= dict.fromkeys([name] if own else known([name])) | ({TRUE_LAW: None} if name == "all" else {})
+    return [name for name in found if name != OPTIMUM]
 
 
 def _write_traces(folder: Path, scenarios: Sequence[str], seeds: range) -> int:
@@ -188,7 +197,7 @@ def _timed(variants: Sequence[Variant], quantile: float) -> dict[str, float]:
     return {name: round(seconds, 3) for name, seconds in found.items()}
 
 
-def _plots(rows: Sequence[Row], options: argparse.Namespace) -> str:
+def _plots(rows: Sequence[Row], variants: Sequence[Variant], options: argparse.Namespace) -> str:
     try:
         from tests.bench.policy_plots import draw_ratios, draw_timeline
     except ImportError as exc:
@@ -197,7 +206,7 @@ def _plots(rows: Sequence[Row], options: argparse.Namespace) -> str:
     draw_ratios(rows, options.scenarios, ratios)
     seed, scenario = options.first_seed, options.timeline
     line = lineshift(scenario, seed)
-    shown = [Variant(BEST_FIXED), Variant(SHIPPED), *([Variant(SHIPPED, options.notice)] if options.notice else [])]
+    shown = [one for one in variants if not one.warm and (":" in one.policy or one.policy in (BEST_FIXED, SHIPPED))]
     runs: dict[str, Run] = {one.name: play_hour(one, scenario, seed, line, options.quantile) for one in shown}
     draw_timeline(line, runs | {OPTIMUM: optimum(line)}, f"{scenario}, seed {seed}", timeline)
     return f"plots: {ratios}, {timeline}"

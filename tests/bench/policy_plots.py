@@ -13,11 +13,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from agent.replay.benchmark import TRUE_LAW
 from agent.replay.line import Line
 from agent.replay.policies import BEST_FIXED, SHIPPED
 from agent.replay.simulation import Run
 from agent.replay.trace import Floats
-from tests.bench.policy_runs import TRUE_LAW
 from tests.bench.policy_statistics import Mean, Row
 
 _DOTS_PER_INCH = 110

@@ -7,7 +7,8 @@ import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypedDict
 
-from tests.bench.policy_runs import TRUE_LAW, Cell
+from agent.replay.benchmark import TRUE_LAW
+from tests.bench.policy_runs import Cell
 
 BELOW_FIXED = 0.005  # of U*: a run that is further below the best fixed net is counted
 # Student's t at .975 for 1, 2 ... 30 degrees of freedom

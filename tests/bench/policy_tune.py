@@ -18,10 +18,11 @@ from pathlib import Path
 from time import perf_counter
 
 import agent.replay
+from agent.replay.benchmark import QUANTILE, Variant, Yardsticks, play_hour, yardsticks
 from agent.replay.lineshift import FIRST_TUNING_SEED, SCENARIOS, VERSION, lineshift
 from agent.replay.policies import SHIPPED
 from agent.replay.score import outcome
-from tests.bench.policy_runs import Cell, Variant, Yardsticks, cell, play_hour, yardsticks
+from tests.bench.policy_runs import Cell, cell
 from tests.bench.policy_statistics import BELOW_FIXED
 
 MODES = {"cold": (False, 0.0), "warm": (True, 0.0), "cold+5": (False, 5.0), "warm+5": (True, 5.0)}
@@ -144,7 +145,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--scenarios", default="all")
     parser.add_argument("--modes", default=",".join(MODES))
     parser.add_argument("--policy", default=SHIPPED)
-    parser.add_argument("--quantile", type=float, default=0.999)
+    parser.add_argument("--quantile", type=float, default=QUANTILE)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument(
         "--runs", type=int, default=0, metavar="N", help="also the N runs furthest below the best fixed"

@@ -96,7 +96,9 @@ def test_a_reader_gets_a_table(files: tuple[Path, Path], capfd: pytest.CaptureFi
     assert lines[1].split()[:4] == ["policy", "U/U*", "to", "fixed"]
     assert "U* 692.5, best fixed 600.0; U is the sum of accuracies in time" in lines
     # 600 of 692.5; the good net all the time loses the 800 parts of the fast phase: 300.
-    assert any(line.split() == ["always_fastest", "0.8664", "+0.00", "%", "100.0", "%", "0", "0", "0", "0"] for line in lines)
+    assert any(
+        line.split() == ["always_fastest", "0.8664", "+0.00", "%", "100.0", "%", "0", "0", "0", "0"] for line in lines
+    )
     assert lines[-1].startswith("dwell ran ")
     assert max(map(len, lines)) <= 80
 
