@@ -103,7 +103,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         row.policy,
         number(row.ratio, 4),
         "-" if row.to_fixed is None else f"{100 * row.to_fixed:+.2f} %",
-        percent(found.attainment),
+        number(found.attainment and 100 * found.attainment, 2, " %"),
         str(found.late),
         str(found.in_gap),
         str(found.swaps),

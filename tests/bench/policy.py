@@ -9,11 +9,9 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import multiprocessing
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
@@ -28,6 +26,7 @@ from agent.replay.simulation import Run
 from agent.replay.trace import write_trace
 from tests.bench.policy_goals import text as goals_text
 from tests.bench.policy_goals import verdicts
+from tests.bench.policy_jobs import in_order
 from tests.bench.policy_runs import Cell, cell
 from tests.bench.policy_statistics import Row, summary
 from tests.bench.policy_table import table
@@ -72,25 +71,6 @@ def variants_of(names: Iterable[str], notice_s: float) -> tuple[Variant, ...]:
     return tuple(found)
 
 
-def hours(tasks: Sequence[Task], jobs: int) -> list[Cell]:
-    """Every task, in their order; tells on stderr how far it is."""
-    started, cells = perf_counter(), list[Cell]()
-    for done, found in enumerate(_each(tasks, jobs), 1):
-        cells += found
-        if done == len(tasks) or done % max(1, len(tasks) // 20) == 0:
-            left_s = (perf_counter() - started) / done * (len(tasks) - done)
-            sys.stderr.write(f"{done} of {len(tasks)} hours, {left_s / 60:.1f} min left\n")
-    return cells
-
-
-def _each(tasks: Sequence[Task], jobs: int) -> Iterator[list[Cell]]:
-    if jobs == 1:
-        yield from map(run, tasks)
-        return
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(run, tasks)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run all scenarios and seeds that are asked for."""
     options = _options(arguments)
@@ -99,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _write_traces(options.traces, options.scenarios, seeds)
     variants = variants_of(options.policies, options.notice)
     tasks = [Task(scenario, seed, variants, options.quantile) for seed in seeds for scenario in options.scenarios]
-    cells = hours(tasks, options.jobs)
+    cells = list(itertools.chain.from_iterable(in_order(run, tasks, options.jobs)))
     rows = summary(cells)
     found = verdicts(rows, options.quantile)
     told = {

@@ -12,7 +12,6 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
@@ -22,6 +21,7 @@ from agent.replay.benchmark import QUANTILE, Variant, Yardsticks, play_hour, yar
 from agent.replay.lineshift import FIRST_TUNING_SEED, SCENARIOS, VERSION, lineshift
 from agent.replay.policies import SHIPPED
 from agent.replay.score import outcome
+from tests.bench.policy_jobs import in_order
 from tests.bench.policy_runs import Cell, cell
 from tests.bench.policy_statistics import BELOW_FIXED
 
@@ -54,9 +54,9 @@ def run(task: Task) -> tuple[_Key, Yardsticks, list[Cell], float]:
     return (task.scenario, task.seed), marks, cells, (perf_counter() - started) / max(1, hours)
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run, and print one table."""
-    options = _options()
+    options = _options(arguments)
     variants = tuple(Variant(options.policy, MODES[mode][1], MODES[mode][0]) for mode in options.modes)
     kept = _Kept(options.cache)
     tasks = [
@@ -65,11 +65,10 @@ def main() -> int:
         for scenario in options.scenarios
     ]
     cells, seconds = [], []
-    with ProcessPoolExecutor(options.jobs) as pool:
-        for key, marks, found, spent_s in pool.map(run, tasks):
-            kept.found[key] = marks
-            cells += found
-            seconds.append(spent_s)
+    for key, marks, found, spent_s in in_order(run, tasks, options.jobs):
+        kept.found[key] = marks
+        cells += found
+        seconds.append(spent_s)
     kept.write()
     sys.stdout.write(table(cells, options.scenarios))
     sys.stdout.write(f"quantile {options.quantile:g}; {statistics.fmean(seconds):.2f} s for an hour of line\n")
@@ -139,7 +138,7 @@ def _points(one: Cell) -> str:
     return f"  U/U* {one.ratio:.4f}  to best fixed {100 * one.to_fixed:+.2f}  swaps {one.swaps}"
 
 
-def _options() -> argparse.Namespace:
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.policy_tune", description=__doc__)
     parser.add_argument("--seeds", default="100,101", help=f"numbers or ranges (100-104), from {FIRST_TUNING_SEED} on")
     parser.add_argument("--scenarios", default="all")
@@ -151,7 +150,7 @@ def _options() -> argparse.Namespace:
         "--runs", type=int, default=0, metavar="N", help="also the N runs furthest below the best fixed"
     )
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "lineshift")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     options.seeds = _parsed(parser, _seeds, options.seeds)
     options.scenarios = list(SCENARIOS) if options.scenarios == "all" else options.scenarios.split(",")
     options.modes = options.modes.split(",")

@@ -97,7 +97,7 @@ def test_a_reader_gets_a_table(files: tuple[Path, Path], capfd: pytest.CaptureFi
     assert "U* 692.5, best fixed 600.0; U is the sum of accuracies in time" in lines
     # 600 of 692.5; the good net all the time loses the 800 parts of the fast phase: 300.
     assert any(
-        line.split() == ["always_fastest", "0.8664", "+0.00", "%", "100.0", "%", "0", "0", "0", "0"] for line in lines
+        line.split() == ["always_fastest", "0.8664", "+0.00", "%", "100.00", "%", "0", "0", "0", "0"] for line in lines
     )
     assert lines[-1].startswith("dwell ran ")
     assert max(map(len, lines)) <= 80
@@ -107,7 +107,7 @@ def test_a_reader_is_told_which_subnets_ran(files: tuple[Path, Path], capfd: pyt
     trace, profile = files
     assert main(["replay", "--trace", str(trace), "--library", str(profile), "--policy", "optimum"]) == exits.DONE
     lines = capfd.readouterr().out.splitlines()
-    assert lines[2].split() == ["optimum", "1.0000", "+13.36", "%", "100.0", "%", "0", "10", "1", "10"]
+    assert lines[2].split() == ["optimum", "1.0000", "+13.36", "%", "100.00", "%", "0", "10", "1", "10"]
     assert lines[-1] == "optimum ran fast 66.7 %, good 32.5 %, no network 0.8 %"
 
 

@@ -25,6 +25,7 @@ from agent.replay.policies.published import GreedyP99
 from agent.replay.simulation import Announced, Moment
 from agent.replay.trace import Floats, LineState
 from tests.bench import policy as bench
+from tests.bench import policy_tune as tune
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "lineshift.md"
 HERE = f"{__name__}:"
@@ -159,6 +160,23 @@ def test_the_benchmark_gives_the_same_figures_whatever_the_number_of_jobs(
     assert "not the whole benchmark" in printed.out
     assert "seeds from 100 on are for tuning" in printed.out
     assert printed.err.splitlines()[-1] == "2 of 2 hours, 0.0 min left"
+
+
+def test_tuning_keeps_its_yardsticks_and_never_looks_at_a_seed_for_reports(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ["--policy", f"{HERE}Diary", "--modes", "cold,warm+5", "--scenarios", "flap", "--jobs", "1"]
+    asked += ["--cache", str(tmp_path), "--seeds"]
+    assert tune.main([*asked, "100,102-103"]) == 0
+    first = capsys.readouterr().out.splitlines()[:-1]  # the last line tells seconds
+    monkeypatch.setattr(tune, "yardsticks", None)  # not to be asked again
+    assert tune.main([*asked, "100,102-103"]) == 0
+    assert capsys.readouterr().out.splitlines()[:-1] == first
+    assert [line.split()[0] for line in first[1:]] == [f"{HERE}Diary"] * 2
+    assert "3/3" in first[1]  # for ever in the middle is far below the best fixed net
+    with pytest.raises(SystemExit):
+        tune.main([*asked, "99"])
+    assert "seeds below 100 are for reports" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("wrong", [("--scenario", "storm"), ("--policy", "greedy_p98"), ("--quantile", "1")])
