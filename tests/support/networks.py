@@ -83,6 +83,26 @@ def tiny_ir(classes: int = 8, size: int = 16, seed: int = 0, channels: int = 1, 
     return _pack(net)
 
 
+def chain_ir(classes: int, size: int, links: int, seed: int = 0) -> bytes:
+    """A stored zip of a classifier with `links` layers that cost a camera time and a processor next to nothing.
+
+    Input f32 (1, 1, size, size), output (1, classes) that sums to 1; each link halves the sum of two equal signals.
+    """
+    rng = np.random.Generator(np.random.PCG64(seed))
+    net = _Writer()
+    image = net.add("Parameter", [], (1, 1, size, size), _parameter(1, size))
+    target = net.constant(np.array([1, size * size], np.int64))
+    signal = net.add("Reshape", [image, target], (1, size * size), 'special_zero="False"')
+    signal = _dense(net, signal, rng.standard_normal((classes, size * size)) * 8 / size)
+    half = net.constant(np.full((1, 1), 0.5, np.float32))
+    for _ in range(links):
+        signal = net.add("Add", [signal, signal], signal[1], 'auto_broadcast="numpy"')
+        signal = net.add("Multiply", [signal, half], signal[1], 'auto_broadcast="numpy"')
+    signal = net.add("Softmax", [signal], signal[1], 'axis="1"')
+    net.add("Result", [signal], None)
+    return _pack(net)
+
+
 # (class, confidence, xmin, ymin, xmax, ymax), normalised: a background, two objects, one that overshoots, a weak one.
 ROWS = (
     (0, 0.99, 0.0, 0.0, 1.0, 1.0),
