@@ -125,7 +125,7 @@ class ChangeBook:
         """Whether the line stands for a change; a report that it runs counts if it is younger than the commit."""
         since = [wait.since_boot_ns for wait in self._live() if wait.holds and not wait.ready]
         running = max((report.told_boot_ns for report in line.reports if not report.stopped), default=None)
-        return bool(since) and (running is None or running < max(since))
+        return bool(since) and (running is None or running <= max(since))
 
     def outlook(self) -> tuple[tuple[float, EffectiveBudget], ...]:
         """What will be in force, and from when on (seconds of the clock of decisions): only what is definite."""
