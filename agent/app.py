@@ -49,6 +49,7 @@ _log = logger("app")
 JOURNAL_NAME = "journal.sqlite3"
 LOCK_NAME = "agent.lock"
 DRAIN_S = 10.0
+IDLE_PROFILING_AFTER_S = 120.0  # a stop that has lasted so long is likely to last a swap more, and the way back
 LEASE_MARGIN_S = 10.0  # calls that outlive their deadline, and the first result after a swap
 
 
@@ -200,6 +201,7 @@ def supervisor_settings(policy: cfg.Policy, camera: cfg.Camera) -> SupervisorSet
         min_dwell_s=policy.swap.min_dwell_s,
         swap_deadline_s=policy.swap.deadline_s,
         infeasible=policy.infeasible,
+        idle_profiling_after_s=IDLE_PROFILING_AFTER_S if policy.idle_profiling else None,
     )
 
 

@@ -160,6 +160,12 @@ class NotPermitted(Refused):
     reason = "SWAP_NOT_PERMITTED"
 
 
+class Cancelled(AgentError):
+    """Work that somebody ended before its time; what it had done until then stands."""
+
+    reason = "CANCELLED"
+
+
 class Infeasible(AgentError, ValueError):
     """No sub-net meets the budget and the caller did not accept best effort."""
 

@@ -48,6 +48,7 @@ CODES: Mapping[type[errors.AgentError], grpc.StatusCode] = MappingProxyType(
         errors.VerificationFailed: _Code.DATA_LOSS,
         errors.Refused: _Code.FAILED_PRECONDITION,
         errors.NotPermitted: _Code.FAILED_PRECONDITION,
+        errors.Cancelled: _Code.CANCELLED,
         errors.Infeasible: _Code.FAILED_PRECONDITION,
         errors.JournalError: _Code.UNAVAILABLE,
         errors.DaemonUnreachable: _Code.UNAVAILABLE,

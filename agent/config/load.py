@@ -196,6 +196,7 @@ def _policy(section: Section | None) -> Policy:
         fail_safe_budget=_budget(section, "fail_safe_budget", Policy().fail_safe_budget),
         swap=_swap(section.section("swap")),
         infeasible=section.choice("infeasible", schema.INFEASIBLES, "best_effort"),
+        idle_profiling=section.flag("idle_profiling", False),
     )
     section.finish()
     return policy

@@ -102,6 +102,10 @@ class Section:
             self.fail(key, f"{clipped(text)!r} is not one of {', '.join(allowed)}{hint}")
         return cast("T", text)
 
+    def flag(self, key: str, default: bool) -> bool:
+        """`true` or `false`."""
+        return self.choice(key, ("true", "false"), "true" if default else "false") == "true"
+
     def choices(self, key: str, allowed: Sequence[T], default: tuple[T, ...]) -> tuple[T, ...]:
         """A list of different words out of `allowed`."""
         if not self.has(key):

@@ -117,12 +117,16 @@ class SwapTimes:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What holds while no client asks for anything, and after a lease ran out."""
+    """What holds while no client asks for anything, and after a lease ran out.
+
+    `idle_profiling`: while the line stands for long, sub-nets without a good profile are measured, one at a time.
+    """
 
     default_budget: Budget = DEFAULT_BUDGET
     fail_safe_budget: Budget = FAIL_SAFE_BUDGET
     swap: SwapTimes = SwapTimes()
     infeasible: Infeasible = "best_effort"
+    idle_profiling: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ class Reason(Enum):
     INFEASIBLE = "infeasible"
     RETIRED = "retired"
     RECOVERY = "recovery"
+    PROFILE = "profile"  # to be measured on the camera
     BEST_ALREADY = "best_already_active"
     DWELL = "min_dwell"
     QUARANTINED = "quarantined"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from agent.domain.decision import Action, Decision
 from agent.domain.line import View
+from agent.domain.profile import NetProfile
 from agent.domain.result import LatencySample
 from agent.domain.subnet import Catalogue
 from agent.policy.decide import Context, InfeasibleMode, Promise, decide, promise_of
@@ -57,6 +58,9 @@ class SwapPolicy:
 
     def note_swap(self, subnet_id: str, gap_s: float) -> None:
         """A swap to that net cost this gap."""
+
+    def set_profile(self, profile: NetProfile, stale: bool = False) -> None:
+        """What the camera itself measured of one net; `stale`: long ago, or under other conditions than now."""
 
     def decide(self, view: View) -> Decision:
         """What to do now; also takes in that time has passed."""

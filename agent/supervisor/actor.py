@@ -71,6 +71,9 @@ class Actor:
         self._retry_at_s = 0.0
         self._gap_estimate_s = FIRST_GAP_ESTIMATE_S
         self._gap_swaps: dict[int, str] = {}
+        self.on_ended: Callable[[SwapRecord], None] = lambda _: None  # a swap is over, whatever came of it
+        self.own_pace = False  # wanted: a triggered camera takes frames by itself
+        self._paced = False
 
     @property
     def state(self) -> CameraState:
@@ -96,6 +99,11 @@ class Actor:
     def infers(self) -> bool:
         """A verified network infers: also while a swap is prepared or waits for its permit."""
         return self.installed is not None and (self.state is CameraState.ACTIVE or self.machine.stage in BEFORE_GAP)
+
+    @property
+    def out_of_pace(self) -> bool:
+        """A running stream takes its frames otherwise than is wanted."""
+        return self.state is CameraState.ACTIVE and self._paced is not self.own_pace
 
     @property
     def waits_for(self) -> str | None:
@@ -134,7 +142,7 @@ class Actor:
         """Close the camera, whatever it is doing."""
         self._forget_network()
         await self._camera.disconnect(self._settings.connect_deadline_s)
-        self.info = None
+        self.info, self._paced = None, False
         if self.state is not CameraState.DISCONNECTED:
             self.machine.to(CameraState.DISCONNECTED, detail)
 
@@ -186,6 +194,8 @@ class Actor:
         """Carry out a decision to swap; ends in ACTIVE, IDLE, FAULTED or DISCONNECTED."""
         if decision.target is None:
             return
+        if not await self._set_pace():
+            return
         record = self._record(swap_id, self._active(), decision.target, decision.reason, decision.budget.id)
         self._begin(record)
         self._wanted = decision
@@ -220,6 +230,30 @@ class Actor:
         """End the wait of a swap that has not touched the camera yet; harmless where none waits."""
         if self._turn is not None:
             self._turn.withdraw(why)
+
+    async def restart_stream(self) -> None:
+        """The same network, with frames at the pace that is wanted now; results go on under the same generation."""
+        if self.installed is None:
+            return
+        generation, deadline_s = self.installed.generation, self._settings.connect_deadline_s
+        try:
+            await self._camera.stop_stream(deadline_s)
+            if await self._set_pace():
+                await self._camera.start_stream(deadline_s, generation)
+        except AgentError as error:
+            await self._lost(error)
+
+    async def _set_pace(self) -> bool:
+        """For the next start of the stream; False where the camera was lost over it."""
+        wanted = self.own_pace
+        try:
+            if self._paced is not wanted:
+                await self._camera.own_pace(wanted, self._settings.connect_deadline_s)
+        except AgentError as error:
+            await self._lost(error)
+            return False
+        self._paced = wanted
+        return True
 
     async def stream_idle(self) -> None:
         """Stream images without a network, so that captures and previews work."""
@@ -273,6 +307,7 @@ class Actor:
 
     async def _settle(self, record: SwapRecord, end: SwapEnd) -> None:
         outcome = end.record.outcome
+        self.on_ended(end.record)
         event(_log, logging.INFO if end.error is None else logging.ERROR, "swap_ended", camera=record.camera,
               swap=record.id, outcome=outcome.value, active=end.record.active_subnet, error=end.error)  # fmt: skip
         if isinstance(end.error, CameraGone) and end.installed is None:

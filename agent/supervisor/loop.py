@@ -13,35 +13,33 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable
 
 import anyio
 from anyio.abc import TaskGroup
 
-from agent.clock import Clock
 from agent.domain.budget import Budget, Claim
 from agent.domain.control import ClaimOutcome, Committed, LineOutcome, Prepared
 from agent.domain.decision import Action, Decision, Reason
-from agent.domain.device import Camera, CameraEvent, EventKind, Health
-from agent.domain.journal import Journal
+from agent.domain.device import CameraEvent, EventKind, Health
 from agent.domain.line import Demand, View
+from agent.domain.operation import Operation, Operations, ProfileAsk, ProfilePlan
 from agent.domain.result import InferenceResult
 from agent.domain.snapshot import CameraSnapshot, ComingSwap
 from agent.domain.states import CameraState
 from agent.domain.subnet import Catalogue
 from agent.errors import AgentError, CameraError, CameraGone, Infeasible, JournalError
 from agent.logs import event, logger
-from agent.policy.engine import PolicySettings, SwapPolicy
 from agent.supervisor.actor import Actor
 from agent.supervisor.alarms import AlarmDesk
 from agent.supervisor.desire import Desire
 from agent.supervisor.feed import Broadcast, Reader
 from agent.supervisor.foresee import coming_swap, prepared, settled
-from agent.supervisor.group import SwapGroup
+from agent.supervisor.memory import Memory
+from agent.supervisor.parts import Parts, policy_of
+from agent.supervisor.profiling import Profiler
 from agent.supervisor.results import ResultDesk
-from agent.supervisor.settings import SupervisorSettings
-from agent.supervisor.source import SubnetSource
+from agent.supervisor.situation import Situation
 from agent.supervisor.status import compose, same_but_revision
 from agent.supervisor.view import Running
 from agent.telemetry.figures import RollingFigures
@@ -50,20 +48,6 @@ _log = logger("supervisor")
 HEALTH_DEADLINE_S = 2.0
 LEASE_EXPIRED = "lease_expired"  # the alarm whose acknowledgement lifts the fail-safe budget
 _READY = (CameraState.IDLE, CameraState.ACTIVE)
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What the composition root lends to a supervisor."""
-
-    camera: Camera
-    journal: Journal
-    clock: Clock
-    settings: SupervisorSettings
-    source: SubnetSource | None
-    new_id: Callable[[], str]
-    boot_id: str
-    group: SwapGroup | None = None  # cameras of one line that must not be blind all at once
 
 
 class Supervisor:
@@ -93,7 +77,10 @@ class Supervisor:
             self._wake,
             self._turn,
         )
-        self._policy = _policy(parts)
+        self._policy = policy_of(parts)
+        self._memory = Memory(name, parts.journal, parts.clock, parts.source, self._policy, parts.settings.profile_age)
+        self._profiler = Profiler(name, parts.clock, self._memory, parts.source, parts.new_id, parts.settings)
+        self._actor.on_ended = self._memory.swapped
         self._figures = RollingFigures()
         self._decision: Decision | None = None
         self._seen: View | None = None  # by that decision
@@ -174,6 +161,18 @@ class Supervisor:
             self._acknowledged = True
         self._wake()
 
+    @property
+    def operations(self) -> Operations:
+        return self._profiler.desk
+
+    def plan_profile(self, ask: ProfileAsk) -> ProfilePlan:
+        return self._profiler.plan(ask, self._situation())
+
+    def start_profile(self, ask: ProfileAsk) -> Operation:
+        operation = self._profiler.begin(ask, self._situation())
+        self._wake()
+        return operation
+
     def status_feed(self) -> Reader[CameraSnapshot]:
         return self._snapshots.subscribe(1, self._publish())
 
@@ -193,6 +192,8 @@ class Supervisor:
                     await self._wait()
         finally:
             with anyio.CancelScope(shield=True):
+                self._profiler.close()
+                self._memory.away()
                 await self._actor.disconnect("the agent stops")
                 if self._turn is not None:
                     self._turn.sight(False, 0.0)
@@ -221,7 +222,9 @@ class Supervisor:
         self._learn()
         await self._changes.advance()
         await self._expire()
+        await self._profiler.keep()
         self._decision = self._decide_now()
+        self._remember()
         await self._note(self._decision)
         self._tell_group(self._decision)
         self._act(tasks, self._decision)
@@ -244,18 +247,25 @@ class Supervisor:
             self._acknowledged = False
             self._start(tasks, "reset", actor.disconnect("acknowledged"))
         elif actor.may_connect():
-            self._start(tasks, "connect", actor.connect())
+            self._start(tasks, "connect", self._connect())
         elif actor.state in _READY and decision.action is Action.SWAP:
             swap_id, self._swap_id = self._swap_id, self._new_id()
             self._start(tasks, "swap", actor.swap(swap_id, decision))
+        elif actor.out_of_pace:
+            self._start(tasks, "pace", actor.restart_stream())
         elif actor.state is CameraState.IDLE and not actor.streaming:
             self._start(tasks, "stream", actor.stream_idle())
         else:
             self._ask_health(tasks)
 
+    async def _connect(self) -> None:
+        await self._actor.connect()
+        if self._actor.info is not None:
+            await self._memory.load(self._actor.info)
+
     def _rests(self, decision: Decision) -> bool:
         """The camera infers, nothing is under way, and nothing is to come for the budget in force."""
-        answered = decision.budget.id == self._claims.effective.id and settled(decision)
+        answered = decision.budget.id == self._claims.effective.id and settled(decision) and not self._profiler.active
         return answered and self._actor.state is CameraState.ACTIVE and not self._busy
 
     def _tell_group(self, decision: Decision) -> None:
@@ -289,6 +299,8 @@ class Supervisor:
 
     def _learn(self) -> None:
         samples_of = self._desk.take_samples()
+        self._memory.results(samples_of, in_production=not self._profiler.active)
+        self._profiler.results(samples_of)
         if self._policy is not None:
             for subnet_id, samples in samples_of.items():
                 self._policy.observe(subnet_id, samples)
@@ -300,7 +312,7 @@ class Supervisor:
         running = Running(
             installed.subnet_id if installed else None,
             self._actor.activated_s,
-            self._actor.state is CameraState.SWAPPING,
+            self._actor.state is CameraState.SWAPPING or self._profiler.active,
         )
         period_ms = self._measured_period_ms()
         return self._desire.view(self._actor.now_s(), demand, running, self._actor.quarantined(), period_ms)
@@ -316,9 +328,22 @@ class Supervisor:
         """The decision under the budget in force; it also says for which budget the next parts are inspected."""
         seen = self._seen = self._view(self._desire.now(self._measured_period_ms()))
         decision = _streams_only(seen) if self._policy is None else self._policy.decide(seen)
+        decision = self._profiler.steer(decision, self._situation())
         if decision.action is not Action.SWAP:
             self._desk.stamp(decision.budget.id)
         return decision
+
+    def _situation(self) -> Situation:
+        parts_per_s = self._desire.now(self._measured_period_ms()).parts_per_s
+        return Situation.of(self._actor, self._line.state(), self._changes, parts_per_s, self._health)
+
+    def _remember(self) -> None:
+        """What the line asks for and what the camera does, for the journal and for stops that are long enough."""
+        now = self._situation()
+        if self._seen is not None:
+            self._memory.tick(self._seen, now.state, now.temperature_c)
+        self._profiler.idle(now)
+        self._actor.own_pace = self._profiler.own_pace(now.line_stopped)
 
     def _asked_per_s(self) -> float | None:
         """Inferences asked for: one a part, or one a frame."""
@@ -421,21 +446,13 @@ class Supervisor:
             self._line.state(),
             self._changes.changes(),
             self._coming(),
+            bool(self._memory.stale),
         )
         if self._last is not None and same_but_revision(self._last, snapshot):
             return self._last
         self._revision, self._last = snapshot.revision, snapshot
         self._snapshots.publish(snapshot)
         return snapshot
-
-
-def _policy(parts: Parts) -> SwapPolicy | None:
-    """None without a library: there is nothing to choose from."""
-    if parts.source is None:
-        return None
-    chosen = parts.settings
-    settings = PolicySettings(chosen.min_dwell_s, chosen.infeasible, chosen.free_running, chosen.results_wait)
-    return SwapPolicy(parts.source.catalogue, settings)
 
 
 def _streams_only(view: View) -> Decision:

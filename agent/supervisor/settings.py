@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from agent.domain.budget import Budget
+from agent.domain.profile import ProfileAge
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,8 @@ class SupervisorSettings:
     `results_wait`: a result travels with a later frame, not as an event or with its own.
     A sub-net whose swap failed is not tried again for `quarantine_s`. `tick_s` is how often the policy looks without
     being asked; a claim's expiry wakes it at its own time. `notice_s`: clients announce every change so early.
+    A line that has stood for `idle_profiling_after_s` has its missing and stale profiles measured meanwhile (None: only
+    when somebody asks).
     """
 
     default_budget: Budget
@@ -34,3 +37,5 @@ class SupervisorSettings:
     quarantine_s: float = 60.0
     tick_s: float = 0.25
     health_every_s: float = 1.0
+    profile_age: ProfileAge = field(default_factory=ProfileAge)
+    idle_profiling_after_s: float | None = None

@@ -14,7 +14,9 @@ from agent.supervisor.actor import Actor
 from agent.supervisor.claims import ClaimBook
 
 
-def degraded(actor: Actor, decision: Decision | None, catalogue: Catalogue | None) -> tuple[Degraded, ...]:
+def degraded(
+    actor: Actor, decision: Decision | None, catalogue: Catalogue | None, stale_profiles: bool = False
+) -> tuple[Degraded, ...]:
     """Why an ACTIVE camera is not as wanted, most serious first; empty in any other state."""
     installed = actor.installed
     if actor.state is not CameraState.ACTIVE or installed is None:
@@ -30,6 +32,8 @@ def degraded(actor: Actor, decision: Decision | None, catalogue: Catalogue | Non
         reasons.append(Degraded.RETIRED)
     if not installed.self_tested:
         reasons.append(Degraded.UNVERIFIED_IMAGE)
+    if stale_profiles:
+        reasons.append(Degraded.STALE_PROFILE)
     return tuple(reasons)
 
 
@@ -50,6 +54,7 @@ def compose(
     line: LineState,
     changes: tuple[AnnouncedChange, ...],
     coming: ComingSwap | None,
+    stale_profiles: bool = False,
 ) -> CameraSnapshot:
     """One frozen value of everything a reader may want to know."""
     installed = actor.installed
@@ -57,7 +62,7 @@ def compose(
         camera=camera,
         revision=revision,
         state=actor.state,
-        degraded=degraded(actor, decision, catalogue),
+        degraded=degraded(actor, decision, catalogue, stale_profiles),
         detail=actor.machine.detail,
         info=actor.info,
         active_subnet=installed.subnet_id if installed else None,

@@ -1,0 +1,412 @@
+"""Measuring sub-nets on the camera itself: swap to each, take its results, and go back.
+
+    SWAPPING to the net ─► MEASURING ─┬─► the next one
+        ▲      └─ fault: noted ───────┤
+        └─────────────────────────────┘─► RETURNING to what the policy wants ─► DONE
+
+The supervisor's loop carries it out: at every look it shows the policy's decision, and does what comes back. Each swap
+is a verified one like any other; a fault leaves the camera as any failed swap does. A run ends before its time when it
+is cancelled, when the line runs again (unless it was allowed to measure then) or when the camera is lost.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from agent.clock import Clock
+from agent.domain.decision import Action, Decision, Reason
+from agent.domain.operation import Operation, ProfileAsk, ProfiledNet, ProfilePlan, ProfileStage
+from agent.domain.profile import NetProfile, ProfileSource, Range
+from agent.domain.result import LatencySample
+from agent.domain.states import CameraState
+from agent.errors import AgentError, BadInput, CameraGone, Cancelled, JournalError, Refused
+from agent.logs import event, logger
+from agent.supervisor.memory import Memory
+from agent.supervisor.operations import OperationDesk
+from agent.supervisor.settings import SupervisorSettings
+from agent.supervisor.situation import Situation
+from agent.supervisor.source import SubnetSource
+
+_log = logger("supervisor")
+FIRST_SWAP_S = 3.0  # before any was measured: 2-4 s are typical (design/policy.md)
+SWAP_LIMIT_S = 300.0  # for one net, waits for the turn in a group included
+RETURN_LIMIT_S = 120.0
+WARM_UP = 5  # results of a freshly loaded network that do not count
+LEAST_RESULTS = 20  # that a profile may rest on when the time is up
+_PATIENCE = 2.0  # how many times longer than expected results may take to come
+_PATIENCE_S = 30.0
+_USABLE = (CameraState.ACTIVE, CameraState.IDLE, CameraState.SWAPPING)
+IDLE_AGAIN_S = 3600.0  # a net that could not be measured in a stop is left alone for so long
+
+
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    """Seconds that one net takes: to get there and, while it infers, to be measured."""
+
+    swap_s: float
+    results_s: float
+
+
+@dataclass
+class _Run:
+    """One run. Owner: the profiler."""
+
+    operation: Operation
+    plan: ProfilePlan
+    ask: ProfileAsk
+    origin: str | None
+    source: ProfileSource
+    costs: tuple[_Cost, ...]
+    since_s: float  # of the step under way
+    number: int = 0
+    service_ms: list[float] | None = None  # None until the net is active
+    temperature_c: Range | None = None
+    ending: AgentError | None = None
+
+    @property
+    def target(self) -> str:
+        return self.plan.subnets[self.number]
+
+
+class Profiler:
+    """See the module docstring. Event-loop side only; at most one run at a time."""
+
+    def __init__(
+        self,
+        camera: str,
+        clock: Clock,
+        memory: Memory,
+        source: SubnetSource | None,
+        new_id: Callable[[], str],
+        settings: SupervisorSettings,
+    ) -> None:
+        self._camera = camera
+        self._clock = clock
+        self._memory = memory
+        self._source = source
+        self._new_id = new_id
+        self._triggered = not settings.free_running
+        self._frame_rate = settings.frame_rate
+        self._idle_after_s = settings.idle_profiling_after_s
+        self._stood_since_s: float | None = None
+        self._left_alone: dict[str, float] = {}
+        self._run: _Run | None = None
+        self._measured: list[NetProfile] = []
+        self.desk = OperationDesk(self._cancel)
+
+    @property
+    def active(self) -> bool:
+        """A run is under way: the policy only looks on."""
+        return self._run is not None
+
+    def own_pace(self, line_stopped: bool) -> bool:
+        """Whether a triggered camera should take frames by itself now."""
+        run = self._run
+        measures = run is not None and run.operation.stage is not ProfileStage.RETURNING
+        return self._triggered and line_stopped and measures
+
+    # -- asking -------------------------------------------------------------------------------------------------------
+
+    def plan(self, ask: ProfileAsk, now: Situation) -> ProfilePlan:
+        """What a run would do and cost now; the active net comes last, so that it ends where it began.
+
+        Raises BadInput for a sub-net that is not there, Refused where nothing may be measured now.
+        """
+        ask.validated()
+        usable = self._usable(now.quarantined)
+        for subnet_id in ask.subnets:
+            if subnet_id not in usable:
+                why = now.quarantined.get(subnet_id, "not in the library, or nothing that this camera accepts")
+                raise BadInput("subnet_ids", f"{subnet_id!r} cannot be measured: {why}")
+        if self._run is not None:
+            raise Refused(f"camera {self._camera}: {self._run.operation.name} is under way; wait for it or cancel it")
+        if now.state not in (CameraState.ACTIVE, CameraState.IDLE, CameraState.SWAPPING):
+            raise Refused(f"camera {self._camera} is {now.state.value}: nothing can be measured on it")
+        if not now.line_stopped and not ask.while_running:
+            raise Refused(
+                f"camera {self._camera}: the line is not reported as stopped, and a run costs it seconds of parts for "
+                "each sub-net; report the line as stopped, or ask for a run while it runs"
+            )
+        wanted = [one for one in usable if one in ask.subnets or not ask.subnets]
+        if not wanted:
+            raise Refused(f"camera {self._camera}: no sub-net can be measured")
+        ordered = [one for one in wanted if one != now.active] + [one for one in wanted if one == now.active]
+        costs = tuple(self._cost(one, ask, now) for one in ordered)
+        back_s = self._swap_s(now.active) if now.active is not None and any(cost.swap_s for cost in costs) else 0.0
+        gap_s = sum(cost.swap_s for cost in costs) + back_s
+        return ProfilePlan(tuple(ordered), ask.results, gap_s + sum(cost.results_s for cost in costs), gap_s)
+
+    def begin(self, ask: ProfileAsk, now: Situation, source: ProfileSource = ProfileSource.COMMISSIONING) -> Operation:
+        """Start a run; it goes on by `steer`. Raises as `plan`."""
+        plan = self.plan(ask, now)
+        operation = Operation(
+            name=f"operations/{self._new_id()}",
+            camera=self._camera,
+            stage=ProfileStage.SWAPPING,
+            subnet_id=plan.subnets[0],
+            total=len(plan.subnets),
+            left_s=plan.takes_s,
+            started_wall_ns=self._clock.wall_ns(),
+        )
+        costs = tuple(self._cost(subnet_id, ask, now) for subnet_id in plan.subnets)
+        self._run = _Run(operation, plan, ask, now.active, source, costs, self._now_s())
+        self.desk.put(operation)
+        event(_log, logging.INFO, "profiling_started", camera=self._camera, operation=operation.name,
+              subnets=len(plan.subnets), source=source.value)  # fmt: skip
+        return operation
+
+    def close(self) -> None:
+        """The agent ends: a run ends with it."""
+        if self._run is not None:
+            self._run.ending = self._run.ending or Cancelled("the agent stops")
+            self._end(self._run)
+
+    def _cancel(self, name: str) -> None:
+        run = self._run
+        if run is not None and run.operation.name == name and run.ending is None:
+            run.ending = Cancelled("cancelled")
+            self._publish(run, cancelling=True)
+
+    def idle(self, now: Situation) -> None:
+        """Begin to measure one net whose profile is missing or stale, where the line has stood long enough."""
+        if not now.line_stopped:
+            self._stood_since_s = None
+            return
+        now_s = self._now_s()
+        self._stood_since_s = now_s if self._stood_since_s is None else self._stood_since_s
+        waits = self._idle_after_s is None or now_s - self._stood_since_s < self._idle_after_s
+        if waits or self.active or now.announced or now.line_waits or now.state is not CameraState.ACTIVE:
+            return
+        for subnet_id in self._most_stale_first(now.quarantined):
+            if self._left_alone.get(subnet_id, now_s) <= now_s:
+                self._left_alone[subnet_id] = now_s + IDLE_AGAIN_S
+                self.begin(ProfileAsk((subnet_id,)), now, ProfileSource.IDLE)
+                return
+
+    def _most_stale_first(self, quarantined: Mapping[str, str]) -> list[str]:
+        ages = {one: self._memory.profile_of(one) for one in self._usable(quarantined)}
+        due = [one for one, profile in ages.items() if profile is None or one in self._memory.stale]
+        return sorted(due, key=lambda one: profile.wall_ns if (profile := ages[one]) is not None else 0)
+
+    # -- going on -----------------------------------------------------------------------------------------------------
+
+    def results(self, samples_of: Mapping[str, Sequence[LatencySample]]) -> None:
+        """What the camera measured since the last call."""
+        run = self._run
+        if run is None or run.service_ms is None or run.operation.stage is not ProfileStage.MEASURING:
+            return
+        run.service_ms += [
+            one.service_ms
+            for one in samples_of.get(run.target, ())
+            if one.service_ms is not None and one.service_ms > 0
+        ]
+
+    async def keep(self) -> None:
+        """Write down what was measured since the last call; a journal that cannot be written is told in the result."""
+        measured, self._measured = self._measured, []
+        for profile in measured:
+            try:
+                await self._memory.keep(profile)
+            except JournalError as error:
+                event(_log, logging.ERROR, "journal_unavailable", camera=self._camera, error=error)
+                if self._run is not None:
+                    self._run.ending = self._run.ending or error
+
+    def steer(self, decision: Decision, now: Situation) -> Decision:
+        """What is to be done instead of the policy's `decision`; that itself where no run is under way."""
+        run = self._run
+        if run is None:
+            return decision
+        if run.operation.stage is not ProfileStage.RETURNING:
+            steered = self._measure(run, decision, now)
+            if steered is not None:
+                return steered
+            run.since_s = self._now_s()
+            self._publish(run, ProfileStage.RETURNING)
+        return self._go_home(run, decision, now)
+
+    def _measure(self, run: _Run, decision: Decision, now: Situation) -> Decision | None:
+        """The next thing to do for the net whose turn it is; None when all are done or the run has to end."""
+        while run.number < len(run.plan.subnets):
+            self._look_for_end(run, decision, now)
+            if run.ending is not None:
+                return None
+            if now.active != run.target or now.state is not CameraState.ACTIVE:
+                why = self._unreachable(run, now)
+                if not why:
+                    return self._ask(run, decision, Action.SWAP, "to be measured")
+                self._next(run, ProfiledNet(run.target, error=why))
+            elif run.service_ms is None:
+                run.service_ms, run.since_s, run.temperature_c = [], self._now_s(), None
+                self._publish(run, ProfileStage.MEASURING)
+            else:
+                run.temperature_c = _widened(run.temperature_c, now.temperature_c)
+                if not self._enough(run, now):
+                    self._publish(run)
+                    return self._ask(run, decision, Action.KEEP, "is being measured")
+                self._next(run, self._profiled(run))
+        return None
+
+    def _look_for_end(self, run: _Run, decision: Decision, now: Situation) -> None:
+        if run.ending is not None:
+            return
+        if now.state not in _USABLE:
+            run.ending = CameraGone(f"camera {self._camera} is {now.state.value}")
+        elif now.line_waits:
+            run.ending = Refused("the line waits for the camera to be ready for a change")
+        elif not now.line_stopped and not run.ask.while_running:
+            run.ending = Refused("the line runs again")
+        elif decision.budget.fail_safe and not now.line_stopped:
+            run.ending = Refused("the fail-safe budget is in force")
+
+    def _unreachable(self, run: _Run, now: Situation) -> str:
+        """Why the net whose turn it is will not come, in words; empty while it may."""
+        if run.target in now.quarantined:
+            return now.quarantined[run.target]
+        if now.state is not CameraState.SWAPPING and self._now_s() - run.since_s > SWAP_LIMIT_S:
+            return f"no swap to it within {SWAP_LIMIT_S:g} s"
+        return ""
+
+    def _enough(self, run: _Run, now: Situation) -> bool:
+        if len(run.service_ms or ()) >= run.plan.results + WARM_UP:
+            return True
+        limit_s = _PATIENCE_S + _PATIENCE * self._results_s(run.target, run.ask, now)
+        return self._now_s() - run.since_s > limit_s
+
+    def _profiled(self, run: _Run) -> ProfiledNet:
+        times_ms = (run.service_ms or [])[WARM_UP:][: run.plan.results]
+        if len(times_ms) < LEAST_RESULTS:
+            return ProfiledNet(run.target, error=f"only {len(times_ms)} service times came; at least {LEAST_RESULTS}")
+        info = self._memory.info
+        profile = NetProfile.of(
+            run.target,
+            times_ms,
+            info.firmware if info is not None else "",
+            self._clock.wall_ns(),
+            swap_s=self._memory.swap_s(run.target),
+            temperature_c=run.temperature_c,
+            source=run.source,
+        )
+        self._measured.append(profile)
+        p99 = next((ratio for q, ratio in profile.quantiles if q == 0.99), None)
+        return ProfiledNet(
+            run.target,
+            profile.count,
+            profile.median_ms,
+            None if p99 is None else profile.median_ms * p99,
+            profile.sigma,
+            profile.swap_s,
+        )
+
+    def _next(self, run: _Run, net: ProfiledNet) -> None:
+        event(_log, logging.INFO if not net.error else logging.WARNING, "subnet_profiled", camera=self._camera,
+              subnet=net.subnet_id, median_ms=net.median_ms, count=net.count, error=net.error)  # fmt: skip
+        run.number += 1
+        run.service_ms, run.since_s = None, self._now_s()
+        run.operation = replace(run.operation, nets=(*run.operation.nets, net))
+        if run.number < len(run.plan.subnets):
+            self._publish(run, ProfileStage.SWAPPING)
+
+    def _go_home(self, run: _Run, decision: Decision, now: Situation) -> Decision:
+        """Back to what ran before, unless the policy wants another one by now; then the run is over."""
+        waited_s = self._now_s() - run.since_s
+        if now.state not in _USABLE or waited_s > RETURN_LIMIT_S:
+            self._end(run)
+            return decision
+        if now.state is CameraState.SWAPPING or decision.action is Action.SWAP:
+            return decision
+        if self._wants_home(run, decision, now):
+            return self._ask(run, decision, Action.SWAP, "ran before", run.origin)
+        if now.own_pace:  # the stream is started anew with its trigger
+            return decision
+        self._end(run)
+        return decision
+
+    def _wants_home(self, run: _Run, decision: Decision, now: Situation) -> bool:
+        """On a line that runs without leave to be measured, only the policy says what a swap is worth."""
+        if run.origin is None or now.active == run.origin or run.origin not in self._usable(now.quarantined):
+            return False
+        fits = all(one.feasible for one in decision.candidates if one.subnet_id == run.origin) or not decision.feasible
+        return fits and (now.line_stopped or run.ask.while_running)
+
+    def _end(self, run: _Run) -> None:
+        self._run = None
+        done = replace(run.operation, stage=ProfileStage.DONE, subnet_id="", left_s=0.0, done=True, error=run.ending)
+        self.desk.put(done)
+        event(_log, logging.INFO, "profiling_ended", camera=self._camera, operation=done.name,
+              subnets=len(done.nets), error=run.ending)  # fmt: skip
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _ask(self, run: _Run, decision: Decision, action: Action, why: str, target: str | None = None) -> Decision:
+        target = target or run.target
+        place = f"{min(run.number + 1, run.operation.total)} of {run.operation.total} sub-nets"
+        return replace(
+            decision, action=action, reason=Reason.PROFILE, target=target, text=f"{target} {why} (profiling, {place})"
+        )
+
+    def _publish(self, run: _Run, stage: ProfileStage | None = None, cancelling: bool | None = None) -> None:
+        left = run.plan.subnets[run.number :]
+        run.operation = replace(
+            run.operation,
+            stage=stage or run.operation.stage,
+            subnet_id=left[0] if left else "",
+            left_s=self._left_s(run),
+            cancelling=run.operation.cancelling if cancelling is None else cancelling,
+        )
+        self.desk.put(run.operation)
+
+    def _left_s(self, run: _Run) -> float:
+        """Seconds to the end as expected: the nets to come, what this one lacks, and the way back."""
+        ahead_s = sum(cost.swap_s + cost.results_s for cost in run.costs[run.number + 1 :])
+        here_s = 0.0
+        if run.number < len(run.costs):
+            cost, wanted = run.costs[run.number], run.plan.results + WARM_UP
+            lacks = max(0.0, 1.0 - len(run.service_ms or ()) / wanted)
+            here_s = cost.results_s * lacks + (cost.swap_s if run.service_ms is None else 0.0)
+        back = run.origin is not None and run.plan.subnets[-1] != run.origin
+        return ahead_s + here_s + (self._swap_s(run.origin) if back and run.origin is not None else 0.0)
+
+    def _usable(self, quarantined: Mapping[str, str]) -> list[str]:
+        """Sub-nets that can be put on this camera, in the order of the library."""
+        if self._source is None:
+            return []
+        found = []
+        for subnet in self._source.catalogue.subnets:
+            try:
+                self._source.artifact_digest(subnet.id)
+            except AgentError:
+                continue
+            if subnet.id not in quarantined:
+                found.append(subnet.id)
+        return found
+
+    def _swap_s(self, subnet_id: str) -> float:
+        measured_s = self._memory.swap_s(subnet_id)
+        return FIRST_SWAP_S if measured_s is None else measured_s
+
+    def _cost(self, subnet_id: str, ask: ProfileAsk, now: Situation) -> _Cost:
+        """What it takes from here, where each net is swapped to but the active one when nothing comes before it."""
+        alone = subnet_id == now.active and ask.subnets == (subnet_id,)
+        return _Cost(0.0 if alone else self._swap_s(subnet_id), self._results_s(subnet_id, ask, now))
+
+    def _results_s(self, subnet_id: str, ask: ProfileAsk, now: Situation) -> float:
+        """How long that many results take to come: at the network's pace, or at that of the frames or parts."""
+        service_s = (self._memory.level_ms(subnet_id) or 0.0) / 1e3
+        if now.line_stopped or not self._triggered:
+            frames_s = 1.0 / self._frame_rate
+        else:
+            frames_s = 1.0 / now.parts_per_s if now.parts_per_s else 1.0
+        return (ask.results + WARM_UP) * max(frames_s, service_s)
+
+    def _now_s(self) -> float:
+        return self._clock.now_ns() / 1e9
+
+
+def _widened(known: Range | None, temperature_c: float | None) -> Range | None:
+    if temperature_c is None:
+        return known
+    low, high = known or (temperature_c, temperature_c)
+    return min(low, temperature_c), max(high, temperature_c)
