@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from agent.cli import exits
-from agent.cli.main import main
+from agent.cli.main import main, root
 from tests.support.tiny_libraries import tiny_manifest
 
+PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "replay-a-trace.md"
 TRACE = "t_s,parts_per_minute,max_latency_ms,slowdown,stopped\n0,600,,1,0\n40,1200,,,\n80,,,,\n"
 PROFILE: dict[str, Any] = {
     "schema": "ofa-agent.profile/1",
@@ -109,6 +112,35 @@ def test_a_reader_is_told_which_subnets_ran(files: tuple[Path, Path], capfd: pyt
     lines = capfd.readouterr().out.splitlines()
     assert lines[2].split() == ["optimum", "1.0000", "+13.36", "%", "100.00", "%", "0", "10", "1", "10"]
     assert lines[-1] == "optimum ran fast 66.7 %, good 32.5 %, no network 0.8 %"
+
+
+def test_the_page_shows_what_its_trace_and_its_ladder_give(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    blocks = dict(re.findall(r"```(csv|json)\n(.*?)```", text, re.DOTALL))
+    (tmp_path / "shift.csv").write_text(blocks["csv"])
+    (tmp_path / "ladder.json").write_text(blocks["json"])
+    shown = re.search(r"```sh\nofa-agent (.*?)\n```\n\n```\n(.*?)```", text, re.DOTALL)
+    assert shown is not None
+    monkeypatch.chdir(tmp_path)
+    assert main(shown.group(1).split()) == exits.DONE
+    # What `dwell` does is another with each release; that of the others is fixed.
+    told, page = (
+        [line for line in lines.splitlines() if not line.startswith("dwell")]
+        for lines in (capfd.readouterr().out, shown.group(2))
+    )
+    assert len(told) == 5
+    assert told == page
+
+
+def test_every_option_of_the_page_is_one_of_the_command() -> None:
+    named = set(re.findall(r"(--[a-z-]+)", PAGE.read_text(encoding="utf-8")))
+    command = root.get_command(click.Context(root), "replay")
+    assert command is not None
+    known = {name for option in command.params for name in option.opts}
+    assert named <= known
+    assert {"--notice", "--quantile", "--oracle"} <= named
 
 
 @pytest.mark.parametrize(
