@@ -77,6 +77,15 @@ class Judging(Protocol):
         ...
 
 
+@runtime_checkable
+class Watching(Protocol):
+    """A policy that goes on looking at the line while a swap is under way, as the daemon's does."""
+
+    def watch(self, moment: Moment) -> None:
+        """The line at an instant without a network; `active` is the net that the swap leaves."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Judgements:
     """What a policy said of its choices, where that changed: entry n holds from `at_s[n]` until the next one.
@@ -128,6 +137,7 @@ def simulate(line: Line, policy: Policy, notice_s: float = 0.0) -> Run:
     states, times, swap_s = line.trace.states, line.part_times, line.ladder.swap_s.tolist()
     judgements, judged = Judgements(), None
     judge = policy.judgement if isinstance(policy, Judging) else None
+    watch = policy.watch if isinstance(policy, Watching) else None
     active = first = policy.begin(states[0], outlook.at(0))
     if judge is not None:
         judgements.add(0.0, judged := judge())
@@ -145,10 +155,14 @@ def simulate(line: Line, policy: Policy, notice_s: float = 0.0) -> Run:
             judgements.add(now_s, judged := found)
         at += 1
         if choice != active:
+            left, left_s = active, since_s
             since_s = now_s if state.stopped else now_s + swap_s[choice]
             swaps.append(Swap(now_s, since_s, active, choice))
             active, service = choice, line.service_ms(choice)
-            at = bisect_left(instants, since_s, at)
+            blind, at = at, bisect_left(instants, since_s, at)
+            if watch is not None:
+                for told in range(blind, min(at, last)):
+                    watch(Moment(instants[told], states[rows[told]], left, left_s, outlook.at(told)))
             seen = int(times.searchsorted(since_s, side="left"))
     return Run(first, tuple(swaps), judgements)
 

@@ -88,6 +88,26 @@ def test_a_policy_looks_every_quarter_of_a_second_and_at_each_change_but_not_whi
     assert told.moments[4].since_s == 2.75
 
 
+class _Watcher(Told):
+    """Told what to choose; notes what it sees while it swaps."""
+
+    def __init__(self, first: int, swaps: dict[float, int]) -> None:
+        super().__init__(first, swaps)
+        self.watched: list[Moment] = []
+
+    def watch(self, moment: Moment) -> None:
+        self.watched.append(moment)
+
+
+def test_a_policy_that_wants_to_sees_the_line_change_while_it_has_no_network() -> None:
+    line = a_line((0, 600, FREE, 1, 0), (3.6, 300, FREE, 1, 0), (3.7, 600, FREE, 1, 0), end_s=10)
+    policy = _Watcher(0, {3.25: 1})
+    assert simulate(line, policy).swaps == (Swap(3.25, 5.25, 0, 1),)
+    assert [moment.now_s for moment in policy.watched] == [3.5, 3.6, 3.7, 3.75, 4.0, 4.25, 4.5, 4.75, 5.0]
+    assert [moment.state.parts_per_minute for moment in policy.watched][1:3] == [300.0, 600.0]
+    assert {(moment.active, moment.since_s) for moment in policy.watched} == {(0, 0.0)}
+
+
 def test_a_policy_observes_the_service_times_of_the_active_net_and_nothing_of_a_gap() -> None:
     line = a_line((0, 600, FREE, 2, 0), end_s=4)
     told = Told(0, {0.5: 1})
