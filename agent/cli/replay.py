@@ -31,6 +31,7 @@ _QUANTILE = click.FloatRange(0.5, 0.9999)
 @click.option("--policy", default="", help="Names with commas between, or `all`. Default: dwell,always_fastest.")
 @click.option("--oracle", is_flag=True, help="Also the optimum itself, and oracles that see 1, 5 and 30 s ahead.")
 @click.option("--notice", "notice_s", type=_SECONDS, default=0.0, help="Changes are announced so many seconds early.")
+@click.option("--learn", "learn_file", type=_FILE, help="Earlier trace that `dwell` has learned from.")
 @click.option("--quantile", type=_QUANTILE, default=0.99, show_default=True, help="Share of results to be in time.")
 @click.option("--jitter", type=click.FloatRange(0, 1), default=0.0, help="Sigma of log-normal service times.")
 @click.option("--seed", type=click.IntRange(0), default=0, help="Of the jitter.")
@@ -43,6 +44,7 @@ def replay(
     policy: str,
     oracle: bool,
     notice_s: float,
+    learn_file: Path | None,
     quantile: float,
     jitter: float,
     seed: int,
@@ -54,16 +56,20 @@ def replay(
     from agent.replay.compare import DEFAULT_POLICIES, compare
     from agent.replay.ladder import read_ladder
     from agent.replay.line import Line, Noise
-    from agent.replay.policies import BEST_FIXED, OPTIMUM, ORACLES, Terms, known
+    from agent.replay.policies import BEST_FIXED, OPTIMUM, ORACLES, SHIPPED, Terms, known
     from agent.replay.trace import read_trace
 
     asked = [name.strip() for name in policy.split(",") if name.strip()] or DEFAULT_POLICIES
     names = known([*asked, BEST_FIXED, *((*ORACLES, OPTIMUM) if oracle else ())])
     ladder = read_ladder(library, swap_base_s, swap_s_per_mb)
     line = Line(read_trace(trace_file), ladder, Noise(sigma=jitter, seed=seed))
-    rows = compare(line, names, Terms(quantile, notice_s))
+    before = {}
+    if learn_file is not None:
+        before = {SHIPPED: Line(read_trace(learn_file), ladder, Noise(sigma=jitter, seed=seed + 1))}
+    rows = compare(line, names, Terms(quantile, notice_s), before)
     if as_json:
         about = {"trace": str(trace_file), "duration_s": line.trace.end_s, "parts": len(line.part_times)}
+        about |= {"learned_from": None if learn_file is None else str(learn_file)}
         about |= {"notice_s": notice_s, "quantile": quantile, "jitter": jitter, "seed": seed}
         print_json(about | {"policies": {row.policy: row.to_json(ladder) for row in rows}})
     else:

@@ -6,11 +6,10 @@ policy saved at its end written as JSON and read by a fresh one, and then the sc
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Protocol, cast, runtime_checkable
+from typing import cast
 
 from agent.errors import BadInput
 from agent.replay.compare import Row
@@ -22,24 +21,12 @@ from agent.replay.policies import POLICIES, SHIPPED, USUAL, Maker, Terms, known
 from agent.replay.policies.true_law import TrueLaw
 from agent.replay.score import best_fixed, outcome
 from agent.replay.simulation import Policy, Run, simulate
+from agent.replay.warm import play
 
 TRUE_LAW = "true_law"  # the best without foresight: the law of the scenario known, the hour not
 QUANTILE = 0.999
 # A policy of one's own: made of the ladder, the quantile and the notice in seconds.
 Factory = Callable[[Ladder, float, float], Policy]
-
-
-@runtime_checkable
-class Learner(Protocol):
-    """A policy that keeps what it learned across restarts."""
-
-    def saved(self) -> Mapping[str, object]:
-        """What was learned, as JSON."""
-        ...
-
-    def restore(self, saved: Mapping[str, object]) -> None:
-        """Begin with what an earlier run had learned."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,23 +93,10 @@ def play_hour(variant: Variant, scenario: str, seed: int, line: Line, quantile: 
     return play(maker(variant.policy), line, Terms(quantile, variant.notice_s), before)
 
 
-def play(make: Maker, line: Line, terms: Terms, before: Line | None = None) -> Run:
-    """The run on `line`, warm where there is an hour `before`. Raises TypeError if that is for one that keeps nothing,
-    ValueError if what it saves is no JSON."""
-    policy = make(line, terms)
-    if before is not None:
-        learner = make(before, terms)
-        if not (isinstance(learner, Learner) and isinstance(policy, Learner)):
-            raise TypeError(f"{type(policy).__name__} keeps nothing: it has no saved() and restore()")
-        simulate(before, learner, terms.notice_s)
-        policy.restore(json.loads(json.dumps(learner.saved(), allow_nan=False)))
-    return simulate(line, policy, terms.notice_s)
-
-
 def score(factory: Factory, scenario: str, seed: int, terms: Terms | None = None, warm: bool = False) -> Row:
     """A policy of one's own on one hour, beside the optimum and the best fixed net of that hour.
 
-    `terms` are without notice and at QUANTILE where none are given. Errors as in `play`.
+    `terms` are without notice and at QUANTILE where none are given. Errors as in `warm.play`.
     """
     line = lineshift(scenario, seed)
     before = lineshift(scenario, seed, hour=-1) if warm else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.replay.ladder import Ladder
@@ -10,7 +10,8 @@ from agent.replay.line import Line
 from agent.replay.optimum import optimum
 from agent.replay.policies import BEST_FIXED, OPTIMUM, POLICIES, SHIPPED, USUAL, Terms
 from agent.replay.score import Outcome, best_fixed, outcome, ratio, skill
-from agent.replay.simulation import Run, simulate
+from agent.replay.simulation import Run
+from agent.replay.warm import play
 
 DEFAULT_POLICIES = (SHIPPED, BEST_FIXED, "always_fastest")
 
@@ -66,14 +67,19 @@ class Row:
         }
 
 
-def compare(line: Line, policies: Sequence[str], terms: Terms = USUAL) -> list[Row]:
-    """One row for each policy, in this order; the optimum is computed whether it is asked for or not."""
+def compare(
+    line: Line, policies: Sequence[str], terms: Terms = USUAL, before: Mapping[str, Line] | None = None
+) -> list[Row]:
+    """One row for each policy, in this order; the optimum is computed whether it is asked for or not.
+
+    `before` maps policies that keep what they learn to the line that they meet first; see `warm.play` for its errors.
+    """
     best = optimum(line)
     star = outcome(line, best)
     value_fixed = outcome(line, Run(best_fixed(line), ())).value
     rows = []
     for name in policies:
-        run = best if name == OPTIMUM else simulate(line, POLICIES[name](line, terms), terms.notice_s)
+        run = best if name == OPTIMUM else play(POLICIES[name], line, terms, (before or {}).get(name))
         scored = star if name == OPTIMUM else outcome(line, run)
         rows.append(Row(name, run, scored, value_fixed, star.value))
     return rows

@@ -12,6 +12,7 @@ import pytest
 
 from agent.cli import exits
 from agent.cli.main import main, root
+from agent.replay.policies.shipped import Shipped
 from tests.support.tiny_libraries import tiny_manifest
 
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "replay-a-trace.md"
@@ -71,6 +72,21 @@ def test_the_same_call_gives_the_same_answer_and_another_seed_another(
     first = _told(capfd, *files, *noisy, "--seed", "1")
     assert first == _told(capfd, *files, *noisy, "--seed", "1")
     assert first["policies"] != _told(capfd, *files, *noisy, "--seed", "2")["policies"]
+
+
+def test_what_dwell_learned_on_an_earlier_trace_is_given_to_it_as_json(
+    files: tuple[Path, Path], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[object] = []
+    monkeypatch.setattr(Shipped, "saved", lambda policy: {"learned": (1.0, 2.0)})
+    monkeypatch.setattr(Shipped, "restore", lambda policy, saved: given.append(saved))
+    earlier = files[0].with_name("monday.csv")
+    earlier.write_text(TRACE)
+    found = _told(capfd, *files, "--learn", str(earlier), "--policy", "all")
+    assert given == [{"learned": [1.0, 2.0]}]
+    assert found["learned_from"] == str(earlier)
+    assert _told(capfd, *files)["learned_from"] is None
+    assert len(given) == 1
 
 
 def test_swap_costs_are_options_and_a_measured_swap_overrules_them(
