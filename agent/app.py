@@ -199,6 +199,7 @@ def supervisor_settings(policy: cfg.Policy, camera: cfg.Camera) -> SupervisorSet
         frame_rate=acquisition.frame_rate or 60.0,
         results_wait=camera.results_from == "chunks" and camera.inference_sync == "free_running",
         min_dwell_s=policy.swap.min_dwell_s,
+        notice_s=policy.notice_s,
         swap_deadline_s=policy.swap.deadline_s,
         infeasible=policy.infeasible,
         idle_profiling_after_s=IDLE_PROFILING_AFTER_S if policy.idle_profiling else None,

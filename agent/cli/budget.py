@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.cli.connection import CAMERA, JSON, Connection, call, connected
+from agent.cli.announce import announce
+from agent.cli.connection import CAMERA, GROUP, JSON, Connection, call, connected
 from agent.cli.exits import DONE, INFEASIBLE
 from agent.cli.output import print_json
 from agent.errors import BadInput
@@ -27,7 +28,9 @@ def budget() -> None:
 @click.option("--min-accuracy", type=float, metavar="A", help="Least accuracy that is still of use, 0 to 1.")
 @click.option("--quantile", type=float, metavar="Q", help="Share of results that must meet the bounds.")
 @click.option("--ttl", "ttl_s", type=float, metavar="S", help="Makes it a lease of S seconds; else it is held.")
-@click.option("--in", "in_s", type=float, metavar="S", help="Not supported by this version.")
+@click.option("--in", "in_s", type=float, metavar="S", help="Announce it: it holds from S seconds from now on.")
+@click.option("--line-waits", is_flag=True, help="The line stands: swap now, and return when the camera is READY.")
+@GROUP
 @click.option("--require-feasible", is_flag=True, help="Store nothing where no sub-net meets the budget.")
 @JSON
 @connected
@@ -40,26 +43,29 @@ def set_budget(
     quantile: float | None,
     ttl_s: float | None,
     in_s: float | None,
+    line_waits: bool,
+    group: str,
     require_feasible: bool,
     as_json: bool,
 ) -> int:
-    """Ask for bounds on a camera; exit code 5 where no sub-net meets them."""
-    if in_s is not None:
-        raise BadInput("--in", "announcing a change is not supported by this version; set the budget when it is due")
+    """Ask for bounds on a camera, now or announced; exit code 5 where no sub-net meets them."""
     if parts_per_minute is None and max_latency_ms is None:
         raise BadInput("budget", "give --parts-per-minute or --max-latency-ms, or both")
-    answer = call(
-        connection,
-        lambda client: client.set_budget(
-            camera,
-            parts_per_minute=parts_per_minute,
-            max_latency_ms=max_latency_ms,
-            min_accuracy=min_accuracy,
-            quantile=quantile,
-            ttl_s=ttl_s,
-            allow_infeasible=not require_feasible,
-        ),
-    )
+    bounds: dict[str, Any] = {
+        "parts_per_minute": parts_per_minute,
+        "max_latency_ms": max_latency_ms,
+        "min_accuracy": min_accuracy,
+        "quantile": quantile,
+        "ttl_s": ttl_s,
+    }
+    if in_s is not None or line_waits:
+        if in_s is not None and line_waits:
+            raise BadInput("--line-waits", "a line that waits has no time to wait for; leave --in out")
+        return announce(connection, camera, group, bounds, in_s, require_feasible, as_json)
+    if group:
+        raise BadInput("--group", "is for announced budgets; give --in or --line-waits, or set each camera's")
+    allow = not require_feasible
+    answer = call(connection, lambda client: client.set_budget(camera, allow_infeasible=allow, **bounds))
     return _show(answer, as_json)
 
 

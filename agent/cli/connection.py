@@ -69,6 +69,7 @@ def _inherited(connection: Connection) -> Connection:
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 CAMERA = click.option("--camera", default="", metavar="NAME", help="The camera; may be left out where there is one.")
+GROUP = click.option("--group", default="", metavar="NAME", help="All cameras of this group, instead of one camera.")
 
 
 def call(connection: Connection, ask: Callable[[AgentClient], Awaitable[T]]) -> T:

@@ -33,6 +33,11 @@ def status_lines(status: pb.CameraStatus) -> list[str]:
         lines.append(f"  load      {percent(status.load)} of saturation")
     if status.HasField("swap"):
         lines.append(f"  swap      {swap_words(status.swap)}")
+    if status.HasField("coming_swap"):
+        lines.append(f"  coming    {coming_words(status.coming_swap)}")
+    if status.line.reports:
+        lines.append(f"  line      {line_words(status.line)}")
+    lines += [f"  announced {change_words(change)}" for change in status.changes]
     if status.detail:
         lines.append(f"  detail    {status.detail}")
     if status.HasField("info"):
@@ -43,9 +48,12 @@ def status_lines(status: pb.CameraStatus) -> list[str]:
 def change_line(status: pb.CameraStatus) -> str:
     """A camera in one line, for `watch`."""
     swap = f" {swap_words(status.swap)}" if status.HasField("swap") else ""
+    if status.HasField("coming_swap"):
+        swap = f" coming: {coming_words(status.coming_swap)}"
+    told = "".join(f" {change_words(change)}" for change in status.changes)
     p99 = f" latency p99 {number(status.latency.latency_p99_ms)} ms" if status.HasField("latency") else ""
     flags = "".join(f" {flag}" for flag in status.degraded)
-    return f"{status.camera} {state(status)}{flags} {_active(status)} [{budget_words(status.budget)}]{p99}{swap}"
+    return f"{status.camera} {state(status)}{flags} {_active(status)} [{budget_words(status.budget)}]{p99}{swap}{told}"
 
 
 def state(status: pb.CameraStatus) -> str:
@@ -54,7 +62,12 @@ def state(status: pb.CameraStatus) -> str:
 
 def budget_words(effective: pb.EffectiveBudget) -> str:
     """`<= 80 ms, 1100 parts/min, p99, lease`."""
-    asked = effective.budget
+    origin = word(effective, "priority")
+    return ", ".join([bounds_words(effective.budget), "fail-safe" if effective.fail_safe else origin.lower()])
+
+
+def bounds_words(asked: pb.Budget) -> str:
+    """`<= 80 ms, 1100 parts/min, p99`."""
     parts = []
     if asked.HasField("max_latency_ms"):
         parts.append(f"<= {asked.max_latency_ms:g} ms")
@@ -62,8 +75,7 @@ def budget_words(effective: pb.EffectiveBudget) -> str:
         parts.append(f"{asked.parts_per_minute:g} parts/min")
     if asked.HasField("min_accuracy"):
         parts.append(f"accuracy >= {asked.min_accuracy:g}")
-    origin = word(effective, "priority")
-    return ", ".join([*parts, f"p{100 * asked.quantile:g}", "fail-safe" if effective.fail_safe else origin.lower()])
+    return ", ".join([*parts, f"p{100 * asked.quantile:g}"])
 
 
 def swap_words(swap: pb.RunningSwap) -> str:
@@ -71,6 +83,27 @@ def swap_words(swap: pb.RunningSwap) -> str:
     share = f" {percent(swap.bytes_done / swap.bytes_total)}" if swap.bytes_total else ""
     waits = f", {swap.waits_for}" if swap.waits_for else ""
     return f"to {swap.to_subnet_id}: {stage}{share}{waits}"
+
+
+def coming_words(coming: pb.ComingSwap) -> str:
+    """`to net-1 in 3.2 s (announced change), gap about 2.4 s`."""
+    when = f" in {seconds(coming.starts_in):.1f} s" if coming.HasField("starts_in") else ""
+    cause = word(coming, "cause").lower().replace("_", " ")
+    return f"to {coming.to_subnet_id}{when} ({cause}), gap about {number(seconds(coming.expected_gap), 1, ' s')}"
+
+
+def line_words(line: pb.LineState) -> str:
+    """`stands, says plc for 42 s`."""
+    rate = f" at {line.parts_per_minute:g} parts/min" if line.HasField("parts_per_minute") and not line.stopped else ""
+    said = ", ".join(f"{one.client} for {seconds(one.remaining):.0f} s" for one in line.reports)
+    return f"{'stands' if line.stopped else 'runs'}{rate}{f', says {said}' if said else ''}"
+
+
+def change_words(change: pb.AnnouncedChange) -> str:
+    """`COMMITTED 1500 parts/min, p99 in 4.2 s by plc`."""
+    due_s = seconds(change.due_in)
+    when = f" in {due_s:.1f} s" if due_s > 0 else ""
+    return f"{word(change, 'state')} {bounds_words(change.budget)}{when} by {change.client}"
 
 
 def candidate_rows(decision: pb.Decision) -> list[tuple[str, ...]]:

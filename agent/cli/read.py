@@ -1,4 +1,4 @@
-"""`status`, `subnets`, `explain`, `swaps`, `alarms`: what the daemon knows, as text or JSON."""
+"""`status`, `subnets`, `swaps`, `alarms`: what the daemon knows, as text or JSON."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ import click
 from agent.cli.connection import CAMERA, JSON, Connection, call, connected
 from agent.cli.exits import DONE
 from agent.cli.output import print_json, print_table
-
-_PPM = click.option("--parts-per-minute", type=float, metavar="X", help="Parts that pass the camera in a minute.")
-_LATENCY = click.option("--max-latency-ms", type=float, metavar="X", help="Longest result latency.")
 
 
 @click.command()
@@ -48,33 +45,6 @@ def subnets(connection: Connection, camera: str, as_json: bool) -> int:
         return DONE
     click.echo(f"library {answer.library.name} version {answer.library.version}")
     print_table(SUBNET_HEADINGS, [subnet_row(one) for one in answer.subnets])
-    return DONE
-
-
-@click.command()
-@CAMERA
-@_PPM
-@_LATENCY
-@JSON
-@connected
-def explain(
-    connection: Connection, camera: str, parts_per_minute: float | None, max_latency_ms: float | None, as_json: bool
-) -> int:
-    """Why the camera runs what it runs, or what it would run under another budget."""
-    from agent.cli.describe import DECISION_HEADINGS, budget_words, candidate_rows
-    from agent.cli.wire import plain
-
-    answer = call(
-        connection,
-        lambda client: client.explain(camera, parts_per_minute=parts_per_minute, max_latency_ms=max_latency_ms),
-    )
-    decision = answer.decision
-    if as_json:
-        print_json(plain(decision))
-        return DONE
-    click.echo(f"budget: {budget_words(decision.budget)}")
-    print_table(DECISION_HEADINGS, candidate_rows(decision), left=3)
-    click.echo(decision.text)
     return DONE
 
 

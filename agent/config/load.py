@@ -26,6 +26,7 @@ from agent.errors import BadInput
 from agent.library.blob import FORMATS
 
 MAX_CAMERAS = 16
+MAX_NOTICE_S = 3_600.0  # a change that is certain an hour ahead is as good as known
 SENSOR_WIDTH_PX, SENSOR_HEIGHT_PX = 1440, 1080  # facts/firefly-dl.md S9
 
 
@@ -196,6 +197,7 @@ def _policy(section: Section | None) -> Policy:
         fail_safe_budget=_budget(section, "fail_safe_budget", Policy().fail_safe_budget),
         swap=_swap(section.section("swap")),
         infeasible=section.choice("infeasible", schema.INFEASIBLES, "best_effort"),
+        notice_s=section.number("notice_s", "seconds", 0, MAX_NOTICE_S, 0.0),
         idle_profiling=section.flag("idle_profiling", False),
     )
     section.finish()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.app import supervisor_settings
 from agent.config import effective, load_config
 from agent.domain.budget import Budget
 from agent.errors import ConfigError
@@ -72,6 +73,13 @@ def test_what_is_left_out_has_the_documented_default(tmp_path: Path) -> None:
     assert config.telemetry.journal_days == 30
 
 
+def test_a_promise_to_announce_changes_reaches_the_supervisor(tmp_path: Path) -> None:
+    config = load_config(written(tmp_path, BASE + "policy: {notice_s: 4.5}\n"))
+    assert load_config(written(tmp_path, effective(config))).policy == config.policy
+    assert supervisor_settings(config.policy, config.cameras[0]).notice_s == 4.5
+    assert supervisor_settings(load_config(written(tmp_path, BASE)).policy, config.cameras[0]).notice_s == 0.0
+
+
 def test_a_region_of_the_sensor_can_be_given(tmp_path: Path) -> None:
     inner = "acquisition: {roi: {x: 8, y: 4, width: 640, height: 480}, frame_rate: 5}"
     config = load_config(written(tmp_path, f"version: 1\ncameras: [{{name: a, sdk: spinnaker, {inner}}}]\n"))
@@ -117,6 +125,8 @@ def test_the_simulation_takes_a_socket_or_parameters(tmp_path: Path) -> None:
         (BASE + "policy:\n  swap: {window: any}\n", "4: policy.swap.window: is not supported"),
         (BASE + "policy:\n  swap: {min_dwell_s: -1}\n", "4: policy.swap.min_dwell_s: -1 seconds is outside 0 to"),
         (BASE + "policy:\n  infeasible: best_efort\n", "4: policy.infeasible: 'best_efort' is not one of best_effort"),
+        (BASE + "policy:\n  notice_s: -1\n", "4: policy.notice_s: -1 seconds is outside 0 to 3600"),
+        (BASE + "policy:\n  notice_s: soon\n", "4: policy.notice_s: 'soon' is not a number of seconds"),
         (BASE + "policy:\n  default_budget: {}\n", "4: policy.default_budget: neither max_latency_ms nor"),
         (
             BASE + "policy:\n  default_budget: {max_latency_ms: .nan}\n",

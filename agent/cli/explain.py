@@ -1,0 +1,122 @@
+"""`explain`: one decision as a person reads it on paper, in 80 columns."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from agent.cli.connection import CAMERA, JSON, Connection, call, connected
+from agent.cli.exits import DONE
+from agent.cli.output import WIDTH, print_json, print_table
+
+if TYPE_CHECKING:
+    from agent.pb.ofa_agent.v1 import types_pb2 as pb
+
+_LABEL = 10
+
+
+@click.command()
+@CAMERA
+@click.option("--parts-per-minute", type=float, metavar="X", help="Parts that pass the camera in a minute.")
+@click.option("--max-latency-ms", type=float, metavar="X", help="Longest result latency.")
+@click.option("--min-accuracy", type=float, metavar="A", help="Least accuracy that is still of use, 0 to 1.")
+@click.option("--quantile", type=float, metavar="Q", help="Share of results that must meet the bounds.")
+@JSON
+@connected
+def explain(
+    connection: Connection,
+    camera: str,
+    parts_per_minute: float | None,
+    max_latency_ms: float | None,
+    min_accuracy: float | None,
+    quantile: float | None,
+    as_json: bool,
+) -> int:
+    """Why the camera runs what it runs, or what it would run under another budget; changes nothing.
+
+    Without --parts-per-minute and --max-latency-ms the bounds in force are taken.
+    """
+    bounds = {
+        "parts_per_minute": parts_per_minute,
+        "max_latency_ms": max_latency_ms,
+        "min_accuracy": min_accuracy,
+        "quantile": quantile,
+    }
+    decision = call(connection, lambda client: client.explain(camera, **bounds)).decision
+    if as_json:
+        from agent.cli.wire import plain
+
+        print_json(plain(decision))
+        return DONE
+    tried = any(bound is not None for bound in bounds.values())
+    for line in summary_lines(decision, tried):
+        click.echo(line)
+    for headings, rows, left in tables(decision):
+        click.echo()
+        print_table(headings, rows, left)
+    reasons = list(reason_lines(decision))
+    if reasons:
+        click.echo("\nwhy not:")
+    for line in reasons:
+        click.echo(line)
+    return DONE
+
+
+def summary_lines(decision: pb.Decision, tried: bool) -> Iterator[str]:
+    """The budget, what is done about it and why, and the figures that it rests on."""
+    from agent.cli.describe import budget_words
+    from agent.cli.wire import seconds, word
+
+    yield from _labelled("what if" if tried else "budget", budget_words(decision.budget))
+    yield from _labelled("active", decision.active_subnet_id or "none")
+    yield from _labelled("decision", f"{word(decision, 'action')} ({decision.reason}): {decision.text}")
+    if decision.HasField("starts_in"):
+        yield from _labelled("begins", f"in {seconds(decision.starts_in):.1f} s")
+    if decision.figures:
+        told = "; ".join(f"{_spaced(figure.name)} {figure.text}" for figure in decision.figures)
+        yield from _labelled("figures", told)
+
+
+def tables(decision: pb.Decision) -> Iterator[tuple[Sequence[str], list[tuple[str, ...]], int]]:
+    """The candidates, then their further figures, in as many tables as fit; (headings, rows, text columns)."""
+    from agent.cli.describe import DECISION_HEADINGS, candidate_rows
+
+    yield DECISION_HEADINGS, candidate_rows(decision), 3
+    names = list(dict.fromkeys(figure.name for one in decision.candidates for figure in one.figures))
+    columns = [(_spaced(name), [_figure(one, name) for one in decision.candidates]) for name in names]
+    nets = [one.subnet_id for one in decision.candidates]
+    first = max(map(len, ("sub-net", *nets)))
+    while columns:
+        taken, width = 0, first
+        for heading, cells in columns:
+            width += 2 + max(map(len, (heading, *cells)))
+            if width > WIDTH and taken:
+                break
+            taken += 1
+        shown, columns = columns[:taken], columns[taken:]
+        rows = list(zip(nets, *(cells for _, cells in shown), strict=True))
+        yield ("sub-net", *(heading for heading, _ in shown)), rows, 1
+
+
+def reason_lines(decision: pb.Decision) -> Iterator[str]:
+    """Why each candidate that lost did."""
+    width = max((len(one.subnet_id) for one in decision.candidates), default=0)
+    for one in decision.candidates:
+        if one.why_not:
+            lead = f"  {one.subnet_id:<{width}}  "
+            yield from textwrap.wrap(one.why_not, WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead))
+
+
+def _labelled(label: str, text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent=f"{label:<{_LABEL}}", subsequent_indent=" " * _LABEL)
+
+
+def _figure(candidate: pb.Candidate, name: str) -> str:
+    return next((figure.text for figure in candidate.figures if figure.name == name), "-")
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")
