@@ -40,7 +40,8 @@ class Outcome:
     in time. `kept_attainment` leaves out the `settling` ones, which are the first SETTLING results after each slow-down
     (nobody announces it), and the `held` ones, of a net that the policy kept on purpose: it did not take it to fit and
     took another one to (Judgement). `gap_share` is the share of parts that came while there was no network;
-    `longest_miss_run` counts parts in a row that were late or had no network. `coverage` is of the bounds that the
+    `longest_miss_run` counts parts in a row that were late or had no network, `longest_avoidable_run` the same among
+    the parts that some net would have met. `coverage` is of the bounds that the
     policy published, `settled_coverage` the same without the settling parts. `served` counts the parts of each net.
     """
 
@@ -51,6 +52,7 @@ class Outcome:
     attainment: float | None
     swaps: int
     longest_miss_run: int
+    longest_avoidable_run: int
     judged: int
     kept_attainment: float | None
     settling: int
@@ -94,6 +96,7 @@ def outcome(line: Line, run: Run) -> Outcome:
         attainment=_share(hit, feasible),
         swaps=len(run.swaps),
         longest_miss_run=_longest_miss_run(hit),
+        longest_avoidable_run=_longest_miss_run(hit[line.feasible]),
         judged=int(np.count_nonzero(feasible)),
         kept_attainment=_share(hit, kept),
         settling=int(np.count_nonzero(feasible & settling)),

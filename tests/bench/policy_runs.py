@@ -33,6 +33,7 @@ class Cell:
     swaps: int
     gap_share: float
     longest_miss_run: int
+    longest_avoidable_run: int
 
 
 def cell(name: str, scenario: str, seed: int, found: Outcome, marks: Yardsticks) -> Cell:
@@ -56,4 +57,5 @@ def cell(name: str, scenario: str, seed: int, found: Outcome, marks: Yardsticks)
         swaps=found.swaps,
         gap_share=found.gap_share,
         longest_miss_run=found.longest_miss_run,
+        longest_avoidable_run=found.longest_avoidable_run,
     )

@@ -66,6 +66,7 @@ class Row(TypedDict):
     swaps_per_hour: float
     gap_share: float
     longest_miss_run: int
+    longest_avoidable_run: int
 
 
 def student_t(freedom: int) -> float:
@@ -138,6 +139,7 @@ def _row(policy: str, cells: Sequence[Cell], law: Mapping[tuple[str, int], float
         swaps_per_hour=statistics.fmean(one.swaps for one in cells),
         gap_share=statistics.fmean(one.gap_share for one in cells),
         longest_miss_run=max(one.longest_miss_run for one in cells),
+        longest_avoidable_run=max(one.longest_avoidable_run for one in cells),
     )
 
 

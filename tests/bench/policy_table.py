@@ -48,7 +48,7 @@ def _worth(rows: Sequence[Row]) -> list[str]:
             _told(row["skill"], 3),
             f"{row['swaps_per_hour']:.1f}",
             f"{100 * row['gap_share']:.2f}",
-            str(row["longest_miss_run"]),
+            str(row["longest_avoidable_run"]),
         )
         lines.append(_line(rows, row["policy"], cells, 11))
     if any(0 < row["law_hours"] < row["runs"] for row in rows):

@@ -238,6 +238,15 @@ def test_results_before_a_slowdown_is_seen_and_nets_held_on_purpose_are_left_out
     assert found.settled_coverage.miscovered == 10 / 70
 
 
+def test_parts_that_no_net_meets_do_not_count_among_the_avoidable_misses() -> None:
+    # 20 parts/s, 50 ms for each: `good` is late. From 2 to 4 s 50 parts/s, which no net meets.
+    line = a_line((0, 1200, FREE, 1, 0), (2, 3000, FREE, 1, 0), (4, 1200, FREE, 1, 0), end_s=5)
+    late = outcome(line, simulate(line, Told(1)))
+    assert (late.longest_miss_run, late.longest_avoidable_run) == (40 + 100 + 20, 60)
+    swapped = outcome(line, simulate(line, Told(1, {3.0: 0})))
+    assert (swapped.longest_miss_run, swapped.longest_avoidable_run) == (40 + 100, 40)
+
+
 def test_a_net_that_is_kept_where_none_fits_is_not_held_on_purpose() -> None:
     line = a_line((0, 600, FREE, 1, 0), end_s=10)
     said = {0.0: Judgement(False, 130.0, feasible=False), 5.0: Judgement(False, 130.0)}
