@@ -17,14 +17,16 @@ import anyio
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.app import Agent
+from agent.app import JOURNAL_NAME, Agent
 from agent.clock import VirtualClock, run_virtual
 from agent.config import AgentConfig
 from agent.config import schema as cfg
 from agent.domain.budget import MAX_LATENCY_MS, MAX_PARTS_PER_MINUTE, Budget
 from agent.domain.journal import SwapOutcome, SwapRecord
+from agent.domain.profile import NetProfile
 from agent.domain.result import InferenceResult
 from agent.domain.states import CameraState
+from agent.library import open_library
 from agent.replay.line import TIE, Line
 from agent.replay.trace import LineState
 from agent.sim import bus
@@ -34,9 +36,13 @@ from agent.sim.spec import SimulationSpec
 from agent.supervisor import Supervisor
 from agent.supervisor.line import MAX_REPORT_S
 from agent.telemetry.ids import SeededIds
+from agent.telemetry.journal import SqliteJournal
 from tests.support.rung_libraries import FORMAT
 from tests.support.virtual_line import CAMERA, FEED
 
+CLIENT = "plc"
+AFTER_THE_LINE_S = 1e-6
+IN_FORCE_S = 0.01  # after its time an announced budget is in force
 READ_EVERY_S = 5.0
 DISTINCT = 8  # looks of parts: what is seen does not matter here
 DRAIN_S = 2.0  # after the end of the trace, for the last results
@@ -98,18 +104,24 @@ def trace_config(
     )
 
 
-def play_trace(config: AgentConfig, line: Line, seed: int = 1) -> Played:
-    """The agent on this line; the noise of each part is the line's, whichever network sees it."""
+def play_trace(
+    config: AgentConfig, line: Line, profiles: Sequence[NetProfile] = (), notice_s: float = 0.0, seed: int = 1
+) -> Played:
+    """The agent on this line; the noise of each part is the line's, whichever network sees it.
+
+    `profiles` are what commissioning has measured. With `notice_s` budgets are announced so early, or as early as the
+    one before is in force: a client has one announced change.
+    """
     clock = VirtualClock()
     config.state_dir.mkdir(parents=True, exist_ok=True)
-    return run_virtual(clock, _Run(config, clock, line, seed).play())
+    return run_virtual(clock, _Run(config, clock, line, notice_s, seed).play(profiles))
 
 
 class _Run:
     """One run; see `play_trace`."""
 
-    def __init__(self, config: AgentConfig, clock: VirtualClock, line: Line, seed: int) -> None:
-        self._config, self._clock, self._line = config, clock, line
+    def __init__(self, config: AgentConfig, clock: VirtualClock, line: Line, notice_s: float, seed: int) -> None:
+        self._clock, self._line, self._notice_s = clock, line, notice_s
         self._agent = Agent(config, clock, SeededIds(seed))
         self._places = {net.id: place for place, net in enumerate(line.ladder.nets)}
         self._start_s = 0.0
@@ -117,14 +129,15 @@ class _Run:
         self._results: list[InferenceResult] = []
         self._ended = False
 
-    async def play(self) -> Played:
+    async def play(self, profiles: Sequence[NetProfile]) -> Played:
+        await self._commission(profiles)
         async with self._agent.running():
             (place,) = bus.places()
             assert isinstance(place, LocalBusDevice)
             supervisor = self._agent.supervisors[CAMERA]
             reader = asyncio.create_task(self._read(supervisor))
             first = await self._begin(place.device, supervisor)
-            await self._follow(place.device, supervisor)
+            await asyncio.gather(self._follow(place.device, supervisor), self._claim(supervisor))
             await self._until(self._line.trace.end_s)
             place.device.set_line(0.0)
             await asyncio.sleep(DRAIN_S)
@@ -133,12 +146,26 @@ class _Run:
             records = await self._agent.journal.swaps(CAMERA, 100_000)
         return self._played(first, place.device, list(records)[::-1])
 
+    async def _commission(self, profiles: Sequence[NetProfile]) -> None:
+        """Put into the journal what an earlier run of the agent has measured of this library on this camera."""
+        config = self._agent.config
+        (camera,), source = config.cameras, config.library
+        assert source is not None
+        library = open_library(source.path, camera.accepted_formats)
+        journal = SqliteJournal(config.state_dir / JOURNAL_NAME, self._clock, SeededIds(0))
+        await journal.open()
+        try:
+            for profile in profiles:
+                await journal.put_profile(camera.serial or "", library.artifact(profile.subnet_id).sha256, profile)
+        finally:
+            await journal.close()
+
     async def _begin(self, device: Firefly, supervisor: Supervisor) -> int:
         """The first network for the first row; the trace's time is 0 as soon as it is active."""
         trace = self._line.trace
         device.set_part_factors(self._line.noise.factors(len(self._line.part_times)).tolist())
         device.set_slowdown(float(trace.slowdown[0]))
-        await supervisor.set_budget("plc", budget_of(trace.states[0]), None, True)
+        await supervisor.set_budget(CLIENT, budget_of(trace.states[0]), None, True)
         feed = supervisor.status_feed()
         try:
             with anyio.fail_after(START_WITHIN_S):
@@ -151,18 +178,32 @@ class _Run:
         return self._places[snapshot.active_subnet]
 
     async def _follow(self, device: Firefly, supervisor: Supervisor) -> None:
-        """The rows at their times."""
-        trace, before = self._line.trace, LineState(0.0, 0.0, False)
+        """The line itself, and whether it stands, at the rows' times."""
+        trace, stands = self._line.trace, False
         for at_s, state, slowdown in zip(trace.t_s.tolist(), trace.states, trace.slowdown.tolist(), strict=True):
             await self._until(at_s)
             device.set_slowdown(slowdown)
             device.set_line(state.parts_per_s * 60.0)
-            # The line first: a budget that comes while it stands may be swapped for at once.
-            if state.stopped != before.stopped:
-                await supervisor.report_line("plc", state.stopped, None, MAX_REPORT_S)
-            if at_s > 0 and budget_of(state) != budget_of(before):
-                await supervisor.set_budget("plc", budget_of(state), None, True)
-            before = state
+            if state.stopped != stands:
+                stands = state.stopped
+                await supervisor.report_line(CLIENT, stands, None, MAX_REPORT_S)
+
+    async def _claim(self, supervisor: Supervisor) -> None:
+        """The budgets of the rows: claimed at their times, or announced."""
+        trace, before, since_s = self._line.trace, budget_of(self._line.trace.states[0]), 0.0
+        for at_s, state in zip(trace.t_s.tolist(), trace.states, strict=True):
+            budget = budget_of(state)
+            if budget == before:
+                continue
+            if self._notice_s > 0:
+                await self._until(max(at_s - self._notice_s, since_s + IN_FORCE_S))
+                due_s, name = max(0.0, self._start_s + at_s - self._now_s()), f"row-{at_s}"
+                await supervisor.prepare_budget(CLIENT, name, budget, None, due_s)
+                await supervisor.commit_budget(CLIENT, name, False)
+            else:
+                await self._until(at_s + AFTER_THE_LINE_S)
+                await supervisor.set_budget(CLIENT, budget, None, True)
+            before, since_s = budget, at_s
 
     async def _until(self, at_s: float) -> None:
         await asyncio.sleep(self._start_s + at_s - self._now_s())
