@@ -6,7 +6,7 @@ before the first was seen.
 
 A bound is an adaptive conformal quantile (Gibbs and Candès, NeurIPS 2021; as a tracker of the quantile itself:
 Angelopoulos et al., NeurIPS 2023): q rises when a residual exceeds it and falls a little when not,
-q <- q + eta (1{e > q} - alpha), which holds the share of results beyond it at alpha whatever the distribution.
+q <- q + eta (1{e > q} - alpha), which holds the share of results beyond it near alpha whatever the distribution.
 """
 
 from __future__ import annotations
@@ -29,7 +29,13 @@ SPREAD_MEMORY = 4000.0
 CLIP = 3.0
 TRACKERS = 4
 STEP_SHARE = 0.1  # eta, of the spread: a tracker settles within some 400 results at .99
-REFRESHED_AFTER = 128  # results
+WEIGHED_AFTER = 16  # results
+COUNTED_AFTER = 512
+FIRST_COUNTED_AFTER = 64
+# Share of alpha by which a bound may be off for each standard deviation that it is off the pooled quantile: where no
+# result ever falls between two quantiles, nothing else holds it.
+RETURN = 0.05
+GAP_SHARE = 1.2
 MEMORY = 40_000.0  # results after which counts are halved
 
 BODY_FROM, BODY_TO, BODY_STEP = -5.0, 3.5, 0.125  # standard deviations
@@ -43,15 +49,15 @@ _CELLS = len(_BODY) - 1
 _TAIL_CELLS = int(TAIL_TO / TAIL_STEP)
 CELLS = (_CELLS, _TAIL_CELLS)  # of body and tail
 _NORMAL_BODY = np.diff([0.5 * math.erfc(-u / math.sqrt(2.0)) for u in _BODY])
-# Gauss-Hermite, five points: the mean of f(N(0, 1)).
-_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
-_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 
 
 @dataclass(slots=True)
 class _Tracker:
+    """`empirical`: the same quantile of the pooled distribution when it was last counted."""
+
     quantile: float
     bound: float
+    empirical: float
 
 
 class Residuals:
@@ -62,10 +68,11 @@ class Residuals:
         self.count = 0
         self._weight = SPREAD_PRIOR
         self._trackers: list[_Tracker] = []
-        self._pending: list[float] = []
+        self._pending: list[float] = []  # not counted yet; the first `_weighed` of them are in sigma
+        self._weighed = 0
         self._body: Floats = np.zeros(_CELLS)
         self._tail: Floats = np.zeros(_TAIL_CELLS)
-        self._refresh()
+        self._tabulate()
 
     @property
     def spike_share(self) -> float:
@@ -73,21 +80,19 @@ class Residuals:
         spikes, results = SPIKE_PRIOR
         return float((spikes + self._tail.sum()) / (results + self._tail.sum() + self._body.sum()))
 
-    def observe(self, residuals: list[float]) -> None:
-        """Of a settled level, oldest first."""
-        if not residuals:
-            return
+    def observe(self, residuals: list[float], stepped: list[float]) -> None:
+        """Of a settled level, oldest first; `stepped`: of results that made up a step of the level.
+
+        A step that nobody announced is no noise, but its first results were beyond their bound all the same.
+        """
         self._track(residuals)
-        limit = CLIP * self.sigma
-        squares = sum([e * e if -limit < e < limit else limit * limit for e in residuals])
-        count = len(residuals)
-        self._weight = min(SPREAD_MEMORY, self._weight + count)
-        share = count / max(self._weight, count)
-        self.sigma = max(LEAST_SPREAD, math.sqrt(self.sigma**2 * (1.0 - share) + squares / count * share))
-        self.count += count
+        if stepped:
+            self._track(stepped)
         self._pending += residuals
-        if len(self._pending) >= REFRESHED_AFTER:
-            self._refresh()
+        if len(self._pending) - self._weighed >= WEIGHED_AFTER:
+            self._weigh()
+            if len(self._pending) >= min(COUNTED_AFTER, max(FIRST_COUNTED_AFTER, self.count // 2)):
+                self._count()
 
     def seed(self, profile: NetProfile) -> None:
         """What commissioning saw of residuals of one net, before results show them."""
@@ -113,10 +118,14 @@ class Residuals:
         return max(0.0, found)
 
     def share_within(self, distance: Floats, variance: Floats) -> Floats:
-        """Probability that a residual is at most `distance` when the level has this variance beside."""
-        spread = np.sqrt(np.maximum(0.0, variance))
-        at = distance[:, None] + spread[:, None] * _NODES
-        return np.asarray(np.interp(at, self._grid, self._shares) @ _WEIGHTS)
+        """Probability that a residual is at most `distance` when the level has this variance beside.
+
+        The body is taken to be as much wider as a normal one gets; spikes are far wider than any level is unsure.
+        """
+        scale = np.sqrt(variance + self._grid_sigma**2)
+        return np.asarray(
+            np.interp(distance / scale, _BODY, self._within) + np.interp(distance, self._far, self._spikes)
+        )
 
     def saved(self) -> SavedResiduals:
         return SavedResiduals(
@@ -125,6 +134,7 @@ class Residuals:
             self._weight,
             [(tracker.quantile, tracker.bound) for tracker in self._trackers],
             list(self._pending),
+            self._weighed,
             self._body.tolist(),
             self._tail.tolist(),
             self._grid_sigma,
@@ -133,10 +143,10 @@ class Residuals:
     def restore(self, saved: SavedResiduals) -> None:
         """What was saved, in place of what is known."""
         self.sigma, self.count, self._weight = saved.grid_sigma, saved.count, saved.weight
-        self._trackers = [_Tracker(quantile, bound) for quantile, bound in saved.trackers[:TRACKERS]]
+        self._trackers = [_Tracker(quantile, bound, bound) for quantile, bound in saved.trackers[:TRACKERS]]
         self._body, self._tail = np.array(saved.body), np.array(saved.tail)
         self._tabulate()
-        self.sigma, self._pending = saved.sigma, list(saved.pending)
+        self.sigma, self._pending, self._weighed = saved.sigma, list(saved.pending), saved.weighed
 
     def _ask(self, quantile: float) -> None:
         for place, tracker in enumerate(self._trackers):
@@ -145,22 +155,41 @@ class Residuals:
                 return
         if len(self._trackers) >= TRACKERS:
             self._trackers.pop()
-        self._trackers.insert(0, _Tracker(quantile, self.empirical(quantile)))
+        found = self.empirical(quantile)
+        self._trackers.insert(0, _Tracker(quantile, found, found))
 
     def empirical(self, quantile: float) -> float:
-        """Quantile of the pooled distribution."""
-        return max(0.0, float(np.interp(quantile, self._shares, self._grid)))
+        """Quantile of the pooled distribution, in the middle where two neighbours of it are far apart."""
+        beyond = 1.0 - quantile
+        around = [1.0 - beyond * GAP_SHARE, quantile, 1.0 - beyond / GAP_SHARE]
+        return max(0.0, float(np.interp(around, self._shares, self._grid).mean()))
 
     def _track(self, residuals: list[float]) -> None:
-        step = STEP_SHARE * self.sigma
+        if not residuals:
+            return
+        step, count, largest = STEP_SHARE * self.sigma, len(residuals), max(residuals)
         for tracker in self._trackers:
             bound = tracker.bound
-            beyond = sum([e > bound for e in residuals])
-            tracker.bound = bound + step * (beyond - (1.0 - tracker.quantile) * len(residuals))
+            beyond = sum([e > bound for e in residuals]) if largest > bound else 0
+            off = 1.0 + RETURN * (bound - tracker.empirical) / self.sigma
+            tracker.bound = bound + step * (beyond - (1.0 - tracker.quantile) * off * count)
 
-    def _refresh(self) -> None:
+    def _weigh(self) -> None:
+        """Learn the spread from what came since."""
+        limit = CLIP * self.sigma
+        squares = [e * e if -limit < e < limit else limit * limit for e in self._pending[self._weighed :]]
+        count = len(squares)
+        self._weighed = len(self._pending)
+        self._weight = min(SPREAD_MEMORY, self._weight + count)
+        share = min(1.0, count / self._weight)
+        self.sigma = max(LEAST_SPREAD, math.sqrt(self.sigma**2 * (1.0 - share) + sum(squares) / count * share))
+        self.count += count
+
+    def _count(self) -> None:
+        """Count what is pending into the distribution."""
         residuals = np.array(self._pending)
         self._pending.clear()
+        self._weighed = 0
         edge = BODY_TO * self.sigma
         body = residuals[residuals <= edge] / self.sigma
         places = np.clip(((body - BODY_FROM) / BODY_STEP).astype(np.intp), 0, _CELLS - 1)
@@ -179,12 +208,14 @@ class Residuals:
         body = self._body + BODY_PRIOR * _NORMAL_BODY
         beyond = np.arange(1, _TAIL_CELLS + 1) * TAIL_STEP
         inside = beyond > edge
-        spikes, _ = SPIKE_PRIOR
-        prior = np.where(inside & (beyond <= max(SPIKE_TO, edge + TAIL_STEP)), 1.0, 0.0)
-        tail = (self._tail + spikes * prior / max(1.0, prior.sum()))[inside]
+        beyond = beyond[inside]
+        prior = np.where(beyond <= max(SPIKE_TO, edge + TAIL_STEP), 1.0, 0.0)
+        tail = self._tail[inside] + SPIKE_PRIOR[0] * prior / max(1.0, prior.sum())
         share = self.spike_share
-        within = np.concatenate(([0.0], np.cumsum(body))) / body.sum() * (1.0 - share)
-        total = tail.sum()
-        upper = np.cumsum(tail) / total * share if total > 0 else np.full(len(tail), share)
-        self._grid = np.concatenate((_BODY * self.sigma, beyond[inside]))
-        self._shares = np.concatenate((within, 1.0 - share + upper))
+        self._within = np.concatenate(([0.0], np.cumsum(body))) / body.sum() * (1.0 - share)
+        self._far = np.concatenate(([edge], beyond))
+        self._spikes = np.concatenate(([0.0], np.cumsum(tail))) / tail.sum() * share
+        self._grid = np.concatenate((_BODY * self.sigma, beyond))
+        self._shares = np.concatenate((self._within, 1.0 - share + self._spikes[1:]))
+        for tracker in self._trackers:
+            tracker.empirical = self.empirical(tracker.quantile)

@@ -23,6 +23,8 @@ class SavedNet(msgspec.Struct, frozen=True):
     seen: _Count
     standing: tuple[float, float, float, float, float]
     first: list[float]
+    own: float
+    left: float | None
 
 
 class SavedSlowdown(msgspec.Struct, frozen=True):
@@ -50,6 +52,7 @@ class SavedResiduals(msgspec.Struct, frozen=True):
     weight: _Positive
     trackers: list[tuple[float, float]]
     pending: list[float]
+    weighed: _Count
     body: list[float]
     tail: list[float]
     grid_sigma: _Positive
@@ -64,20 +67,25 @@ class SavedDelivery(msgspec.Struct, frozen=True):
     overhead_spread: float | None
 
 
-class SavedTiming(msgspec.Struct, frozen=True):
+class SavedTracking(msgspec.Struct, frozen=True):
     """`slots`: ids by slot; `used`: the same, the one that ran last at the end."""
 
-    schema: Literal["ofa-agent.timing/1"]
     nets: dict[str, SavedNet]
     slots: list[str]
     used: list[str]
     latest: str | None
     fresh: bool
+    entered: float
     seen: _Count
     steps: _Count
     slowdown: SavedSlowdown
     level: SavedLevel
     residuals: SavedResiduals
+
+
+class SavedTiming(msgspec.Struct, frozen=True):
+    schema: Literal["ofa-agent.timing/1"]
+    tracking: SavedTracking
     delivery: SavedDelivery
 
 
@@ -93,21 +101,28 @@ def parsed(document: Mapping[str, object], most_slots: int, cells: tuple[int, in
         saved = msgspec.convert(dict(document), SavedTiming)
     except (msgspec.ValidationError, ValueError, TypeError):
         return None
-    size = 1 + 2 * len(saved.slots)
-    covariance = saved.slowdown.covariance
-    sound = (
+    sound = _holds(saved.tracking, most_slots, cells) and all(map(math.isfinite, _figures(document)))
+    return saved if sound else None
+
+
+def _holds(saved: SavedTracking, most_slots: int, cells: tuple[int, int]) -> bool:
+    size, covariance = 1 + 2 * len(saved.slots), saved.slowdown.covariance
+    residuals = saved.residuals
+    return (
         len(saved.slots) <= most_slots
         and len(set(saved.slots)) == len(saved.slots)
         and sorted(saved.used) == sorted(saved.slots)
         and all(one in saved.nets for one in saved.slots)
+        and (saved.latest is None or saved.latest in saved.nets)
         and len(saved.slowdown.mean) == size == len(covariance)
         and all(len(row) == size for row in covariance)
         and all(covariance[place][place] >= 0.0 for place in range(size))
-        and (len(saved.residuals.body), len(saved.residuals.tail)) == cells
-        and all(0.0 < quantile < 1.0 for quantile, _ in saved.residuals.trackers)
-        and all(math.isfinite(figure) for figure in _figures(document))
+        and all(gamma > 0.0 for gamma in saved.slowdown.mean[2::2])
+        and (len(residuals.body), len(residuals.tail)) == cells
+        and min(*residuals.body, *residuals.tail) >= 0.0
+        and residuals.weighed <= len(residuals.pending)
+        and all(0.0 < quantile < 1.0 for quantile, _ in residuals.trackers)
     )
-    return saved if sound else None
 
 
 def _figures(value: object) -> Iterable[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from agent.policy.learned import SavedLevel
 
@@ -16,6 +17,15 @@ REFERENCE = 0.75  # standard deviations: half of the least step that the CUSUM i
 WINSOR = 3.0
 # For a mean run of some 200 000 results between false alarms (Siegmund, 1985, approximation); two spikes add 4.5.
 ALARM = 7.0
+
+
+class Followed(NamedTuple):
+    """Residuals of results from what was expected of each, as of a settled level; those of results that made up a step
+    are `lost`."""
+
+    residuals: list[float]
+    lost: list[float]
+    stepped: bool
 
 
 class LevelFilter:
@@ -43,6 +53,11 @@ class LevelFilter:
         self._ups = self._downs = 0
         self.begin_block()
 
+    def shift(self, by: float) -> None:
+        """The same level, counted from elsewhere."""
+        self.level += by
+        self.begin_block()
+
     def begin_block(self) -> None:
         """Sum up anew."""
         self.block_sum, self.block_count = 0.0, 0
@@ -67,14 +82,14 @@ class LevelFilter:
         self._run = list(saved.run)
         self._up, self._down, self._ups, self._downs = saved.up, saved.down, saved.ups, saved.downs
 
-    def follow(self, logs: list[float], sigma: float, needed: int) -> tuple[list[float], bool]:
-        """Take in logarithms of service times, oldest first; (residuals, whether a step was seen).
+    def follow(self, logs: list[float], sigma: float, needed: int) -> Followed:
+        """Take in logarithms of service times, oldest first.
 
-        `sigma` is the standard deviation of residuals of a settled level. `needed`: results that make a run. The
-        residuals are predictive, as of a settled level, and without those that made up a step; one that is far off is
-        told with the result that shows what it was.
+        `sigma` is the standard deviation of residuals of a settled level. `needed`: results that make a run. A result
+        that is far off is told with the one that shows what it was.
         """
         residuals: list[float] = []
+        lost: list[float] = []
         stepped = False
         near, reference, alarm = NEAR * sigma, REFERENCE * sigma, ALARM * sigma
         level, up, down, ups, downs = self.level, self._up, self._down, self._ups, self._downs
@@ -90,7 +105,7 @@ class LevelFilter:
                 count += 1
             else:
                 self.level, self.block_sum, self.block_count = level, total, count
-                counted, step = self._unusual(value, residual, sigma, needed, residuals)
+                counted, step = self._unusual(value, residual, sigma, needed, residuals, lost)
                 level, total, count, settled = self.level, self.block_sum, self.block_count, self.weight >= SETTLED
                 if step:
                     stepped, up, down, ups, downs = True, 0.0, 0.0, 0, 0
@@ -115,10 +130,10 @@ class LevelFilter:
                 total, count = 0.0, 0
         self.level, self._up, self._down, self._ups, self._downs = level, up, down, ups, downs
         self.block_sum, self.block_count = total, count
-        return residuals, stepped
+        return Followed(residuals, lost, stepped)
 
     def _unusual(
-        self, value: float, residual: float, sigma: float, needed: int, residuals: list[float]
+        self, value: float, residual: float, sigma: float, needed: int, residuals: list[float], lost: list[float]
     ) -> tuple[float, bool]:
         """A result of a level that is not settled, or one that is off: (what counts for the CUSUM, step)."""
         widened = math.sqrt((1.0 + 1.0 / self.weight) / (1.0 + 1.0 / SETTLED))  # a fresh level predicts worse
@@ -128,6 +143,7 @@ class LevelFilter:
                 self._end_run(residuals)
             self._run.append((value, residual / widened))
             if len(self._run) >= needed:
+                lost.extend(off for _, off in self._run)
                 self._reseed()
                 return 0.0, True
         else:

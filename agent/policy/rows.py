@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,11 +18,16 @@ Rows = NDArray[np.intp]
 
 AGE_SIGMA = 0.01  # what a net that has not run for long may have changed by itself
 AGE_RESULTS = 20_000
+OWN_RESULTS = 3000.0  # a few minutes: so often at most a net is tried again that was slow by itself
 
 
 @dataclass(slots=True)
 class Net:
-    """What is known of one net. `standing` is as of when it had no slot; `seen`: the camera's results at its last."""
+    """What is known of one net. `standing` is as of when it had no slot; `seen`: the camera's results at its last.
+
+    `own`: what it is slower by for reasons that other nets do not share. `left`: its level when another took over.
+    Levels are logarithms over its base.
+    """
 
     predicted: float | None  # logarithm of ms; None where it was never told
     base: float | None  # log m_k: of the profile, else of the prediction
@@ -31,6 +37,8 @@ class Net:
     seen: int = 0
     slot: int = SLOTS  # SLOTS: none
     row: int = -1
+    own: float = 0.0
+    left: float | None = None
     first: list[float] = field(default_factory=list)  # logarithms of its results until there are enough
 
     @property
@@ -38,15 +46,25 @@ class Net:
         """Whether it has a level of its own, beside its prediction."""
         return self.profile is not None or self.count >= MIN_MEASURED
 
+    def own_after(self, others: float) -> float:
+        """`own` after so many results of other nets: it is not taken to last, as nothing tells of its end."""
+        return self.own * math.exp(-others / OWN_RESULTS) if self.own else 0.0
+
     def saved(self) -> SavedNet:
         one = self.standing
         standing = (one.offset, one.offset_variance, one.sensitivity, one.sensitivity_variance, one.covariance)
-        return SavedNet(self.base, self.count, self.seen, standing, list(self.first))
+        return SavedNet(self.base, self.count, self.seen, standing, list(self.first), self.own, self.left)
+
+    def clear(self) -> None:
+        """As if it had never run."""
+        self.count, self.seen, self.slot, self.own, self.left = 0, 0, SLOTS, 0.0, None
+        self.first.clear()
 
     def restore(self, saved: SavedNet, slot: int) -> None:
         """With the base that its offset goes with: a profile or prediction made since is older than its results."""
         self.count, self.seen, self.slot, self.first = saved.count, saved.seen, slot, list(saved.first)
         self.standing = Standing(*saved.standing)
+        self.own, self.left = saved.own, saved.left
         if self.count >= MIN_MEASURED or slot < SLOTS:
             self.base = saved.base
 
@@ -58,6 +76,7 @@ class Shown:
     base: Floats
     share: Floats
     variance: Floats
+    extra: Floats  # variance of the level beyond what residuals of a settled level have in them
 
 
 class NetTable:
@@ -69,7 +88,7 @@ class NetTable:
     def __init__(self, count: int) -> None:
         self.scale = 0.0
         self._base, self._offset, self._predicted = np.zeros(count), np.zeros(count), np.zeros(count)
-        self._gamma = np.ones(count)
+        self._gamma, self._own = np.ones(count), np.zeros(count)
         self._offset_variance, self._gamma_variance, self._covariance = np.zeros((3, count))
         self._slot = np.full(count, SLOTS, dtype=np.intp)
         self._seen = np.zeros(count)
@@ -77,7 +96,7 @@ class NetTable:
     def write(self, row: int, net: Net) -> None:
         """What is known of the net beside what its slot tells."""
         standing = net.standing
-        self._base[row] = net.base or 0.0
+        self._base[row], self._own[row] = net.base or 0.0, net.own
         self._predicted[row] = 0.0 if net.known else 1.0
         self._offset[row], self._offset_variance[row] = standing.offset, standing.offset_variance
         self._gamma[row], self._gamma_variance[row] = standing.sensitivity, standing.sensitivity_variance
@@ -100,4 +119,5 @@ class NetTable:
         variance = own + 2.0 * x * tied + (x * x + state.variance) * gamma_variance
         variance += gamma * (2.0 * with_x + gamma * state.variance) + AGE_SIGMA**2 * others / (others + AGE_RESULTS)
         share = np.zeros(len(rows)) if shared is None else gamma * shared[0] + shared[o] + x * shared[g]
-        return Shown(self._base[rows] + offset + gamma * x, share, variance)
+        base = self._base[rows] + self._own[rows] * np.exp(others / -OWN_RESULTS)
+        return Shown(base + offset + gamma * x, share, variance, variance)
