@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agent.config.schema import ResultsFrom
 from agent.replay.line import Line, Noise
 from agent.replay.lineshift import FIRST_TUNING_SEED as TUNING_SEED
 from agent.replay.lineshift import JITTER, RUNGS, SCENARIOS, lineshift
@@ -45,6 +46,15 @@ TEN_MINUTES = """t_s,parts_per_minute,max_latency_ms,slowdown,stopped
 """
 
 
+# Limits below a part interval, which a result that waits for the next frame cannot keep.
+SHORT_LIMITS = """t_s,parts_per_minute,max_latency_ms,slowdown,stopped
+0,300,100,1,0
+20.3,300,140,1,0
+40.1,300,60,1,0
+60,,,,
+"""
+
+
 @dataclass(frozen=True)
 class Station:
     """A camera's specification, a library for it, and its truth."""
@@ -63,9 +73,9 @@ class Station:
     def line(self, trace: Trace, noise: Noise = NOISE) -> Line:
         return Line(trace, self.true.ladder, noise, self.true.sensitivity)
 
-    def both(self, folder: Path, line: Line) -> tuple[Played, Run]:
+    def both(self, folder: Path, line: Line, results_from: ResultsFrom = "chunks") -> tuple[Played, Run]:
         """What the daemon did on this line, and what the replay does."""
-        played = play_trace(trace_config(folder, self.library, self.spec), line)
+        played = play_trace(trace_config(folder, self.library, self.spec, results_from), line)
         return played, simulate(line, Shipped(self.true.ladder))
 
 
@@ -99,6 +109,13 @@ def test_ten_minutes_of_a_line_end_in_the_same_decisions(tmp_path: Path, small: 
     assert len(run.swaps) >= 5
     at_rows = [swap for swap in played.swaps if np.any(np.abs(line.trace.t_s - swap.at_s) < AT_ONCE_S)]
     assert len(at_rows) >= 3
+
+
+def test_limits_below_a_part_interval_are_answered_alike_with_results_as_events(tmp_path: Path, small: Station) -> None:
+    line = small.line(parse_trace(SHORT_LIMITS.splitlines()))
+    played, run = small.both(tmp_path, line, "events")
+    assert differences(line, played, run) == []
+    assert [swap.to_net for swap in run.swaps] == [1, 0]
 
 
 def test_an_excerpt_of_the_benchmark_ends_in_the_same_decisions(tmp_path: Path, published: Station) -> None:
