@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from tests.system.station import CAMERA, FAST_PPM, SLOW_PPM, Station
 
 pytestmark = pytest.mark.timeout(300)
+ANNOUNCING = Path(__file__).parents[2] / "docs" / "how-to" / "announce-a-change.md"
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +121,38 @@ def test_a_camera_that_the_daemon_owns_is_busy_for_the_camera_commands(station: 
         assert "a running ofa-agent owns its cameras: stop it first" in done.stderr
         assert len(done.stderr.splitlines()) == 1
     assert station.is_active()
+
+
+def test_every_command_of_the_page_on_announcing_does_what_the_page_says(station: Station) -> None:
+    """In its order: a line that waits, a change for its time, a release, reports, try-outs."""
+    slow = station.status()["active_subnet_id"]
+    blocks = re.findall(r"```sh\n(.*?)```", ANNOUNCING.read_text(encoding="utf-8"), re.DOTALL)
+    commands = [shlex.split(line)[1:] for block in blocks for line in block.splitlines()]
+    waited, announced, status, _, released, stopped, running, *tried = [station.agent(*command) for command in commands]
+    assert [done.returncode for done in (waited, announced, status, released, stopped, running)] == [0] * 6
+    assert waited.stdout.startswith(f"{CAMERA} now, the line waits: {FAST_PPM:g} parts/min, p99, lease\n")
+    assert waited.stdout.endswith("READY: the line may go\n")
+    assert slow not in waited.stdout
+    assert announced.stdout.endswith("committed; `budget release` takes it back\n")
+    assert "READY" not in status.stdout  # a newer announcement took its place
+    assert "announced COMMITTED" in status.stdout or "parts/min, p99, lease" in status.stdout
+    assert "the line stands, says" in stopped.stdout
+    assert f"the line runs at {SLOW_PPM:g} parts/min, says" in running.stdout
+    for done in tried:
+        lines = done.stdout.splitlines()
+        assert done.returncode == 0, done.stderr
+        assert lines[0].startswith("what if   ")
+        assert max(map(len, lines)) <= 80
+
+
+def test_a_change_is_announced_for_its_time_and_shown_until_then(station: Station) -> None:
+    told = station.json("budget", "set", "--parts-per-minute", f"{FAST_PPM}", "--in", "4", "--ttl", "120")
+    (prepared,), (committed,) = told["prepared"]["changes"], told["committed"]["changes"]
+    assert prepared["change"]["prepared_id"] == committed["change"]["prepared_id"]
+    assert (prepared["effective"]["budget"]["parts_per_minute"], prepared["feasible"]) == (FAST_PPM, True)
+    assert committed["change"]["state"] == "COMMITTED"
+    shown = station.status()
+    assert [change["state"] for change in shown["changes"]] == ["COMMITTED"]
+    assert shown["budget"]["budget"]["parts_per_minute"] == SLOW_PPM
+    station.wait(lambda: station.status()["budget"]["budget"]["parts_per_minute"] == FAST_PPM, "the time of the change")
+    station.json("budget", "release")
