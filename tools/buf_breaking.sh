@@ -10,5 +10,6 @@ fi
 git rev-parse -q --verify "$base^" >/dev/null && git cat-file -e "$base^:proto" 2>/dev/null && base="$base^"
 old=$(mktemp -d)
 trap 'rm -rf "$old"' EXIT
-git archive "$base" proto buf.yaml | tar -x -C "$old"
+git archive "$base" proto | tar -x -C "$old"
+cp -r buf.yaml third_party "$old" # by today's rules, and beside the imports of today
 "$bin/buf" breaking --against "$old"

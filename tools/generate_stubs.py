@@ -17,6 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PROTO = ROOT / "proto"
+GOOGLE = ROOT / "third_party" / "googleapis"
 STUBS = ROOT / "agent" / "pb"
 PACKAGES = {
     "ofa_agent": "Stubs of the agent's own protocol, one package a version.",
@@ -48,7 +49,7 @@ def generate() -> dict[str, bytes]:
     sources = sorted(str(path.relative_to(PROTO)) for path in PROTO.rglob("*.proto"))
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
-        arguments = ["protoc", f"--proto_path={PROTO}", f"--proto_path={_well_known()}"]
+        arguments = ["protoc", f"--proto_path={PROTO}", f"--proto_path={GOOGLE}", f"--proto_path={_well_known()}"]
         arguments += [f"--{kind}_out={out}" for kind in ("python", "pyi", "grpc_python")]
         arguments += [f"--descriptor_set_out={out / DESCRIPTORS}", "--include_imports", "--include_source_info"]
         if protoc.main([*arguments, *sources]) != 0:

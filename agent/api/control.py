@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TypeVar
 
 from agent.api import convert
-from agent.api.line import LineHandlers
 from agent.api.parse import budget_of, client_name, ttl_s_of
+from agent.api.profile import ProfileHandlers
 from agent.api.services import not_found
 from agent.domain.control import ClaimOutcome
 from agent.pb.ofa_agent.v1 import control_pb2
@@ -14,7 +14,7 @@ from agent.pb.ofa_agent.v1 import control_pb2
 Answer = TypeVar("Answer", control_pb2.SetBudgetResponse, control_pb2.RenewBudgetResponse)
 
 
-class ControlHandlers(LineHandlers):
+class ControlHandlers(ProfileHandlers):
     """One coroutine per RPC of the service; see Gate for how they are served."""
 
     async def set_budget(self, request: control_pb2.SetBudgetRequest) -> control_pb2.SetBudgetResponse:

@@ -6,9 +6,10 @@ from agent.domain.budget import ClaimKind, Priority
 from agent.domain.decision import Action
 from agent.domain.journal import SwapOutcome
 from agent.domain.notice import ChangeState
+from agent.domain.operation import ProfileStage
 from agent.domain.snapshot import ComingCause, Proof
 from agent.domain.states import CameraState, SwapStage
-from agent.pb.ofa_agent.v1 import types_pb2
+from agent.pb.ofa_agent.v1 import profile_pb2, types_pb2
 
 CLAIM_KINDS = {
     ClaimKind.MANUAL: types_pb2.CLAIM_KIND_MANUAL,
@@ -69,4 +70,10 @@ COMING_CAUSES = {
     ComingCause.MIN_DWELL: types_pb2.COMING_SWAP_CAUSE_MIN_DWELL,
     ComingCause.MEASURING: types_pb2.COMING_SWAP_CAUSE_MEASURING,
     ComingCause.OTHER: types_pb2.COMING_SWAP_CAUSE_OTHER,
+}
+PROFILE_STAGES = {
+    ProfileStage.SWAPPING: profile_pb2.PROFILE_STAGE_SWAPPING,
+    ProfileStage.MEASURING: profile_pb2.PROFILE_STAGE_MEASURING,
+    ProfileStage.RETURNING: profile_pb2.PROFILE_STAGE_RETURNING,
+    ProfileStage.DONE: profile_pb2.PROFILE_STAGE_DONE,
 }

@@ -16,6 +16,7 @@ from agent.api.control import ControlHandlers
 from agent.api.drain import Drain
 from agent.api.gate import Gate
 from agent.api.health import HEALTH, HealthHandlers
+from agent.api.profile import OPERATIONS, OperationHandlers
 from agent.api.reflection import Reflection
 from agent.api.requests import RequestLog
 from agent.api.services import Services
@@ -126,8 +127,9 @@ class ApiServer:
             (
                 gate.service(CONTROL, ControlHandlers(self._services, self._requests)),
                 gate.service(STATUS, status),
+                gate.service(OPERATIONS, OperationHandlers(self._services, drain)),
                 gate.service(HEALTH, health),
-                *Reflection([*names, HEALTH.full_name], drain).handlers(),
+                *Reflection([*names, OPERATIONS.full_name, HEALTH.full_name], drain).handlers(),
             )
         )
 

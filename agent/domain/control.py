@@ -11,6 +11,7 @@ from typing import Generic, Protocol, TypeVar
 from agent.domain.budget import Budget, Claim, EffectiveBudget
 from agent.domain.decision import Decision
 from agent.domain.notice import AnnouncedChange, LineState
+from agent.domain.operation import Operation, Operations, ProfileAsk, ProfilePlan
 from agent.domain.result import InferenceResult
 from agent.domain.snapshot import CameraSnapshot
 from agent.domain.subnet import Catalogue
@@ -69,6 +70,14 @@ class Committed:
     effective: EffectiveBudget
     decision: Decision
     swap_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileStarted:
+    """A profiling run that has begun, and the decision by which it did."""
+
+    operation: Operation
+    decision: Decision
 
 
 class Feed(Protocol, Generic[T_co]):
@@ -140,6 +149,19 @@ class CameraControl(Protocol):
 
         Written nowhere. Raises BadInput.
         """
+        ...
+
+    @property
+    def operations(self) -> Operations:
+        """Its profiling runs."""
+        ...
+
+    def plan_profile(self, ask: ProfileAsk) -> ProfilePlan:
+        """What a run would do and cost now; raises BadInput, and Refused where none may begin."""
+        ...
+
+    def start_profile(self, ask: ProfileAsk) -> ProfileStarted:
+        """Begin a run; raises as `plan_profile`. It goes on by itself."""
         ...
 
     async def acknowledge(self, key: str, by: str) -> None:

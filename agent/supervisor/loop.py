@@ -19,11 +19,11 @@ import anyio
 from anyio.abc import TaskGroup
 
 from agent.domain.budget import Budget, Claim
-from agent.domain.control import ClaimOutcome, Committed, LineOutcome, Prepared
+from agent.domain.control import ClaimOutcome, Committed, LineOutcome, Prepared, ProfileStarted
 from agent.domain.decision import Action, Decision, Reason
 from agent.domain.device import CameraEvent, EventKind, Health
 from agent.domain.line import Demand, View
-from agent.domain.operation import Operation, Operations, ProfileAsk, ProfilePlan
+from agent.domain.operation import Operations, ProfileAsk, ProfilePlan
 from agent.domain.result import InferenceResult
 from agent.domain.snapshot import CameraSnapshot, ComingSwap
 from agent.domain.states import CameraState
@@ -168,10 +168,9 @@ class Supervisor:
     def plan_profile(self, ask: ProfileAsk) -> ProfilePlan:
         return self._profiler.plan(ask, self._situation())
 
-    def start_profile(self, ask: ProfileAsk) -> Operation:
+    def start_profile(self, ask: ProfileAsk) -> ProfileStarted:
         operation = self._profiler.begin(ask, self._situation())
-        self._wake()
-        return operation
+        return ProfileStarted(operation, self._outcome(None).decision)
 
     def status_feed(self) -> Reader[CameraSnapshot]:
         return self._snapshots.subscribe(1, self._publish())

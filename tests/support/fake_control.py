@@ -7,17 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from agent.domain.budget import Budget, Claim, ClaimKind, EffectiveBudget, Priority
-from agent.domain.control import ClaimOutcome, Committed, LineOutcome, Prepared
+from agent.domain.control import ClaimOutcome, Committed, LineOutcome, Prepared, ProfileStarted
 from agent.domain.decision import Action, Candidate, Decision, Reason
 from agent.domain.device import CameraInfo, Health
 from agent.domain.journal import Alarm, SwapRecord
 from agent.domain.notice import AnnouncedChange, ChangeState, LineReport, LineState
+from agent.domain.operation import Operation, ProfileAsk, ProfilePlan, ProfileStage
 from agent.domain.result import Box, InferenceResult, RawInference, StreamCounts
 from agent.domain.snapshot import CameraSnapshot, ComingCause, ComingSwap, LatencyFigures, Proof, RunningSwap
 from agent.domain.states import CameraState, Degraded, SwapStage
 from agent.domain.subnet import Accuracy, Arch, Artifact, Catalogue, Golden, InputSpec, Subnet
 from agent.errors import BadInput
 from agent.supervisor.feed import Broadcast, Reader
+from agent.supervisor.operations import OperationDesk
 from tests.support.memory_journal import MemoryJournal
 
 DEFAULT = EffectiveBudget("budget-1", Budget(max_latency_ms=80.0), Priority.DEFAULT, ())
@@ -115,9 +117,11 @@ class FakeControl:
     results: Broadcast[InferenceResult] = field(default_factory=Broadcast)
     claims: dict[str, Claim] = field(default_factory=dict)
     prepared: dict[str, AnnouncedChange] = field(default_factory=dict)
+    cancelled: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.now = replace(self.now, camera=self.name)
+        self.desk = OperationDesk(self.cancelled.append)
 
     def snapshot(self) -> CameraSnapshot:
         return self.now
@@ -180,6 +184,25 @@ class FakeControl:
 
     async def acknowledge(self, key: str, by: str) -> None:
         await self._change("acknowledge", f"{key} {by}")
+
+    @property
+    def operations(self) -> OperationDesk:
+        return self.desk
+
+    def plan_profile(self, ask: ProfileAsk) -> ProfilePlan:
+        self.calls.append(("plan_profile", ask))
+        if self.error is not None:
+            raise self.error
+        return ProfilePlan(ask.subnets or ("w1-huge", "w1-big"), ask.validated().results, 42.5, 6.0)
+
+    def start_profile(self, ask: ProfileAsk) -> ProfileStarted:
+        plan = self.plan_profile(ask)
+        name = f"operations/{len(self.calls)}"
+        operation = Operation(
+            name, self.name, ProfileStage.SWAPPING, plan.subnets[0], len(plan.subnets), plan.takes_s, started_wall_ns=1
+        )
+        self.desk.put(operation)
+        return ProfileStarted(operation, replace(DECISION, action=Action.SWAP, reason=Reason.PROFILE))
 
     def status_feed(self) -> Reader[CameraSnapshot]:
         return self.snapshots.subscribe(1, self.now)

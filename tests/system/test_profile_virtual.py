@@ -138,7 +138,7 @@ def test_a_stop_of_the_line_is_enough_to_measure_every_sub_net_and_costs_no_part
         assert len(plan.subnets) == 5
         assert plan.subnets[-1] == before
         began_s = site.now_s()
-        ended = await site.profiled(site.supervisor.start_profile(ALL))
+        ended = await site.profiled(site.supervisor.start_profile(ALL).operation)
         assert ended.error is None
         assert [net.subnet_id for net in ended.nets] == list(plan.subnets)
         assert 0.4 < (site.now_s() - began_s) / plan.takes_s < 1.6
@@ -176,7 +176,7 @@ def test_a_running_line_is_not_measured_unless_somebody_says_so(tmp_path: Path, 
             site.supervisor.start_profile(ALL)
         others = [one.id for one in site.supervisor.catalogue().subnets if one.id != before]  # type: ignore[union-attr]
         ask = ProfileAsk((others[0],), 60, while_running=True)
-        ended = await site.profiled(site.supervisor.start_profile(ask))
+        ended = await site.profiled(site.supervisor.start_profile(ask).operation)
         assert [(net.subnet_id, net.count) for net in ended.nets] == [(others[0], 60)]
         await _at_home(site, before)
         assert None not in {result.inference.part for result in site.take()}
@@ -190,7 +190,7 @@ def test_a_cancelled_run_and_one_that_the_line_ends_go_back_and_keep_what_they_m
     async def story(site: Site) -> None:
         before = site.active
         await site.stop_line()
-        started = site.supervisor.start_profile(ALL)
+        started = site.supervisor.start_profile(ALL).operation
         await site.until(lambda: len(_now(site, started).nets) == 1)
         await site.until(lambda: _now(site, started).stage is ProfileStage.MEASURING)
         assert site.supervisor.operations.cancel(started.name)
@@ -200,7 +200,7 @@ def test_a_cancelled_run_and_one_that_the_line_ends_go_back_and_keep_what_they_m
         assert len(ended.nets) == 1
         await _at_home(site, before)
         assert set(await _profiles(site.agent.journal, site)) == {ended.nets[0].subnet_id}
-        again = site.supervisor.start_profile(ALL)
+        again = site.supervisor.start_profile(ALL).operation
         await site.until(lambda: _now(site, again).stage is ProfileStage.MEASURING)
         await site.run_line(20.0)
         ended = await site.profiled(again)
@@ -229,7 +229,7 @@ def test_a_sub_net_that_cannot_be_put_on_the_camera_is_told_and_the_run_goes_on(
         await site.stop_line()
         plan = site.supervisor.plan_profile(ALL)
         site.device.inject_fault(FaultSpec("file.write", "io_error"))
-        ended = await site.profiled(site.supervisor.start_profile(ALL))
+        ended = await site.profiled(site.supervisor.start_profile(ALL).operation)
         assert ended.error is None
         assert [bool(net.error) for net in ended.nets] == [True, False, False, False, False]
         assert ended.nets[0].subnet_id == plan.subnets[0]
@@ -246,9 +246,8 @@ def test_a_restart_knows_the_profiles_and_tells_those_that_another_firmware_made
 
     async def measured(site: Site) -> None:
         await site.stop_line()
-        await site.profiled(
-            site.supervisor.start_profile(replace(ALL, subnets=site.supervisor.plan_profile(ALL).subnets[:2]))
-        )
+        some = replace(ALL, subnets=site.supervisor.plan_profile(ALL).subnets[:2])
+        await site.profiled(site.supervisor.start_profile(some).operation)
 
     async def later(site: Site) -> None:
         stored = await _profiles(site.agent.journal, site)

@@ -24,50 +24,51 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from agent.pb.ofa_agent.v1 import profile_pb2 as ofa__agent_dot_v1_dot_profile__pb2
 from agent.pb.ofa_agent.v1 import types_pb2 as ofa__agent_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aofa_agent/v1/control.proto\x12\x0cofa_agent.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18ofa_agent/v1/types.proto\"\xc8\x01\n\x10SetBudgetRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63lient\x18\x02 \x01(\t\x12\x0e\n\x06\x63\x61mera\x18\x03 \x01(\t\x12$\n\x06\x62udget\x18\x04 \x01(\x0b\x32\x14.ofa_agent.v1.Budget\x12&\n\x03ttl\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1d\n\x10\x61llow_infeasible\x18\x06 \x01(\x08H\x00\x88\x01\x01\x42\x13\n\x11_allow_infeasible\"\xb5\x01\n\x11SetBudgetResponse\x12\"\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x13.ofa_agent.v1.Claim\x12\x30\n\teffective\x18\x02 \x01(\x0b\x32\x1d.ofa_agent.v1.EffectiveBudget\x12(\n\x08\x64\x65\x63ision\x18\x03 \x01(\x0b\x32\x16.ofa_agent.v1.Decision\x12\x14\n\x07swap_id\x18\x04 \x01(\tH\x00\x88\x01\x01\x42\n\n\x08_swap_id\"H\n\x12RenewBudgetRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63lient\x18\x02 \x01(\t\x12\x0e\n\x06\x63\x61mera\x18\x03 \x01(\t\"\xb7\x01\n\x13RenewBudgetResponse\x12\"\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x13.ofa_agent.v1.Claim\x12\x30\n\teffective\x18\x02 \x01(\x0b\x32\x1d.ofa_agent.v1.EffectiveBudget\x12(\n\x08\x64\x65\x63ision\x18\x03 \x01(\x0b\x32\x16.ofa_agent.v1.Decision\x12\x14\n\x07swap_id\x18\x04 \x01(\tH\x00\x88\x01\x01\x42\n\n\x08_swap_id\"J\n\x14ReleaseBudgetRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63lient\x18\x02 \x01(\t\x12\x0e\n\x06\x63\x61mera\x18\x03 \x01(\t\"\x9b\x01\n\x15ReleaseBudgetResponse\x12\x30\n\teffective\x18\x02 \x01(\x0b\x32\x1d.ofa_agent.v1.EffectiveBudget\x12(\n\x08\x64\x65\x63ision\x18\x03 \x01(\x0b\x32\x16.ofa_agent.v1.Decision\x12\x14\n\x07swap_id\x18\x04 \x01(\tH\x00\x88\x01\x01\x42\n\n\x08_swap_idJ\x04\x08\x01\x10\x02\"\x89\x02\n\x14PrepareBudgetRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63lient\x18\x02 \x01(\t\x12\x0e\n\x06\x63\x61mera\x18\x03 \x01(\t\x12\r\n\x05group\x18\x04 \x01(\t\x12$\n\x06\x62udget\x18\x05 \x01(\x0b\x32\x14.ofa_agent.v1.Budget\x12+\n\x06\x64ue_in\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationH\x00\x12,\n\x06\x64ue_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x12&\n\x03ttl\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationB\x05\n\x03\x64ue\"\xb6\x03\n\x0ePreparedChange\x12\x0e\n\x06\x63\x61mera\x18\x01 \x01(\t\x12-\n\x06\x63hange\x18\x02 \x01(\x0b\x32\x1d.ofa_agent.v1.AnnouncedChange\x12\x30\n\teffective\x18\x03 \x01(\x0b\x32\x1d.ofa_agent.v1.EffectiveBudget\x12(\n\x08\x64\x65\x63ision\x18\x04 \x01(\x0b\x32\x16.ofa_agent.v1.Decision\x12\x16\n\tsubnet_id\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x1e\n\x11\x65xpected_accuracy\x18\x06 \x01(\x01H\x01\x88\x01\x01\x12\x10\n\x08\x66\x65\x61sible\x18\x07 \x01(\x08\x12\x13\n\x0bswap_needed\x18\x08 \x01(\x08\x12/\n\x0c\x65xpected_gap\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12,\n\x08ready_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x04wait\x18\x0b \x01(\x0b\x32\x19.google.protobuf.DurationB\x0c\n\n_subnet_idB\x14\n\x12_expected_accuracy\"[\n\x15PrepareBudgetResponse\x12\x13\n\x0bprepared_id\x18\x01 \x01(\t\x12-\n\x07\x63hanges\x18\x02 \x03(\x0b\x32\x1c.ofa_agent.v1.PreparedChange\"\x85\x01\n\x13\x43ommitBudgetRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63lient\x18\x02 \x01(\t\x12\x0e\n\x06\x63\x61mera\x18\x03 \x01(\t\x12\r\n\x05group\x18\x04 \x01(\t\x12\x13\n\x0bprepared_id\x18\x05 \x01(\t\x12\x16\n\x0ewait_for_ready\x18\x06 \x01(\x08\"\xce\x01\n\x0f\x43ommittedChange\x12\x0e\n\x06\x63\x61mera\x18\x01 \x01(\t\x12-\n\x06\x63hange\x18\x02 \x01(\x0b\x32\x1d.ofa_agent.v1.AnnouncedChange\x12\x30\n\teffective\x18\x03 \x01(\x0b\x32\x1d.ofa_agent.v1.EffectiveBudget\x12(\n\x08\x64\x65\x63ision\x18\x04 \x01(\x0b\x32\x16.ofa_agent.v1.Decision\x12\x14\n\x07swap_id\x18\x05 \x01(\tH\x00\x88\x01\x01\x42\n\n\x08_swap_id\"F\n\x14\x43ommitBudgetResponse\x12.\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x1d.ofa_agent.v1.CommittedChange\"\xc3\x01\n\x11ReportLineRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63lient\x18\x02 \x01(\t\x12\x0e\n\x06\x63\x61mera\x18\x03 \x01(\t\x12\r\n\x05group\x18\x04 \x01(\t\x12\x0f\n\x07stopped\x18\x05 \x01(\x08\x12\x1d\n\x10parts_per_minute\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12&\n\x03ttl\x18\x07 \x01(\x0b\x32\x19.google.protobuf.DurationB\x13\n\x11_parts_per_minute\"\x91\x01\n\x0cReportedLine\x12\x0e\n\x06\x63\x61mera\x18\x01 \x01(\t\x12%\n\x04line\x18\x02 \x01(\x0b\x32\x17.ofa_agent.v1.LineState\x12(\n\x08\x64\x65\x63ision\x18\x03 \x01(\x0b\x32\x16.ofa_agent.v1.Decision\x12\x14\n\x07swap_id\x18\x04 \x01(\tH\x00\x88\x01\x01\x42\n\n\x08_swap_id\"A\n\x12ReportLineResponse\x12+\n\x07\x63\x61meras\x18\x01 \x03(\x0b\x32\x1a.ofa_agent.v1.ReportedLine\"O\n\x17\x41\x63knowledgeAlarmRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63lient\x18\x02 \x01(\t\x12\x10\n\x08\x61larm_id\x18\x03 \x01(\x03\">\n\x18\x41\x63knowledgeAlarmResponse\x12\"\n\x05\x61larm\x18\x01 \x01(\x0b\x32\x13.ofa_agent.v1.Alarm2\xf1\x04\n\x0e\x43ontrolService\x12L\n\tSetBudget\x12\x1e.ofa_agent.v1.SetBudgetRequest\x1a\x1f.ofa_agent.v1.SetBudgetResponse\x12R\n\x0bRenewBudget\x12 .ofa_agent.v1.RenewBudgetRequest\x1a!.ofa_agent.v1.RenewBudgetResponse\x12X\n\rReleaseBudget\x12\".ofa_agent.v1.ReleaseBudgetRequest\x1a#.ofa_agent.v1.ReleaseBudgetResponse\x12X\n\rPrepareBudget\x12\".ofa_agent.v1.PrepareBudgetRequest\x1a#.ofa_agent.v1.PrepareBudgetResponse\x12U\n\x0c\x43ommitBudget\x12!.ofa_agent.v1.CommitBudgetRequest\x1a\".ofa_agent.v1.CommitBudgetResponse\x12O\n\nReportLine\x12\x1f.ofa_agent.v1.ReportLineRequest\x1a .ofa_agent.v1.ReportLineResponse\x12\x61\n\x10\x41\x63knowledgeAlarm\x12%.ofa_agent.v1.AcknowledgeAlarmRequest\x1a&.ofa_agent.v1.AcknowledgeAlarmResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aofa_agent/v1/control.proto\x12\x0cofa_agent.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aofa_agent/v1/profile.proto\x1a\x18ofa_agent/v1/types.proto\"\xc8\x01\n\x10SetBudgetRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63lient\x18\x02 \x01(\t\x12\x0e\n\x06\x63\x61mera\x18\x03 \x01(\t\x12$\n\x06\x62udget\x18\x04 \x01(\x0b\x32\x14.ofa_agent.v1.Budget\x12&\n\x03ttl\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1d\n\x10\x61llow_infeasible\x18\x06 \x01(\x08H\x00\x88\x01\x01\x42\x13\n\x11_allow_infeasible\"\xb5\x01\n\x11SetBudgetResponse\x12\"\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x13.ofa_agent.v1.Claim\x12\x30\n\teffective\x18\x02 \x01(\x0b\x32\x1d.ofa_agent.v1.EffectiveBudget\x12(\n\x08\x64\x65\x63ision\x18\x03 \x01(\x0b\x32\x16.ofa_agent.v1.Decision\x12\x14\n\x07swap_id\x18\x04 \x01(\tH\x00\x88\x01\x01\x42\n\n\x08_swap_id\"H\n\x12RenewBudgetRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63lient\x18\x02 \x01(\t\x12\x0e\n\x06\x63\x61mera\x18\x03 \x01(\t\"\xb7\x01\n\x13RenewBudgetResponse\x12\"\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x13.ofa_agent.v1.Claim\x12\x30\n\teffective\x18\x02 \x01(\x0b\x32\x1d.ofa_agent.v1.EffectiveBudget\x12(\n\x08\x64\x65\x63ision\x18\x03 \x01(\x0b\x32\x16.ofa_agent.v1.Decision\x12\x14\n\x07swap_id\x18\x04 \x01(\tH\x00\x88\x01\x01\x42\n\n\x08_swap_id\"J\n\x14ReleaseBudgetRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63lient\x18\x02 \x01(\t\x12\x0e\n\x06\x63\x61mera\x18\x03 \x01(\t\"\x9b\x01\n\x15ReleaseBudgetResponse\x12\x30\n\teffective\x18\x02 \x01(\x0b\x32\x1d.ofa_agent.v1.EffectiveBudget\x12(\n\x08\x64\x65\x63ision\x18\x03 \x01(\x0b\x32\x16.ofa_agent.v1.Decision\x12\x14\n\x07swap_id\x18\x04 \x01(\tH\x00\x88\x01\x01\x42\n\n\x08_swap_idJ\x04\x08\x01\x10\x02\"\x89\x02\n\x14PrepareBudgetRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63lient\x18\x02 \x01(\t\x12\x0e\n\x06\x63\x61mera\x18\x03 \x01(\t\x12\r\n\x05group\x18\x04 \x01(\t\x12$\n\x06\x62udget\x18\x05 \x01(\x0b\x32\x14.ofa_agent.v1.Budget\x12+\n\x06\x64ue_in\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationH\x00\x12,\n\x06\x64ue_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x12&\n\x03ttl\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationB\x05\n\x03\x64ue\"\xb6\x03\n\x0ePreparedChange\x12\x0e\n\x06\x63\x61mera\x18\x01 \x01(\t\x12-\n\x06\x63hange\x18\x02 \x01(\x0b\x32\x1d.ofa_agent.v1.AnnouncedChange\x12\x30\n\teffective\x18\x03 \x01(\x0b\x32\x1d.ofa_agent.v1.EffectiveBudget\x12(\n\x08\x64\x65\x63ision\x18\x04 \x01(\x0b\x32\x16.ofa_agent.v1.Decision\x12\x16\n\tsubnet_id\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x1e\n\x11\x65xpected_accuracy\x18\x06 \x01(\x01H\x01\x88\x01\x01\x12\x10\n\x08\x66\x65\x61sible\x18\x07 \x01(\x08\x12\x13\n\x0bswap_needed\x18\x08 \x01(\x08\x12/\n\x0c\x65xpected_gap\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12,\n\x08ready_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x04wait\x18\x0b \x01(\x0b\x32\x19.google.protobuf.DurationB\x0c\n\n_subnet_idB\x14\n\x12_expected_accuracy\"[\n\x15PrepareBudgetResponse\x12\x13\n\x0bprepared_id\x18\x01 \x01(\t\x12-\n\x07\x63hanges\x18\x02 \x03(\x0b\x32\x1c.ofa_agent.v1.PreparedChange\"\x85\x01\n\x13\x43ommitBudgetRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63lient\x18\x02 \x01(\t\x12\x0e\n\x06\x63\x61mera\x18\x03 \x01(\t\x12\r\n\x05group\x18\x04 \x01(\t\x12\x13\n\x0bprepared_id\x18\x05 \x01(\t\x12\x16\n\x0ewait_for_ready\x18\x06 \x01(\x08\"\xce\x01\n\x0f\x43ommittedChange\x12\x0e\n\x06\x63\x61mera\x18\x01 \x01(\t\x12-\n\x06\x63hange\x18\x02 \x01(\x0b\x32\x1d.ofa_agent.v1.AnnouncedChange\x12\x30\n\teffective\x18\x03 \x01(\x0b\x32\x1d.ofa_agent.v1.EffectiveBudget\x12(\n\x08\x64\x65\x63ision\x18\x04 \x01(\x0b\x32\x16.ofa_agent.v1.Decision\x12\x14\n\x07swap_id\x18\x05 \x01(\tH\x00\x88\x01\x01\x42\n\n\x08_swap_id\"F\n\x14\x43ommitBudgetResponse\x12.\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x1d.ofa_agent.v1.CommittedChange\"\xc3\x01\n\x11ReportLineRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63lient\x18\x02 \x01(\t\x12\x0e\n\x06\x63\x61mera\x18\x03 \x01(\t\x12\r\n\x05group\x18\x04 \x01(\t\x12\x0f\n\x07stopped\x18\x05 \x01(\x08\x12\x1d\n\x10parts_per_minute\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12&\n\x03ttl\x18\x07 \x01(\x0b\x32\x19.google.protobuf.DurationB\x13\n\x11_parts_per_minute\"\x91\x01\n\x0cReportedLine\x12\x0e\n\x06\x63\x61mera\x18\x01 \x01(\t\x12%\n\x04line\x18\x02 \x01(\x0b\x32\x17.ofa_agent.v1.LineState\x12(\n\x08\x64\x65\x63ision\x18\x03 \x01(\x0b\x32\x16.ofa_agent.v1.Decision\x12\x14\n\x07swap_id\x18\x04 \x01(\tH\x00\x88\x01\x01\x42\n\n\x08_swap_id\"A\n\x12ReportLineResponse\x12+\n\x07\x63\x61meras\x18\x01 \x03(\x0b\x32\x1a.ofa_agent.v1.ReportedLine\"O\n\x17\x41\x63knowledgeAlarmRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63lient\x18\x02 \x01(\t\x12\x10\n\x08\x61larm_id\x18\x03 \x01(\x03\">\n\x18\x41\x63knowledgeAlarmResponse\x12\"\n\x05\x61larm\x18\x01 \x01(\x0b\x32\x13.ofa_agent.v1.Alarm2\xce\x05\n\x0e\x43ontrolService\x12L\n\tSetBudget\x12\x1e.ofa_agent.v1.SetBudgetRequest\x1a\x1f.ofa_agent.v1.SetBudgetResponse\x12R\n\x0bRenewBudget\x12 .ofa_agent.v1.RenewBudgetRequest\x1a!.ofa_agent.v1.RenewBudgetResponse\x12X\n\rReleaseBudget\x12\".ofa_agent.v1.ReleaseBudgetRequest\x1a#.ofa_agent.v1.ReleaseBudgetResponse\x12X\n\rPrepareBudget\x12\".ofa_agent.v1.PrepareBudgetRequest\x1a#.ofa_agent.v1.PrepareBudgetResponse\x12U\n\x0c\x43ommitBudget\x12!.ofa_agent.v1.CommitBudgetRequest\x1a\".ofa_agent.v1.CommitBudgetResponse\x12O\n\nReportLine\x12\x1f.ofa_agent.v1.ReportLineRequest\x1a .ofa_agent.v1.ReportLineResponse\x12[\n\x0eProfileSubnets\x12#.ofa_agent.v1.ProfileSubnetsRequest\x1a$.ofa_agent.v1.ProfileSubnetsResponse\x12\x61\n\x10\x41\x63knowledgeAlarm\x12%.ofa_agent.v1.AcknowledgeAlarmRequest\x1a&.ofa_agent.v1.AcknowledgeAlarmResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ofa_agent.v1.control_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SETBUDGETREQUEST']._serialized_start=136
-  _globals['_SETBUDGETREQUEST']._serialized_end=336
-  _globals['_SETBUDGETRESPONSE']._serialized_start=339
-  _globals['_SETBUDGETRESPONSE']._serialized_end=520
-  _globals['_RENEWBUDGETREQUEST']._serialized_start=522
-  _globals['_RENEWBUDGETREQUEST']._serialized_end=594
-  _globals['_RENEWBUDGETRESPONSE']._serialized_start=597
-  _globals['_RENEWBUDGETRESPONSE']._serialized_end=780
-  _globals['_RELEASEBUDGETREQUEST']._serialized_start=782
-  _globals['_RELEASEBUDGETREQUEST']._serialized_end=856
-  _globals['_RELEASEBUDGETRESPONSE']._serialized_start=859
-  _globals['_RELEASEBUDGETRESPONSE']._serialized_end=1014
-  _globals['_PREPAREBUDGETREQUEST']._serialized_start=1017
-  _globals['_PREPAREBUDGETREQUEST']._serialized_end=1282
-  _globals['_PREPAREDCHANGE']._serialized_start=1285
-  _globals['_PREPAREDCHANGE']._serialized_end=1723
-  _globals['_PREPAREBUDGETRESPONSE']._serialized_start=1725
-  _globals['_PREPAREBUDGETRESPONSE']._serialized_end=1816
-  _globals['_COMMITBUDGETREQUEST']._serialized_start=1819
-  _globals['_COMMITBUDGETREQUEST']._serialized_end=1952
-  _globals['_COMMITTEDCHANGE']._serialized_start=1955
-  _globals['_COMMITTEDCHANGE']._serialized_end=2161
-  _globals['_COMMITBUDGETRESPONSE']._serialized_start=2163
-  _globals['_COMMITBUDGETRESPONSE']._serialized_end=2233
-  _globals['_REPORTLINEREQUEST']._serialized_start=2236
-  _globals['_REPORTLINEREQUEST']._serialized_end=2431
-  _globals['_REPORTEDLINE']._serialized_start=2434
-  _globals['_REPORTEDLINE']._serialized_end=2579
-  _globals['_REPORTLINERESPONSE']._serialized_start=2581
-  _globals['_REPORTLINERESPONSE']._serialized_end=2646
-  _globals['_ACKNOWLEDGEALARMREQUEST']._serialized_start=2648
-  _globals['_ACKNOWLEDGEALARMREQUEST']._serialized_end=2727
-  _globals['_ACKNOWLEDGEALARMRESPONSE']._serialized_start=2729
-  _globals['_ACKNOWLEDGEALARMRESPONSE']._serialized_end=2791
-  _globals['_CONTROLSERVICE']._serialized_start=2794
-  _globals['_CONTROLSERVICE']._serialized_end=3419
+  _globals['_SETBUDGETREQUEST']._serialized_start=164
+  _globals['_SETBUDGETREQUEST']._serialized_end=364
+  _globals['_SETBUDGETRESPONSE']._serialized_start=367
+  _globals['_SETBUDGETRESPONSE']._serialized_end=548
+  _globals['_RENEWBUDGETREQUEST']._serialized_start=550
+  _globals['_RENEWBUDGETREQUEST']._serialized_end=622
+  _globals['_RENEWBUDGETRESPONSE']._serialized_start=625
+  _globals['_RENEWBUDGETRESPONSE']._serialized_end=808
+  _globals['_RELEASEBUDGETREQUEST']._serialized_start=810
+  _globals['_RELEASEBUDGETREQUEST']._serialized_end=884
+  _globals['_RELEASEBUDGETRESPONSE']._serialized_start=887
+  _globals['_RELEASEBUDGETRESPONSE']._serialized_end=1042
+  _globals['_PREPAREBUDGETREQUEST']._serialized_start=1045
+  _globals['_PREPAREBUDGETREQUEST']._serialized_end=1310
+  _globals['_PREPAREDCHANGE']._serialized_start=1313
+  _globals['_PREPAREDCHANGE']._serialized_end=1751
+  _globals['_PREPAREBUDGETRESPONSE']._serialized_start=1753
+  _globals['_PREPAREBUDGETRESPONSE']._serialized_end=1844
+  _globals['_COMMITBUDGETREQUEST']._serialized_start=1847
+  _globals['_COMMITBUDGETREQUEST']._serialized_end=1980
+  _globals['_COMMITTEDCHANGE']._serialized_start=1983
+  _globals['_COMMITTEDCHANGE']._serialized_end=2189
+  _globals['_COMMITBUDGETRESPONSE']._serialized_start=2191
+  _globals['_COMMITBUDGETRESPONSE']._serialized_end=2261
+  _globals['_REPORTLINEREQUEST']._serialized_start=2264
+  _globals['_REPORTLINEREQUEST']._serialized_end=2459
+  _globals['_REPORTEDLINE']._serialized_start=2462
+  _globals['_REPORTEDLINE']._serialized_end=2607
+  _globals['_REPORTLINERESPONSE']._serialized_start=2609
+  _globals['_REPORTLINERESPONSE']._serialized_end=2674
+  _globals['_ACKNOWLEDGEALARMREQUEST']._serialized_start=2676
+  _globals['_ACKNOWLEDGEALARMREQUEST']._serialized_end=2755
+  _globals['_ACKNOWLEDGEALARMRESPONSE']._serialized_start=2757
+  _globals['_ACKNOWLEDGEALARMRESPONSE']._serialized_end=2819
+  _globals['_CONTROLSERVICE']._serialized_start=2822
+  _globals['_CONTROLSERVICE']._serialized_end=3540
 # @@protoc_insertion_point(module_scope)

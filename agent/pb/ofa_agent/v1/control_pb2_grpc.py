@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from agent.pb.ofa_agent.v1 import control_pb2 as ofa__agent_dot_v1_dot_control__pb2
+from agent.pb.ofa_agent.v1 import profile_pb2 as ofa__agent_dot_v1_dot_profile__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -81,6 +82,11 @@ class ControlServiceStub:
                 '/ofa_agent.v1.ControlService/ReportLine',
                 request_serializer=ofa__agent_dot_v1_dot_control__pb2.ReportLineRequest.SerializeToString,
                 response_deserializer=ofa__agent_dot_v1_dot_control__pb2.ReportLineResponse.FromString,
+                _registered_method=True)
+        self.ProfileSubnets = channel.unary_unary(
+                '/ofa_agent.v1.ControlService/ProfileSubnets',
+                request_serializer=ofa__agent_dot_v1_dot_profile__pb2.ProfileSubnetsRequest.SerializeToString,
+                response_deserializer=ofa__agent_dot_v1_dot_profile__pb2.ProfileSubnetsResponse.FromString,
                 _registered_method=True)
         self.AcknowledgeAlarm = channel.unary_unary(
                 '/ofa_agent.v1.ControlService/AcknowledgeAlarm',
@@ -168,6 +174,18 @@ class ControlServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ProfileSubnets(self, request, context):
+        """Measures sub-nets on the camera itself: each is swapped to, its results are taken, and at the end the camera goes
+        back to what the policy wants. What was measured is kept by the camera's serial and the network's digest, and
+        decisions rest on it from then on. It takes minutes: the answer is an operation, served by
+        google.longrunning.Operations (get, list, wait, cancel; a cancelled one ends after the current swap).
+        FAILED_PRECONDITION where the line is not reported as stopped and while_running is not given, where another run is
+        under way, or where the camera is not ready. A run ends before its time with the same code when the line runs again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def AcknowledgeAlarm(self, request, context):
         """Notes that a person has seen an alarm. Where its cause is still there and it is a camera's, a FAULTED camera tries
         again, and an expired lease no longer holds the camera to the fail-safe budget. NOT_FOUND where there is no such
@@ -209,6 +227,11 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     servicer.ReportLine,
                     request_deserializer=ofa__agent_dot_v1_dot_control__pb2.ReportLineRequest.FromString,
                     response_serializer=ofa__agent_dot_v1_dot_control__pb2.ReportLineResponse.SerializeToString,
+            ),
+            'ProfileSubnets': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProfileSubnets,
+                    request_deserializer=ofa__agent_dot_v1_dot_profile__pb2.ProfileSubnetsRequest.FromString,
+                    response_serializer=ofa__agent_dot_v1_dot_profile__pb2.ProfileSubnetsResponse.SerializeToString,
             ),
             'AcknowledgeAlarm': grpc.unary_unary_rpc_method_handler(
                     servicer.AcknowledgeAlarm,
@@ -396,6 +419,33 @@ class ControlService:
             '/ofa_agent.v1.ControlService/ReportLine',
             ofa__agent_dot_v1_dot_control__pb2.ReportLineRequest.SerializeToString,
             ofa__agent_dot_v1_dot_control__pb2.ReportLineResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProfileSubnets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ofa_agent.v1.ControlService/ProfileSubnets',
+            ofa__agent_dot_v1_dot_profile__pb2.ProfileSubnetsRequest.SerializeToString,
+            ofa__agent_dot_v1_dot_profile__pb2.ProfileSubnetsResponse.FromString,
             options,
             channel_credentials,
             insecure,
