@@ -1,25 +1,101 @@
 """The best that a policy without foresight can do: one that is told the law that a line was drawn from.
 
-Levels follow each other at random, each other one with equal probability, with log-normal dwells, some with a stop in
-between: a semi-Markov decision process of (level, age of the level, net), solved by value iteration. Values are
-relative to having the best net of each level at no cost; levels do not depend on what a policy does, so that is exact.
-A level that ends within a swap costs as if it lasted to the end of it, which is the one approximation; the end of the
-hour is not looked at.
+It knows how long levels, rushes, slow-downs and whatever else the scenario has last and what follows them, how service
+times scatter and how each net slows down; of the hour it knows what has been until now, and with notice what is told.
+Approximations are those of the solver and of each model; a policy can beat it on a single hour by luck, not on many.
 """
 
 from __future__ import annotations
 
+import dataclasses
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import assert_never
 
+from agent.errors import BadInput
 from agent.replay.ladder import Ladder, Net
+from agent.replay.laws import LAWS, Bursts, Contention, Flaps, Heat, Law, Levels, Ramps
+from agent.replay.line import GRID_S, Line, Noise
 from agent.replay.lineshift import LevelLaw
-from agent.replay.simulation import Announced, Moment
+from agent.replay.policies.true_law_lines import BurstModel, FlapModel, LevelModel, Model, RampModel, Setting
+from agent.replay.policies.true_law_slowdowns import ContentionModel, HeatModel
+from agent.replay.policies.true_law_solver import Solved, solve
+from agent.replay.simulation import Announced, Moment, Policy
 from agent.replay.trace import Floats, LineState
+
+
+def true_law(line: Line, scenario: str, notice_s: float) -> Policy:
+    """The best policy without foresight for a line drawn from this scenario of LineShift; simulate with this notice.
+
+    Solved once for each ladder, law, noise and notice. Raises BadInput for an unknown scenario.
+    """
+    if scenario not in LAWS:
+        raise BadInput("scenario", f"{scenario!r} is unknown; known: {', '.join(LAWS)}")
+    law, noise = LAWS[scenario], dataclasses.replace(line.noise, seed=0)
+    sensitivity = line.sensitivity if isinstance(law, (Contention, Heat)) else ()
+    return TrueLawPolicy(line, *_solution(line.ladder.nets, law, noise, sensitivity, notice_s))
+
+
+@lru_cache(maxsize=32)
+def _solution(
+    nets: tuple[Net, ...], law: Law, noise: Noise, sensitivity: tuple[float, ...], notice_s: float
+) -> tuple[Model, Solved]:
+    setting = Setting(Ladder(nets), noise, notice_s)
+    model = _model(setting, law, sensitivity)
+    return model, solve(model.chain, setting.ladder.swap_s, notice_s)
+
+
+class TrueLawPolicy:
+    """Carries out a solution: where the line is on its chain is read off the trace up to now, slow-down included."""
+
+    def __init__(self, line: Line, model: Model, solved: Solved) -> None:
+        self._t_s = line.trace.t_s.tolist()
+        self._reading = model.read(line.trace)
+        self.solved = solved
+        self._choice = solved.choice.tolist()
+        self._row = 0
+
+    def begin(self, state: LineState, announced: tuple[Announced, ...]) -> int:  # noqa: ARG002
+        self._row = 0
+        return int(self.solved.worth[self._reading.at(0, 0.0)].argmax())
+
+    def observe(self, net: int, service_ms: Floats) -> None:
+        """Knows the law of service times."""
+
+    def decide(self, moment: Moment) -> int:
+        now_s, times = moment.now_s, self._t_s
+        while self._row + 1 < len(times) and times[self._row + 1] <= now_s:
+            self._row += 1
+        state = self._reading.at(self._row, now_s)
+        for change in moment.announced:
+            target = self._reading.told(self._row, bisect_left(times, change.at_s, self._row), now_s)
+            if target is not None:
+                return self.solved.told(state, target, change.at_s - now_s, moment.active, GRID_S)
+        return int(self._choice[state][moment.active])
+
+
+def _model(setting: Setting, law: Law, sensitivity: tuple[float, ...]) -> Model:
+    match law:
+        case Levels():
+            return LevelModel(setting, law)
+        case Ramps():
+            return RampModel(setting, law)
+        case Flaps():
+            return FlapModel(setting, law)
+        case Bursts():
+            return BurstModel(setting, law)
+        case Contention():
+            return ContentionModel(setting, law, sensitivity)
+        case Heat():
+            return HeatModel(setting, law, sensitivity)
+        case _:
+            assert_never(law)
+
 
 _NORMAL = NormalDist()
 _AGES = 600  # steps of age for two medians; values further on are those of the last age
