@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from agent.domain.budget import Claim, EffectiveBudget
@@ -62,7 +62,7 @@ class ComingSwap:
     expected_gap_s: float
     reason: Reason
     cause: ComingCause
-    text: str
+    text: str = field(compare=False)  # it counts down
 
 
 @dataclass(frozen=True, slots=True)
