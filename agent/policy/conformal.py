@@ -172,7 +172,7 @@ class Residuals:
             bound = tracker.bound
             beyond = sum([e > bound for e in residuals]) if largest > bound else 0
             off = 1.0 + RETURN * (bound - tracker.empirical) / self.sigma
-            tracker.bound = bound + step * (beyond - (1.0 - tracker.quantile) * off * count)
+            tracker.bound = max(0.0, bound + step * (beyond - (1.0 - tracker.quantile) * off * count))
 
     def _weigh(self) -> None:
         """Learn the spread from what came since."""

@@ -67,6 +67,16 @@ class SavedDelivery(msgspec.Struct, frozen=True):
     overhead_spread: float | None
 
 
+class Marked(msgspec.Struct, frozen=True):
+    """How it was with the running net when rows were last computed: results seen by then, variances of a result and of
+    the level, and how many results far off it takes to make a step."""
+
+    seen: _Count
+    noise_variance: float
+    level_variance: float
+    needed: Annotated[int, Meta(ge=2)]
+
+
 class SavedTracking(msgspec.Struct, frozen=True):
     """`slots`: ids by slot; `used`: the same, the one that ran last at the end."""
 
@@ -81,6 +91,7 @@ class SavedTracking(msgspec.Struct, frozen=True):
     slowdown: SavedSlowdown
     level: SavedLevel
     residuals: SavedResiduals
+    at: Marked
 
 
 class SavedTiming(msgspec.Struct, frozen=True):

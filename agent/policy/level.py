@@ -56,6 +56,7 @@ class LevelFilter:
     def shift(self, by: float) -> None:
         """The same level, counted from elsewhere."""
         self.level += by
+        self._run.clear()
         self.begin_block()
 
     def begin_block(self) -> None:

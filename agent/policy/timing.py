@@ -155,16 +155,19 @@ class LatencyModel:
 
     def _shown_now(self, table: NetTable, rows: Rows) -> Shown:
         known = self._tracking
-        shown = table.show(rows, known.state, known.shared, known.at_seen)
-        return replace(shown, extra=self._extra(shown))
+        shown = table.show(rows, known.state, known.shared, known.at.seen)
+        return replace(shown, extra=self._extra(shown, known.at.noise_variance, known.at.level_variance))
 
     def _unsure(self, shown: Shown) -> Floats:
         """`_extra`, which changes from result to result only while a net's level is new."""
-        return self._extra(shown) if self._tracking.fresh else shown.extra
+        known = self._tracking
+        if not known.fresh:
+            return shown.extra
+        noise = known.noise_variance()
+        return self._extra(shown, noise, noise / known.filter.weight)
 
-    def _extra(self, shown: Shown) -> Floats:
+    def _extra(self, shown: Shown, noise: float, level_variance: float) -> Floats:
         """Variance of each row's level beyond what residuals of a settled level have in them."""
         known = self._tracking
-        noise = known.noise_variance()
-        moved = noise / known.filter.weight - known.at_variance if known.shared is not None else 0.0
+        moved = level_variance - known.at_variance if known.shared is not None else 0.0
         return np.maximum(shown.variance + shown.share * shown.share * moved - noise / SETTLED, 0.0)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from agent.domain.profile import NetProfile
 from agent.policy.conformal import Residuals
 from agent.policy.delivery import MIN_MEASURED
-from agent.policy.learned import SavedTracking
+from agent.policy.learned import Marked, SavedTracking
 from agent.policy.level import SETTLED, LevelFilter
 from agent.policy.rows import AGE_RESULTS, AGE_SIGMA, Net, NetTable
 from agent.policy.slowdown import SLOTS, Slowdown, Standing
@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 
 SCALE_SIGMA = 0.3  # how far a whole camera may be from its predictions (policy.md, Model: 5-18 % median is usual)
 PROFILE_SIGMA = 0.005  # of the logarithm of a profile's median: 300 results at 2 % leave .15 %, days between more
+MET_SIGMA = 3.0  # of the offset of a net without a profile before its first results
 OWN_LEAST = 0.05  # logarithm: a net that is slow by itself is so by more than jitter
 OWN_TOLERANCE = 0.05
 MOVED = 0.02  # of the running level: what follows from it for other nets changes as much as it matters
@@ -40,8 +41,8 @@ class Tracking:
     A net that takes over is `fresh`: the slow-down that others have told says what to expect of it, and what its first
     results are off by is learned about it. From then on its level is the slow-down. `version` grows whenever what
     `table` and `state` say of rows is no longer what it was but for the level of the running net, of which each place
-    of `state` moves by `shared` (None: no net runs); `at_level`, `at_variance` and `at_seen` are the running level,
-    its variance and `seen` then.
+    of `state` moves by `shared` (None: no net runs). `at` is as of then, and so are `at_level` and `at_variance`, what
+    `state` says of the running net.
     """
 
     def __init__(self, prior_sigma: float) -> None:
@@ -55,14 +56,12 @@ class Tracking:
         self.version = 0
         self.shared: Floats | None = None
         self.at_level = self.at_variance = 0.0
-        self.at_seen = 0
-        self._at_settled = False
+        self.at = Marked(0, 0.0, 0.0, 2)
         self._prior_sigma = prior_sigma
         self._slots: list[str] = []  # ids, the one that ran last at the end
         self._latest: str | None = None
         self._entered = 0.0  # level that was expected of the running net when it took over
         self._steps = 0
-        self._needed = 2
         self._ratios: dict[str, float] = {}  # measured against predicted, logarithms
         self._ratio_sum = 0.0
 
@@ -131,6 +130,7 @@ class Tracking:
             slowdown=self.state.saved(len(by_slot)),
             level=self.filter.saved(),
             residuals=self.residuals.saved(),
+            at=self.at,
         )
 
     def restore(self, saved: SavedTracking) -> None:
@@ -155,7 +155,7 @@ class Tracking:
                 continue
             self._note_ratio(subnet_id, net)
             self._write(net)
-        self.changed()
+        self._mark(saved.at)
 
     def observe(self, subnet_id: str, service_ms: list[float]) -> None:
         """Service times of one net, oldest first; what is no time is left out."""
@@ -201,6 +201,7 @@ class Tracking:
         self._take_slot(subnet_id, net)
         net.own = net.own_after(self.seen - net.seen)
         self.state.age(net.slot, self._age_variance(net))
+        net.seen = self.seen
         level, variance = self.state.predicted(net.slot)
         self.filter.start(level, self.noise_variance() / variance)
         self._entered = level
@@ -212,12 +213,10 @@ class Tracking:
         if net.base is None:
             net.base, level = level, 0.0
         variance = self.noise_variance() * (math.pi / 2) / len(net.first)
-        net.standing = Standing(self.table.scale, self._prior_sigma**2 + self._scale_variance())
+        net.standing = Standing(level - self.state.x, MET_SIGMA**2)  # so wide that it tells nothing of the slow-down
         net.first.clear()
         self._take_slot(subnet_id, net)
-        if not self.state.learn(net.slot, level, variance):
-            self.state.put(net.slot, Standing(level - self.state.x, self._prior_sigma**2))
-            self.state.learn(net.slot, level, variance)
+        self.state.learn(net.slot, level, variance)
         self._note_ratio(subnet_id, net)
         level, variance = self.state.predicted(net.slot)
         self.filter.start(level, self.noise_variance() / variance)
@@ -226,7 +225,7 @@ class Tracking:
 
     def _follow(self, subnet_id: str, net: Net, logs: list[float]) -> None:
         following, filtered = self.residuals, self.filter
-        seen = filtered.follow(logs, following.sigma, self._needed)
+        seen = filtered.follow(logs, following.sigma, self.at.needed)
         following.observe(seen.residuals, seen.lost)
         if seen.stepped:
             self._steps += 1
@@ -236,10 +235,15 @@ class Tracking:
             if filtered.block_count < BLOCK:
                 return
             self._compare(subnet_id, net)
-        elif self._at_settled and abs(filtered.level - self.at_level) < MOVED and self.seen - self.at_seen < AGED:
+        elif self._as_marked():
             return
         self.state.follow(net.slot, filtered.level, self._level_variance())
         self.changed()
+
+    def _as_marked(self) -> bool:
+        """Whether the level of the running net is all that has changed."""
+        settled = self.at.level_variance <= self.at.noise_variance / SETTLED
+        return settled and abs(self.filter.level - self.at_level) < MOVED and self.seen - self.at.seen < AGED
 
     def _explain(self, net: Net) -> None:
         """A step is the camera's, unless the net is as slow as it was left while another was not meanwhile: then it is
@@ -291,10 +295,6 @@ class Tracking:
         self._ratios[subnet_id] = ratio
         self.table.scale = self._ratio_sum / (len(self._ratios) + (self._prior_sigma / SCALE_SIGMA) ** 2)
 
-    def _scale_variance(self) -> float:
-        known = len(self._ratios) * SCALE_SIGMA**2
-        return SCALE_SIGMA**2 * self._prior_sigma**2 / max(1e-12, known + self._prior_sigma**2)
-
     def noise_variance(self) -> float:
         """Of a result around its true level: residuals have the error of the settled level beside."""
         return self.residuals.sigma**2 / (1.0 + 1.0 / SETTLED)
@@ -318,10 +318,12 @@ class Tracking:
 
     def changed(self) -> None:
         """The slow-down or the nets are not what rows were shown by."""
+        noise = self.noise_variance()
+        self._mark(Marked(self.seen, noise, noise / self.filter.weight, self._run_needed()))
+
+    def _mark(self, marked: Marked) -> None:
         self.version += 1
-        self.at_seen = self.seen
-        self._at_settled = self.filter.weight >= SETTLED
-        self._needed = self._run_needed()
+        self.at = marked
         net = self.running()
         self.shared = None
         if net is not None:

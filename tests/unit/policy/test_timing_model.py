@@ -7,37 +7,13 @@ import math
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from agent.domain.profile import NetProfile
 from agent.domain.result import LatencySample
-from agent.policy.delivery import MIN_MEASURED
+from agent.policy.delivery import CAPACITY, MIN_MEASURED, Recent, whole_periods_ms
+from agent.policy.rows import OWN_RESULTS
+from agent.policy.slowdown import SLOTS
 from agent.policy.timing import LatencyModel
-
-Floats = NDArray[np.float64]
-PREDICTED_MS = {"a": 10.0, "b": 20.0, "c": 40.0, "d": 80.0}
-ROWS = np.arange(len(PREDICTED_MS))
-JITTER = 0.02
-
-
-def noise(count: int, seed: int = 1, spikes: float = 0.001) -> Floats:
-    """Factors on a service time: log-normal jitter, and a share of spikes."""
-    source = np.random.default_rng(seed)
-    factors = np.exp(JITTER * source.standard_normal(count))
-    return np.where(source.random(count) < spikes, factors * source.uniform(1.15, 1.5, count), factors)
-
-
-def commissioned() -> LatencyModel:
-    model = LatencyModel(PREDICTED_MS)
-    for place, (subnet_id, ms) in enumerate(PREDICTED_MS.items()):
-        model.set_profile(NetProfile.of(subnet_id, ms * noise(500, seed=place), "1.0", 0))
-    return model
-
-
-def feed(model: LatencyModel, subnet_id: str, factor: float, count: int, seed: int = 1, batch: int = 3) -> None:
-    times_ms = PREDICTED_MS[subnet_id] * factor * noise(count, seed, spikes=0.0)
-    for start in range(0, count, batch):
-        model.observe_services(subnet_id, times_ms[start : start + batch])
+from tests.unit.policy.camera_times import JITTER, PREDICTED_MS, ROWS, commissioned, feed, noise, profile
 
 
 def test_a_net_that_was_never_measured_is_bounded_by_its_prediction_with_the_prior_s_margin() -> None:
@@ -45,6 +21,8 @@ def test_a_net_that_was_never_measured_is_bounded_by_its_prediction_with_the_pri
     assert model.service_bound_ms("b", 0.5) == pytest.approx(20.0)
     assert model.service_bound_ms("b", 0.99) == pytest.approx(20.0 * math.exp(2.3263 * 0.15), rel=0.03)
     assert (model.measured("b"), model.basis("b")) == (0, "prediction")
+    assert model.meets(ROWS, 20.0)[1] == pytest.approx(0.5, abs=0.01)
+    assert model.meets(ROWS, 20.0 * math.exp(0.15))[1] == pytest.approx(0.84, abs=0.02)
 
 
 def test_a_few_results_do_not_outweigh_the_prior_yet() -> None:
@@ -57,10 +35,44 @@ def test_a_few_results_do_not_outweigh_the_prior_yet() -> None:
     assert model.service_bound_ms("b", 0.5) == pytest.approx(100.0, rel=0.08)
 
 
-def test_the_scale_of_predictions_is_learned_from_measured_nets() -> None:
+@pytest.mark.parametrize("count", [20, 300, 2000])
+@pytest.mark.parametrize("commissioning", [True, False])
+def test_a_bound_holds_for_the_share_that_was_asked_for(count: int, commissioning: bool) -> None:
+    model = commissioned() if commissioning else LatencyModel(PREDICTED_MS)
+    feed(model, "c", 1.0, count)
+    bound_ms = model.service_bound_ms("c", 0.99)
+    held = np.mean(40.0 * noise(20_000, seed=2) <= bound_ms)
+    assert held >= 0.975
+    assert bound_ms < 40.0 * 1.12
+
+
+def test_a_profile_counts_before_the_first_result() -> None:
+    model = LatencyModel({"a": 10.0})
+    model.set_profile(profile("a", 13.0))
+    assert (model.measured("a"), model.basis("a")) == (500, "profile")
+    assert model.service_bound_ms("a", 0.5) == pytest.approx(13.0, rel=0.005)
+    assert model.service_bound_ms("a", 0.99) == pytest.approx(13.0 * math.exp(2.33 * JITTER), rel=0.03)
+
+
+def test_a_profile_replaces_what_a_few_results_told_and_not_what_many_did() -> None:
     model = LatencyModel(PREDICTED_MS)
-    for subnet_id in "abd":
-        feed(model, subnet_id, 1.3, 100)
+    feed(model, "b", 1.3, 10)
+    model.set_profile(profile("b", 24.0))
+    assert model.service_bound_ms("b", 0.5) == pytest.approx(24.0, rel=0.09)
+    known = commissioned()
+    feed(known, "b", 1.0, 400)
+    before = known.service_bound_ms("b", 0.5)
+    known.set_profile(profile("b", 30.0))
+    assert known.service_bound_ms("b", 0.5) == before
+
+
+def test_the_scale_of_predictions_is_learned_from_measured_nets_and_from_profiles() -> None:
+    model = LatencyModel(PREDICTED_MS)
+    feed(model, "a", 1.3, 100)
+    one = model.service_bound_ms("c", 0.5)
+    feed(model, "b", 1.3, 100)
+    model.set_profile(profile("d", 80.0 * 1.3))
+    assert 40.0 < one < model.service_bound_ms("c", 0.5) < 52.0
     assert model.service_bound_ms("c", 0.5) == pytest.approx(52.0, rel=0.05)
 
 
@@ -72,6 +84,181 @@ def test_a_slow_down_of_the_running_net_counts_for_the_others_and_so_does_its_en
     assert model.slowdown == pytest.approx(1.3, rel=0.02)
     feed(model, "a", 1.0, 60)
     assert model.levels_ms(ROWS) == pytest.approx([10.0, 20.0, 40.0, 80.0], rel=0.02)
+    assert model.slowdown_sigma < 0.02
+
+
+@pytest.mark.parametrize("factor", [1.15, 1.3, 0.8])
+def test_a_step_is_seen_after_two_to_four_results(factor: float) -> None:
+    for seed in range(30):
+        model = commissioned()
+        feed(model, "b", 1.0, 100, seed)
+        times_ms = 20.0 * factor * noise(4, 100 + seed, spikes=0.0)
+        model.observe_services("b", times_ms[:1])
+        assert model.slowdown == pytest.approx(1.0, abs=0.03), "one result may be a spike"
+        model.observe_services("b", times_ms[1:])
+        assert model.slowdown == pytest.approx(factor, rel=0.04)
+
+
+def test_a_small_step_is_followed_within_a_second() -> None:
+    model = commissioned()
+    feed(model, "b", 1.0, 100)
+    feed(model, "b", 1.05, 15, seed=2)
+    assert model.slowdown == pytest.approx(1.05, abs=0.012)
+
+
+def test_a_lone_spike_is_never_taken_for_a_step() -> None:
+    for seed in range(60):
+        model = commissioned()
+        feed(model, "b", 1.0, 60, seed)
+        before = model.service_bounds_ms(ROWS, 0.99)
+        model.observe_services("b", np.array([20.0 * (1.15 + 0.35 * seed / 60)]))
+        assert model.service_bounds_ms(ROWS, 0.99) == pytest.approx(before, rel=0.012)
+        feed(model, "b", 1.0, 3, seed + 100)
+        assert model.service_bounds_ms(ROWS, 0.99) == pytest.approx(before, rel=0.03)
+
+
+def test_a_ramp_is_followed_closely() -> None:
+    model = commissioned()
+    feed(model, "c", 1.0, 200)
+    lags = []
+    for second in range(60):
+        factor = 1.0 + 0.25 * second / 60
+        feed(model, "c", factor, 10, seed=second)
+        lags.append(math.log(model.slowdown / factor))
+    assert abs(float(np.mean(lags[5:]))) < 0.006
+    assert float(np.max(np.abs(lags))) < 0.03
+
+
+def test_what_two_nets_show_under_one_slow_down_tells_their_sensitivities_for_good() -> None:
+    gamma = {"a": 0.8, "b": 1.2, "c": 1.1, "d": 0.9}
+    model = commissioned()
+
+    def run(subnet_id: str, slowdown: float, seed: int) -> None:
+        feed(model, subnet_id, slowdown ** gamma[subnet_id], 300, seed)
+
+    def errors(slowdown: float) -> dict[str, float]:
+        true = [ms * slowdown ** gamma[subnet_id] for subnet_id, ms in PREDICTED_MS.items()]
+        return dict(zip(PREDICTED_MS, np.abs(np.log(model.levels_ms(ROWS) / true)).tolist(), strict=True))
+
+    for subnet_id in PREDICTED_MS:
+        run(subnet_id, 1.0, 1)
+    run("a", 1.3, 2)
+    assert max(errors(1.3).values()) > 0.06, "unknown sensitivities"
+    for seed, subnet_id in enumerate("bcdabcd", start=3):
+        run(subnet_id, 1.3, seed)
+    run("a", 1.0, 20)
+    run("a", 1.3, 21)
+    assert max(errors(1.3).values()) < 0.012
+
+
+def test_a_net_that_is_slow_by_itself_does_not_blame_the_camera_twice_nor_for_ever() -> None:
+    model = commissioned()
+    feed(model, "d", 1.0, 200)
+    feed(model, "d", 1.3, 100)
+    assert model.service_bound_ms("a", 0.5) == pytest.approx(13.0, rel=0.03), "at first it is the camera"
+    feed(model, "a", 1.0, 100)
+    assert model.service_bound_ms("d", 0.5) == pytest.approx(80.0, rel=0.03)
+    feed(model, "d", 1.3, 100)
+    feed(model, "a", 1.0, 100, seed=3)
+    assert model.levels_ms(ROWS) == pytest.approx([10.0, 20.0, 40.0, 104.0], rel=0.03)
+    feed(model, "a", 1.0, int(4 * OWN_RESULTS), seed=4)
+    assert model.service_bound_ms("d", 0.5) < 80.0 * 1.03
+
+
+def test_a_net_that_was_slow_by_itself_and_recovers_takes_nobody_with_it() -> None:
+    model = commissioned()
+    for subnet_id, factor in (("d", 1.0), ("d", 1.3), ("a", 1.0), ("d", 1.3), ("d", 1.0)):
+        feed(model, subnet_id, factor, 100)
+    assert model.levels_ms(ROWS) == pytest.approx([10.0, 20.0, 40.0, 80.0], rel=0.03)
+
+
+def test_probabilities_know_of_jitter_and_of_spikes() -> None:
+    model = commissioned()
+    for seed in range(10):
+        model.observe_services("b", 20.0 * noise(1000, seed))
+    level_ms = float(model.levels_ms(ROWS)[1])
+
+    def within(share: float) -> float:
+        return float(model.meets(ROWS, level_ms / (1.0 - share))[1])
+
+    assert within(0.14) == pytest.approx(0.999, abs=0.0005)
+    assert 0.99 < within(0.05) < 0.997
+    assert within(0.0) == pytest.approx(0.5, abs=0.03)
+    assert within(0.5) > 0.9999
+    assert model.meets(ROWS, math.inf).tolist() == [1.0] * 4
+    assert model.meets(ROWS, 0.0).tolist() == [0.0] * 4
+
+
+def test_a_net_that_left_the_catalogue_is_still_tracked() -> None:
+    model = commissioned()
+    feed(model, "b", 1.0, 100)
+    model.use({"c": 40.0})
+    feed(model, "b", 1.2, 50)
+    assert model.service_bound_ms("b", 0.5) == pytest.approx(24.0, rel=0.02)
+    assert model.levels_ms(np.array([0]))[0] == pytest.approx(48.0, rel=0.03)
+    with pytest.raises(KeyError):
+        model.service_bound_ms("nothing", 0.5)
+
+
+def test_knowledge_by_id_survives_another_order_of_the_catalogue() -> None:
+    model = commissioned()
+    feed(model, "b", 1.2, 100)
+    before = dict(zip(PREDICTED_MS, model.service_bounds_ms(ROWS, 0.99).tolist(), strict=True))
+    model.use({"d": 80.0, "e": 160.0, "b": 20.0})
+    assert model.service_bounds_ms(np.array([0, 2]), 0.99) == pytest.approx([before["d"], before["b"]], rel=1e-4)
+
+
+def test_more_nets_than_are_told_apart_jointly_keep_their_levels() -> None:
+    model = LatencyModel({f"n{place}": 10.0 for place in range(3 * SLOTS)})
+    for place in range(3 * SLOTS):
+        model.observe_services(f"n{place}", (10.0 + place) * noise(60, place))
+    levels_ms = model.levels_ms(np.arange(3 * SLOTS))
+    assert levels_ms == pytest.approx(10.0 + np.arange(3 * SLOTS), rel=0.05)
+
+
+def test_values_that_are_no_times_are_left_out() -> None:
+    model = commissioned()
+    feed(model, "a", 1.0, 50)
+    before = model.saved()
+    model.observe("a", [LatencySample(v, v, v) for v in (math.nan, math.inf, -1.0, -math.inf)])
+    model.observe_services("a", np.array([math.nan, math.inf, -1.0, 0.0]))
+    assert model.saved() == before
+    model.observe("a", [LatencySample(10.0, math.nan, math.nan), LatencySample(None, 60.0, 3.0)])
+    assert model.measured("a") == 51
+
+
+def test_transfer_is_learned_over_all_nets_and_waits_for_whole_periods() -> None:
+    model = LatencyModel(PREDICTED_MS, prior_transfer_ms=12.0)
+    assert model.delivered_ms(20.0, 0.5, 16.0) == pytest.approx(32.0 + 12.0)
+    assert model.delivered_ms(20.0, 0.5, None) == pytest.approx(20.0 + 12.0)
+    model.observe("a", [LatencySample(10.0, 30.0, 4.0)] * 40)
+    assert model.delivered_ms(20.0, 0.5, 16.0) == pytest.approx(32.0 + 4.0)
+    assert model.delivered_ms(20.0, 0.5, None) == pytest.approx(20.0 + 20.0)
+    assert model.delivered_ms(20.0, 0.5, 16.0) <= model.delivered_ms(20.0, 0.99, 16.0)
+
+
+def test_a_result_without_a_service_time_still_teaches_its_transfer() -> None:
+    model = LatencyModel(PREDICTED_MS)
+    model.observe("a", [LatencySample(None, 60.0, 3.0)] * 20)
+    assert model.measured("a") == 0
+    assert model.delivered_ms(20.0, 0.99, 25.0) == pytest.approx(25.0 + 3.0, abs=1.0), "not the prior of 12 ms"
+
+
+def test_a_service_time_of_exactly_some_periods_takes_that_many() -> None:
+    period_ms = 1000.0 / 60.0
+    assert [whole_periods_ms(n * period_ms, period_ms) / period_ms for n in (1, 2, 3, 7)] == pytest.approx([1, 2, 3, 7])
+    assert whole_periods_ms(17.0, period_ms) == pytest.approx(2 * period_ms)
+    assert whole_periods_ms(17.0, None) == whole_periods_ms(17.0, 0.0) == 17.0
+
+
+def test_recent_transfers_are_bounded_and_start_anew_after_a_shift() -> None:
+    recent = Recent()
+    recent.extend((5.0 * noise(3 * CAPACITY)).tolist())
+    assert recent.count == CAPACITY
+    assert recent.bound(0.99, 0.02) == pytest.approx(5.0 * math.exp(2.33 * JITTER), rel=0.02)
+    assert recent.bound(0.9999, 0.02) >= recent.bound(0.99, 0.02)
+    recent.extend((8.0 * noise(15, seed=2, spikes=0.0)).tolist())
+    assert recent.median == pytest.approx(8.0, rel=0.03)
 
 
 def test_a_saved_model_answers_as_the_one_it_was_saved_from() -> None:
@@ -82,9 +269,44 @@ def test_a_saved_model_answers_as_the_one_it_was_saved_from() -> None:
     model.service_bounds_ms(ROWS, 0.99)
     other = commissioned()
     other.restore(json.loads(json.dumps(model.saved())))
+    assert other.saved() == model.saved()
+    for one in (model, other):
+        feed(one, "b", 1.3, 200, seed=5)
+        one.observe("a", [LatencySample(12.0, 20.0, 3.0)] * 8)
     assert other.service_bounds_ms(ROWS, 0.99).tolist() == model.service_bounds_ms(ROWS, 0.99).tolist()
     assert other.meets(ROWS, 40.0).tolist() == model.meets(ROWS, 40.0).tolist()
     assert other.delivered_ms(10.0, 0.9, 25.0) == model.delivered_ms(10.0, 0.9, 25.0)
-    for one in (model, other):
-        feed(one, "b", 1.3, 200, seed=5)
-    assert other.service_bounds_ms(ROWS, 0.99).tolist() == model.service_bounds_ms(ROWS, 0.99).tolist()
+
+
+def test_what_does_not_hold_together_is_not_restored() -> None:
+    model = commissioned()
+    feed(model, "a", 1.2, 90)
+    saved = json.loads(json.dumps(model.saved()))
+    tracking = saved["tracking"]
+    broken = [
+        {},
+        {**saved, "schema": "other"},
+        {**saved, "tracking": {**tracking, "slots": ["a", "a"]}},
+        {**saved, "tracking": {**tracking, "slots": ["z"], "used": ["z"]}},
+        {**saved, "tracking": {**tracking, "latest": "z"}},
+        {**saved, "tracking": {**tracking, "slowdown": {"mean": [0.0], "covariance": [[1.0]]}}},
+        {**saved, "tracking": {**tracking, "level": {**tracking["level"], "level": math.nan}}},
+        {**saved, "tracking": {**tracking, "residuals": {**tracking["residuals"], "body": [1.0]}}},
+    ]
+    for document in broken:
+        fresh = commissioned()
+        before = fresh.saved()
+        fresh.restore(document)
+        assert fresh.saved() == before
+    fresh.restore(saved)
+    assert fresh.slowdown == model.slowdown
+
+
+def test_restored_knowledge_is_of_the_nets_that_are_there() -> None:
+    model = commissioned()
+    feed(model, "a", 1.0, 90)
+    feed(model, "b", 1.3, 90)
+    other = LatencyModel({"b": 25.0, "e": 160.0})
+    other.restore(model.saved())
+    assert other.service_bound_ms("b", 0.5) == model.service_bound_ms("b", 0.5)
+    assert other.basis("e") == "prediction"
