@@ -22,6 +22,7 @@ _COMMANDS = {
     "explain": ("agent.cli.explain:explain", "Why this sub-net, or which one under another budget."),
     "library": ("agent.cli.library:library", "Build, verify and look into libraries."),
     "line": ("agent.cli.line:line", "Tell whether the line runs."),
+    "profile": ("agent.cli.profile:profile", "Measure sub-nets on the camera itself."),
     "replay": ("agent.cli.replay:replay", "Policies on a trace, against what was possible."),
     "results": ("agent.cli.streams:results", "Inference results as they come."),
     "run": ("agent.cli.run:run", "The daemon."),

@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 
 from agent.client.errors import failure
 from agent.client.lease import LeaseKeeper
+from agent.client.operations import OperationCalls
 from agent.client.watch import Interruption, Watch
 from agent.errors import BadInput
 from agent.pb.ofa_agent.v1 import control_pb2, status_pb2, types_pb2
@@ -31,7 +32,7 @@ _OPTIONS = [  # min_reconnect_backoff_ms stays at its 20 s: it is also the time 
 ]
 
 
-class AgentClient:
+class AgentClient(OperationCalls):
     """One connection to a daemon; use as `async with AgentClient(path) as client`.
 
     `target` is the path of the daemon's unix socket, `unix:PATH`, or HOST:PORT (without encryption: for tests only).
