@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +15,9 @@ import pytest
 from tests.system.station import CAMERA, FAST_PPM, SLOW_PPM, Station
 
 pytestmark = pytest.mark.timeout(300)
-ANNOUNCING = Path(__file__).parents[2] / "docs" / "how-to" / "announce-a-change.md"
+ROOT = Path(__file__).parents[2]
+ANNOUNCING = ROOT / "docs" / "how-to" / "announce-a-change.md"
+GATEWAY = ROOT / "deploy" / "clients" / "python" / "gateway.py"
 
 
 @pytest.fixture(scope="module")
@@ -156,3 +160,18 @@ def test_a_change_is_announced_for_its_time_and_shown_until_then(station: Statio
     assert shown["budget"]["budget"]["parts_per_minute"] == SLOW_PPM
     station.wait(lambda: station.status()["budget"]["budget"]["parts_per_minute"] == FAST_PPM, "the time of the change")
     station.json("budget", "release")
+
+
+def test_the_example_gateway_lets_a_line_go_once_the_camera_is_ready(station: Station) -> None:
+    arguments = ("--target", f"unix:{station.api_socket}", "--seconds", "0.5", "--line-waits")
+    speeds = ("--speeds", f"{FAST_PPM},{SLOW_PPM}")
+    done = subprocess.run(
+        (sys.executable, str(GATEWAY), *arguments, *speeds), capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [one["event"] for one in told] == ["line", "budget", "line", "end"] * 2
+    assert [one["parts_per_minute"] for one in told if one["event"] == "line"] == [0, FAST_PPM, 0, SLOW_PPM]
+    asked = [one["subnet"] for one in told if one["event"] == "budget"]
+    assert asked == [one["subnet"] for one in told if one["event"] == "end"]
+    assert asked[0] != asked[1]
