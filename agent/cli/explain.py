@@ -84,7 +84,8 @@ def tables(decision: pb.Decision) -> Iterator[tuple[Sequence[str], list[tuple[st
     """The candidates, then their further figures, in as many tables as fit; (headings, rows, text columns)."""
     from agent.cli.describe import DECISION_HEADINGS, candidate_rows
 
-    yield DECISION_HEADINGS, candidate_rows(decision), 3
+    rows = [(star, net, fits.partition(":")[0], *rest) for star, net, fits, *rest in candidate_rows(decision)]
+    yield DECISION_HEADINGS, rows, 3
     names = list(dict.fromkeys(figure.name for one in decision.candidates for figure in one.figures))
     columns = [(_spaced(name), [_figure(one, name) for one in decision.candidates]) for name in names]
     nets = [one.subnet_id for one in decision.candidates]
