@@ -15,10 +15,10 @@ from agent.errors import BadInput
 from agent.replay.compare import Row
 from agent.replay.ladder import Ladder
 from agent.replay.line import Line
-from agent.replay.lineshift import LAWS, lineshift
+from agent.replay.lineshift import lineshift
 from agent.replay.optimum import optimum
 from agent.replay.policies import POLICIES, SHIPPED, USUAL, Maker, Terms, known
-from agent.replay.policies.true_law import TrueLaw
+from agent.replay.policies.true_law import true_law
 from agent.replay.score import best_fixed, outcome
 from agent.replay.simulation import Policy, Run, simulate
 from agent.replay.warm import play
@@ -77,18 +77,13 @@ def of_factory(factory: Factory) -> Maker:
     return make
 
 
-def law_known(scenario: str, notice_s: float) -> bool:
-    """Whether the best policy without foresight is computed there."""
-    return scenario in LAWS and not notice_s
-
-
 def play_hour(variant: Variant, scenario: str, seed: int, line: Line, quantile: float = QUANTILE) -> Run:
     """The run of a variant on `line`, the scored hour of a scenario and seed.
 
     Raises BadInput for an unknown policy, TypeError for a warm run of one that keeps nothing.
     """
     if variant.policy == TRUE_LAW:
-        return simulate(line, TrueLaw(line.ladder, LAWS[scenario]), variant.notice_s)
+        return simulate(line, true_law(line, scenario, variant.notice_s), variant.notice_s)
     before = lineshift(scenario, seed, hour=-1) if variant.warm else None
     return play(maker(variant.policy), line, Terms(quantile, variant.notice_s), before)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from time import perf_counter
 
 from agent.errors import BadInput
-from agent.replay.benchmark import QUANTILE, TRUE_LAW, Variant, law_known, learns, maker, play_hour, yardsticks
+from agent.replay.benchmark import QUANTILE, TRUE_LAW, Variant, learns, maker, play_hour, yardsticks
 from agent.replay.lineshift import FIRST_TUNING_SEED, SCENARIOS, VERSION, lineshift
 from agent.replay.optimum import optimum
 from agent.replay.policies import BEST_FIXED, OPTIMUM, ORACLES, SHIPPED, known
@@ -50,8 +50,6 @@ def run(task: Task) -> list[Cell]:
     marks = yardsticks(line)
     cells = []
     for variant in task.variants:
-        if variant.policy == TRUE_LAW and not law_known(task.scenario, variant.notice_s):
-            continue
         found = outcome(line, play_hour(variant, task.scenario, task.seed, line, task.quantile))
         cells.append(cell(variant.name, task.scenario, task.seed, found, marks))
     return cells
@@ -170,7 +168,7 @@ def _timed(variants: Sequence[Variant], quantile: float) -> dict[str, float]:
     outcome(line, optimum(line))
     found = {OPTIMUM: perf_counter() - started}
     for variant in variants:
-        if not variant.warm and (variant.policy != TRUE_LAW or law_known(scenario, variant.notice_s)):
+        if not variant.warm:
             started = perf_counter()
             outcome(line, play_hour(variant, scenario, seed, line, quantile))
             found[variant.name] = perf_counter() - started
