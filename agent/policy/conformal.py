@@ -43,6 +43,8 @@ TAIL_TO, TAIL_STEP = 1.0, 0.01
 BODY_PRIOR = 300.0
 SPIKE_PRIOR = (1.0, 1000.0)  # one spike in so many results, anywhere up to SPIKE_TO
 SPIKE_TO = 0.5
+PROFILE_POINTS = 400  # of its distribution
+LEAST_RATIO = 1e-6
 
 _BODY = np.arange(BODY_FROM, BODY_TO + BODY_STEP / 2, BODY_STEP)
 _CELLS = len(_BODY) - 1
@@ -96,14 +98,18 @@ class Residuals:
 
     def seed(self, profile: NetProfile) -> None:
         """What commissioning saw of residuals of one net, before results show them."""
-        if self.count == 0 and profile.sigma > 0:
-            weight = min(SPREAD_MEMORY, float(profile.count))
-            total = self._weight + weight
-            self.sigma = max(
-                LEAST_SPREAD, math.sqrt((self.sigma**2 * self._weight + profile.sigma**2 * weight) / total)
-            )
-            self._weight = min(SPREAD_MEMORY, total)
-            self._tabulate()
+        if self.count or profile.sigma <= 0.0:
+            return
+        weight = float(profile.count)
+        total = self._weight + weight
+        self.sigma = max(LEAST_SPREAD, math.sqrt((self.sigma**2 * self._weight + profile.sigma**2 * weight) / total))
+        self._weight = min(SPREAD_MEMORY, total)
+        if profile.quantiles:
+            told = sorted([(0.5, 1.0), *profile.quantiles])
+            points = (np.arange(PROFILE_POINTS) + 0.5) / PROFILE_POINTS
+            ratios = np.interp(points, [quantile for quantile, _ in told], [ratio for _, ratio in told])
+            self._add(np.log(np.maximum(ratios, LEAST_RATIO)), profile.sigma, weight / PROFILE_POINTS)
+        self._tabulate()
 
     def bound(self, quantile: float) -> float:
         """Logarithm over the level that `quantile` of results stay within, at least 0; grows with `quantile`."""
@@ -187,19 +193,21 @@ class Residuals:
 
     def _count(self) -> None:
         """Count what is pending into the distribution."""
-        residuals = np.array(self._pending)
+        self._add(np.array(self._pending), self.sigma, 1.0)
         self._pending.clear()
         self._weighed = 0
-        edge = BODY_TO * self.sigma
-        body = residuals[residuals <= edge] / self.sigma
-        places = np.clip(((body - BODY_FROM) / BODY_STEP).astype(np.intp), 0, _CELLS - 1)
-        self._body += np.bincount(places, minlength=_CELLS)
-        tail = np.clip((residuals[residuals > edge] / TAIL_STEP).astype(np.intp), 0, _TAIL_CELLS - 1)
-        self._tail += np.bincount(tail, minlength=_TAIL_CELLS)
         if self._body.sum() > MEMORY:
             self._body *= 0.5
             self._tail *= 0.5
         self._tabulate()
+
+    def _add(self, residuals: Floats, sigma: float, weight: float) -> None:
+        edge = BODY_TO * sigma
+        body = residuals[residuals <= edge] / sigma
+        places = np.clip(((body - BODY_FROM) / BODY_STEP).astype(np.intp), 0, _CELLS - 1)
+        self._body += weight * np.bincount(places, minlength=_CELLS)
+        tail = np.clip((residuals[residuals > edge] / TAIL_STEP).astype(np.intp), 0, _TAIL_CELLS - 1)
+        self._tail += weight * np.bincount(tail, minlength=_TAIL_CELLS)
 
     def _tabulate(self) -> None:
         """The distribution function on a grid."""

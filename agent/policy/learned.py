@@ -25,6 +25,7 @@ class SavedNet(msgspec.Struct, frozen=True):
     first: list[float]
     own: float
     left: float | None
+    profile_ns: int  # when the profile was measured that its base is of or later; -1 without one
 
 
 class SavedSlowdown(msgspec.Struct, frozen=True):

@@ -52,8 +52,9 @@ class Net:
 
     def saved(self) -> SavedNet:
         one = self.standing
+        profile_ns = -1 if self.profile is None else self.profile.wall_ns
         standing = (one.offset, one.offset_variance, one.sensitivity, one.sensitivity_variance, one.covariance)
-        return SavedNet(self.base, self.count, self.seen, standing, list(self.first), self.own, self.left)
+        return SavedNet(self.base, self.count, self.seen, standing, list(self.first), self.own, self.left, profile_ns)
 
     def clear(self) -> None:
         """As if it had never run."""

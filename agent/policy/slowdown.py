@@ -79,6 +79,14 @@ class Slowdown:
         self.covariance[sensitivity, sensitivity] = standing.sensitivity_variance
         self.covariance[offset, sensitivity] = self.covariance[sensitivity, offset] = standing.covariance
 
+    def renew(self, slot: int, variance: float) -> None:
+        """The net's offset is 0, to this variance, whatever was known of it; its sensitivity stays."""
+        place = _places(slot)[0]
+        self.mean[place] = 0.0
+        self.covariance[place, :] = 0.0
+        self.covariance[:, place] = 0.0
+        self.covariance[place, place] = variance
+
     def standing(self, slot: int) -> Standing:
         """What is known of the net in the slot."""
         offset, sensitivity = _places(slot)

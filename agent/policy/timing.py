@@ -55,9 +55,13 @@ class LatencyModel:
         """The nets of another catalogue, in its order; what is known of nets by their id is kept."""
         self._tracking.use(predicted_ms)
 
-    def set_profile(self, profile: NetProfile) -> None:
-        """What was measured of a net at a slow-down of 1; where results have told more of it, that stays."""
-        self._tracking.set_profile(profile)
+    def set_profile(self, profile: NetProfile, stale: bool = False) -> None:
+        """What was measured of a net at a slow-down of 1; `stale`: it may no longer hold (`ProfileAge.stale_why`).
+
+        A newer measurement than the one before replaces what results have told of the net since; other profiles leave
+        that alone.
+        """
+        self._tracking.set_profile(profile, stale)
 
     def observe(self, subnet_id: str, samples: Sequence[LatencySample]) -> None:
         """Results of one net, oldest first, one that is not in the catalogue included; what is no time is left out."""
@@ -122,7 +126,10 @@ class LatencyModel:
         return math.sqrt(self._tracking.state.variance)
 
     def saved(self) -> dict[str, object]:
-        """What was learned, as JSON; profiles are kept elsewhere and are set before `restore`."""
+        """What was learned, as JSON; empty before the first result. Profiles are kept elsewhere, and set before
+        `restore`."""
+        if not self._tracking.seen and not self._delivery.transfer.count:
+            return {}
         return as_document(SavedTiming(SCHEMA, self._tracking.saved(), self._delivery.saved()))
 
     def restore(self, saved: Mapping[str, object]) -> None:

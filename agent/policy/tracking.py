@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from math import log
 from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.domain.profile import NetProfile
+from agent.domain.profile import NetProfile, ProfileSource
 from agent.policy.conformal import Residuals
 from agent.policy.delivery import MIN_MEASURED
 from agent.policy.learned import Marked, SavedTracking
@@ -22,6 +23,7 @@ Floats = NDArray[np.float64]
 
 SCALE_SIGMA = 0.3  # how far a whole camera may be from its predictions (policy.md, Model: 5-18 % median is usual)
 PROFILE_SIGMA = 0.005  # of the logarithm of a profile's median: 300 results at 2 % leave .15 %, days between more
+STALE_SIGMA = 0.06  # of one by other firmware, at another temperature, or long ago
 MET_SIGMA = 3.0  # of the offset of a net without a profile before its first results
 OWN_LEAST = 0.05  # logarithm: a net that is slow by itself is so by more than jitter
 OWN_TOLERANCE = 0.05
@@ -85,20 +87,14 @@ class Tracking:
             self._write(net)
         self.changed()
 
-    def set_profile(self, profile: NetProfile) -> None:
-        """Start from a profile, unless results have told more of the net than it does."""
+    def set_profile(self, profile: NetProfile, stale: bool) -> None:
+        """Start from a profile. Where results have told of the net, only a newer measurement by itself replaces that;
+        a stale one never does, and counts less."""
         net = self.nets.setdefault(profile.subnet_id, Net(None, None, Standing(0.0, self._prior_sigma**2)))
-        base = log(profile.median_ms)
-        noise = 1.25 * profile.sigma / math.sqrt(profile.count)  # standard error of a median
-        standing = Standing(0.0, PROFILE_SIGMA**2 + noise**2)
-        known = net.standing if net.slot == SLOTS else self.state.standing(net.slot)
-        if net.count < MIN_MEASURED or known.offset_variance > standing.offset_variance:
-            if net is self.running():
-                self.filter.shift((net.base or 0.0) - base)
-            net.base, net.standing = base, standing
-            net.first.clear()
-            if net.slot < SLOTS:
-                self.state.put(net.slot, standing)
+        newer = net.profile is None or profile.wall_ns > net.profile.wall_ns
+        measured = profile.source is not ProfileSource.PRODUCTION and not stale
+        if net.count < MIN_MEASURED or (newer and measured):
+            self._rebase(net, profile, STALE_SIGMA if stale else PROFILE_SIGMA)
         net.profile = profile
         self.residuals.seed(profile)
         self._note_ratio(profile.subnet_id, net)
@@ -148,6 +144,8 @@ class Tracking:
             entry = saved.nets.get(subnet_id)
             if entry is not None:
                 net.restore(entry, slots.get(subnet_id, SLOTS))
+                if net.profile is not None and net.profile.wall_ns > entry.profile_ns:
+                    self._rebase(net, net.profile, PROFILE_SIGMA)
             elif net.row >= 0:
                 net.clear()
             else:
@@ -239,6 +237,18 @@ class Tracking:
             return
         self.state.follow(net.slot, filtered.level, self._level_variance())
         self.changed()
+
+    def _rebase(self, net: Net, profile: NetProfile, sigma: float) -> None:
+        """Count a net's level from its profile; what is known of its sensitivity stays."""
+        base = log(profile.median_ms)
+        if net is self.running():
+            self.filter.shift((net.base or 0.0) + net.own - base)
+        noise = 1.25 * profile.sigma / math.sqrt(profile.count)  # standard error of a median
+        net.base, net.own, net.left = base, 0.0, None
+        net.standing = replace(net.standing, offset=0.0, offset_variance=sigma**2 + noise**2, covariance=0.0)
+        net.first.clear()
+        if net.slot < SLOTS:
+            self.state.renew(net.slot, net.standing.offset_variance)
 
     def _as_marked(self) -> bool:
         """Whether the level of the running net is all that has changed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
 
 from agent.domain.profile import NetProfile
@@ -10,6 +11,9 @@ from agent.policy.timing import LatencyModel
 
 Floats = NDArray[np.float64]
 
+PROPERTY = settings(
+    deadline=None, max_examples=80, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
 PREDICTED_MS = {"a": 10.0, "b": 20.0, "c": 40.0, "d": 80.0}
 ROWS = np.arange(len(PREDICTED_MS))
 JITTER = 0.02

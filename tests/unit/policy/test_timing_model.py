@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from agent.domain.profile import NetProfile, ProfileSource
 from agent.domain.result import LatencySample
 from agent.policy.delivery import CAPACITY, MIN_MEASURED, Recent, whole_periods_ms
 from agent.policy.rows import OWN_RESULTS
@@ -54,16 +56,61 @@ def test_a_profile_counts_before_the_first_result() -> None:
     assert model.service_bound_ms("a", 0.99) == pytest.approx(13.0 * math.exp(2.33 * JITTER), rel=0.03)
 
 
-def test_a_profile_replaces_what_a_few_results_told_and_not_what_many_did() -> None:
+def test_only_a_newer_measurement_replaces_what_results_have_told() -> None:
+    model = commissioned()
+    feed(model, "a", 1.0, 100)
+    feed(model, "b", 1.2, 100)
+    feed(model, "a", 1.0, 100)
+    before = model.service_bound_ms("b", 0.5)
+    newer = replace(profile("b", 30.0), wall_ns=5)
+    model.set_profile(profile("b", 30.0))
+    model.set_profile(replace(newer, source=ProfileSource.PRODUCTION, wall_ns=3))
+    model.set_profile(replace(newer, wall_ns=4), stale=True)
+    assert model.service_bound_ms("b", 0.5) == pytest.approx(before, rel=1e-3)
+    model.set_profile(newer)
+    assert model.service_bound_ms("b", 0.5) == pytest.approx(30.0, rel=0.01)
+
+
+def test_a_profile_that_is_newer_than_what_was_saved_counts() -> None:
+    model = commissioned()
+    feed(model, "b", 1.0, 100)
+    feed(model, "a", 1.0, 100)
+    other = commissioned()
+    other.set_profile(replace(profile("b", 30.0), wall_ns=5))
+    other.restore(model.saved())
+    assert other.service_bound_ms("b", 0.5) == pytest.approx(30.0, rel=0.01)
+
+
+def test_the_running_net_keeps_its_level_when_it_gets_a_profile() -> None:
     model = LatencyModel(PREDICTED_MS)
-    feed(model, "b", 1.3, 10)
+    feed(model, "b", 1.3, 200)
     model.set_profile(profile("b", 24.0))
-    assert model.service_bound_ms("b", 0.5) == pytest.approx(24.0, rel=0.09)
-    known = commissioned()
-    feed(known, "b", 1.0, 400)
-    before = known.service_bound_ms("b", 0.5)
-    known.set_profile(profile("b", 30.0))
-    assert known.service_bound_ms("b", 0.5) == before
+    feed(model, "b", 1.3, 10)
+    assert model.service_bound_ms("b", 0.5) == pytest.approx(26.0, rel=0.02)
+    assert model.slowdown == pytest.approx(26.0 / 24.0, rel=0.03)
+
+
+def test_a_stale_profile_is_believed_less() -> None:
+    bounds = []
+    for stale in (False, True):
+        model = LatencyModel(PREDICTED_MS)
+        model.set_profile(profile("b", 24.0), stale)
+        assert model.service_bound_ms("b", 0.5) == pytest.approx(24.0, rel=0.01)
+        bounds.append(model.service_bound_ms("b", 0.99))
+    assert bounds[1] == pytest.approx(24.0 * math.exp(2.33 * math.hypot(0.06, JITTER)), rel=0.02)
+    assert bounds[0] < bounds[1] * 0.93
+
+
+def test_a_profile_tells_of_spikes_before_they_are_seen() -> None:
+    usual, spiky = (LatencyModel(PREDICTED_MS) for _ in range(2))
+    for model, spikes in ((usual, 0.0), (spiky, 0.03)):
+        model.set_profile(NetProfile.of("b", 20.0 * noise(1000, spikes=spikes), "1.0", 0))
+    assert usual.meets(ROWS, 22.4)[1] > 0.99
+    assert 0.95 < spiky.meets(ROWS, 22.4)[1] < 0.985
+
+
+def test_nothing_is_saved_before_the_first_result() -> None:
+    assert commissioned().saved() == {}
 
 
 def test_the_scale_of_predictions_is_learned_from_measured_nets_and_from_profiles() -> None:

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from agent.domain.result import LatencySample
 from agent.policy.timing import LatencyModel
-from tests.unit.policy.camera_times import PREDICTED_MS, ROWS, commissioned, noise, profile
-from tests.unit.policy.ladder import PROPERTY
+from tests.unit.policy.camera_times import PREDICTED_MS, PROPERTY, ROWS, commissioned, noise, profile
 
 IDS = "abcdz"  # the last one is in no catalogue
 Batch = tuple[str, float, int, int]
