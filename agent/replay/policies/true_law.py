@@ -28,6 +28,8 @@ from agent.replay.policies.true_law_solver import Solved, solve
 from agent.replay.simulation import Announced, Moment, Policy
 from agent.replay.trace import Floats, LineState
 
+_LAST_S = 120.0  # from 30 to 240 s it makes no difference; without it, 2e-4 on bursts (tuning seeds)
+
 
 def true_law(line: Line, scenario: str, notice_s: float) -> Policy:
     """The best policy without foresight for a line drawn from this scenario of LineShift; simulate with this notice.
@@ -58,6 +60,7 @@ class TrueLawPolicy:
         self._reading = model.read(line.trace)
         self.solved = solved
         self._choice = solved.choice.tolist()
+        self._end_s = line.trace.end_s
         self._row = 0
 
     def begin(self, state: LineState, announced: tuple[Announced, ...]) -> int:  # noqa: ARG002
@@ -75,8 +78,24 @@ class TrueLawPolicy:
         for change in moment.announced:
             target = self._reading.told(self._row, bisect_left(times, change.at_s, self._row), now_s)
             if target is not None:
-                return self.solved.told(state, target, change.at_s - now_s, moment.active, GRID_S)
-        return int(self._choice[state][moment.active])
+                choice = self.solved.told(state, target, change.at_s - now_s, moment.active, GRID_S)
+                return self._if_it_still_pays(choice, moment, state, target, change.at_s)
+        return self._if_it_still_pays(int(self._choice[state][moment.active]), moment, state, state, now_s)
+
+    def _if_it_still_pays(self, choice: int, moment: Moment, state: int, target: int, at_s: float) -> int:
+        """Towards the end of the line: not a swap that would not pay if `target`, from `at_s` on, were the last."""
+        left_s = self._end_s - moment.now_s
+        if choice == moment.active or left_s > _LAST_S:
+            return choice
+        chain, active = self.solved.chain, moment.active
+        swap_s = 0.0 if chain.free[state] else float(self.solved.swap_s[choice])
+        lead_s = at_s - moment.now_s
+
+        def won(net: int, from_s: float) -> float:
+            first_s, then_s = max(0.0, lead_s - from_s), left_s - max(lead_s, from_s)
+            return float(chain.rates[state, net] * first_s + chain.rates[target, net] * then_s)
+
+        return choice if won(choice, swap_s) > won(active, 0.0) else active
 
 
 def _model(setting: Setting, law: Law, sensitivity: tuple[float, ...]) -> Model:
