@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 from agent.domain.budget import EffectiveBudget
 
@@ -29,6 +31,9 @@ class Reason(Enum):
     PROFILE = "profile"  # to be measured on the camera
     BEST_ALREADY = "best_already_active"
     DWELL = "min_dwell"
+    NOT_WORTH = "not_worth_its_gap"
+    ANNOUNCED = "announced_change"
+    GUARDED = "guarded"
     QUARANTINED = "quarantined"
     EMPTY = "no_usable_subnet"
 
@@ -57,19 +62,70 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """How a decision came about: every candidate, the words, and further figures."""
+
+    candidates: tuple[Candidate, ...]
+    text: str
+    figures: tuple[Figure, ...] = ()
+
+
 class Decision:
     """What to do now, for which budget, and how every candidate fared.
 
     `starts_s`: when a swap that is held back is meant to begin, on the clock of decisions; None where that is open.
+    `account` may be a function: many decisions are made that nobody reads, so it is called when first looked at. It
+    is no part of what makes two decisions equal.
     """
 
-    action: Action
-    reason: Reason
-    target: str | None
-    active: str | None
-    budget: EffectiveBudget
-    feasible: bool
-    candidates: tuple[Candidate, ...]
-    text: str
-    starts_s: float | None = None
-    figures: tuple[Figure, ...] = ()
+    __slots__ = ("_account", "action", "active", "budget", "feasible", "reason", "starts_s", "target")
+
+    def __init__(
+        self,
+        action: Action,
+        reason: Reason,
+        target: str | None,
+        active: str | None,
+        budget: EffectiveBudget,
+        feasible: bool,
+        account: Account | Callable[[], Account],
+        starts_s: float | None = None,
+    ) -> None:
+        self.action: Final = action
+        self.reason: Final = reason
+        self.target: Final = target
+        self.active: Final = active
+        self.budget: Final = budget
+        self.feasible: Final = feasible
+        self.starts_s: Final = starts_s
+        self._account = account
+
+    @property
+    def account(self) -> Account:
+        if not isinstance(self._account, Account):
+            self._account = self._account()
+        return self._account
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        return self.account.candidates
+
+    @property
+    def text(self) -> str:
+        return self.account.text
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        return self.account.figures
+
+    def _key(self) -> tuple[object, ...]:
+        return self.action, self.reason, self.target, self.active, self.budget, self.feasible, self.starts_s
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Decision) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __repr__(self) -> str:
+        return f"Decision({self.action.value} {self.target or '-'}, {self.reason.value}, active {self.active or '-'})"

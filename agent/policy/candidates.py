@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from agent.domain.budget import Budget
 from agent.domain.decision import Candidate
 from agent.domain.subnet import Catalogue, Subnet
-from agent.policy.latency import LatencyModel, whole_periods_ms
+from agent.policy.delivery import whole_periods_ms
+from agent.policy.timing import LatencyModel
 
 GRID_TOLERANCE = 5e-3  # frame periods are measured; n of them must not miss a rate of exactly n frames by their noise
 
@@ -81,16 +82,9 @@ def judge_all(
     )
 
 
-def likely_fits(subnet: Subnet, model: LatencyModel, limits: Limits) -> bool:
-    """Whether every second result would meet the budget: what is fair to ask of a net with hardly any results."""
-    return _judge(subnet, model, limits, "", quantile=0.5).candidate.feasible
-
-
-def _judge(
-    subnet: Subnet, model: LatencyModel, limits: Limits, quarantine: str, quantile: float | None = None
-) -> Judged:
-    quantile = limits.budget.quantile if quantile is None else quantile
-    service = model.service_bound_ms(subnet.id, subnet.predicted_ms, quantile)
+def _judge(subnet: Subnet, model: LatencyModel, limits: Limits, quarantine: str) -> Judged:
+    quantile = limits.budget.quantile
+    service = model.service_bound_ms(subnet.id, quantile)
     latency = model.delivered_ms(service, quantile, limits.wait_period_ms)
     verdicts = (limits.service(service), limits.latency(latency), limits.accuracy(subnet.accuracy.top1))
     reasons = [words for _, words in verdicts if words]

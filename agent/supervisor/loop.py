@@ -20,7 +20,7 @@ from anyio.abc import TaskGroup
 
 from agent.domain.budget import Budget, Claim
 from agent.domain.control import ClaimOutcome, Committed, LineOutcome, Prepared, ProfileStarted
-from agent.domain.decision import Action, Decision, Reason
+from agent.domain.decision import Account, Action, Decision, Reason
 from agent.domain.device import CameraEvent, EventKind, Health
 from agent.domain.line import Demand, View
 from agent.domain.operation import Operations, ProfileAsk, ProfilePlan
@@ -353,6 +353,7 @@ class Supervisor:
         noted = (decision.action, decision.reason, decision.target, decision.budget.id, decision.feasible)
         if noted != self._noted:
             self._noted = noted
+            decision.account  # noqa: B018 - in words now: the journal's thread must not ask a policy that goes on
             self._journal.note_decision(self.name, decision)
         if self._actor.state in _READY and self.catalogue() is not None:
             if decision.feasible:
@@ -456,4 +457,4 @@ class Supervisor:
 
 def _streams_only(view: View) -> Decision:
     text = "no library is configured: the camera only streams"
-    return Decision(Action.NONE, Reason.EMPTY, None, view.active_id, view.demand.effective, False, (), text)
+    return Decision(Action.NONE, Reason.EMPTY, None, view.active_id, view.demand.effective, False, Account((), text))

@@ -43,6 +43,8 @@ class Learner(Protocol):
 
     def set_profile(self, profile: NetProfile, stale: bool = False) -> None: ...
 
+    def note_swap(self, subnet_id: str, swap_s: float) -> None: ...
+
     def saved(self) -> dict[str, object]: ...
 
     def restore(self, saved: Mapping[str, object]) -> None: ...
@@ -108,6 +110,7 @@ class Memory:
     async def load(self, info: CameraInfo) -> None:
         """Take over what the journal holds of the camera that has just been connected, if it can be read."""
         self._info = info
+        self._line.serial = info.serial
         if self._source is None or self._learner is None:
             return
         try:
@@ -151,6 +154,8 @@ class Memory:
         self._swapped = True
         if record.duration_s is not None and record.active_subnet == record.to_subnet:
             self._swap_s[record.to_subnet] = record.duration_s
+            if self._learner is not None:
+                self._learner.note_swap(record.to_subnet, record.duration_s)
 
     def tick(self, seen: View, state: CameraState, temperature_c: float | None) -> None:
         """Time has passed."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from agent.domain.budget import Budget, Claim, ClaimKind, EffectiveBudget, Priority
 from agent.domain.control import ClaimOutcome, Committed, LineOutcome, Prepared, ProfileStarted
-from agent.domain.decision import Action, Candidate, Decision, Reason
+from agent.domain.decision import Account, Action, Candidate, Decision, Reason
 from agent.domain.device import CameraInfo, Health
 from agent.domain.journal import Alarm, SwapRecord
 from agent.domain.notice import AnnouncedChange, ChangeState, LineReport, LineState
@@ -23,19 +23,23 @@ from agent.supervisor.operations import OperationDesk
 from tests.support.memory_journal import MemoryJournal
 
 DEFAULT = EffectiveBudget("budget-1", Budget(max_latency_ms=80.0), Priority.DEFAULT, ())
-DECISION = Decision(
-    action=Action.KEEP,
-    reason=Reason.BEST_ALREADY,
-    target="w1-big",
-    active="w1-big",
-    budget=DEFAULT,
-    feasible=True,
-    candidates=(
+ACCOUNT = Account(
+    (
         Candidate("w1-big", 0.93, 31.5, 42.5, 120, True),
         Candidate("w1-huge", 0.95, 96.0, 107.0, 0, False, "latency bound 107 ms above 80 ms"),
     ),
-    text="w1-big is the most accurate of 1 that meet 80 ms",
+    "w1-big is the most accurate of 1 that meet 80 ms",
 )
+
+
+def a_decision(
+    action: Action = Action.KEEP, reason: Reason = Reason.BEST_ALREADY, budget: EffectiveBudget = DEFAULT
+) -> Decision:
+    """About the one net that runs."""
+    return Decision(action, reason, "w1-big", "w1-big", budget, True, ACCOUNT)
+
+
+DECISION = a_decision()
 INPUT = InputSpec(96, 96, 1, "mono8", (127.5,), (127.5,))
 
 
@@ -138,7 +142,7 @@ class FakeControl:
         self.calls.append(("explain", budget))
         if self.error is not None:
             raise self.error
-        return DECISION if budget is None else replace(DECISION, budget=replace(DEFAULT, id="tried", budget=budget))
+        return DECISION if budget is None else a_decision(budget=replace(DEFAULT, id="tried", budget=budget))
 
     async def set_budget(
         self, client: str, budget: Budget, ttl_s: float | None, allow_infeasible: bool
@@ -202,7 +206,7 @@ class FakeControl:
             name, self.name, ProfileStage.SWAPPING, plan.subnets[0], len(plan.subnets), plan.takes_s, started_wall_ns=1
         )
         self.desk.put(operation)
-        return ProfileStarted(operation, replace(DECISION, action=Action.SWAP, reason=Reason.PROFILE))
+        return ProfileStarted(operation, a_decision(Action.SWAP, Reason.PROFILE))
 
     def status_feed(self) -> Reader[CameraSnapshot]:
         return self.snapshots.subscribe(1, self.now)

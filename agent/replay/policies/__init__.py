@@ -41,11 +41,7 @@ class Maker(Protocol):
 
 
 def _shipped(line: Line, terms: Terms = USUAL) -> Shipped:
-    return Shipped(line.ladder, terms.quantile, terms.notice_s)
-
-
-def _profiled(line: Line, terms: Terms = USUAL) -> Shipped:
-    return _shipped(line, terms).profiled()
+    return Shipped(line.ladder, terms.quantile, terms.notice_s, line.noise)
 
 
 def _of(make: Callable[[Line], Policy]) -> Maker:
@@ -57,7 +53,6 @@ def _of(make: Callable[[Line], Policy]) -> Maker:
 POLICIES: Mapping[str, Maker] = MappingProxyType(
     {
         SHIPPED: _shipped,
-        "dwell_profiled": _profiled,
         BEST_FIXED: _of(lambda line: Fixed(line.ladder, best_fixed(line))),
         "always_fastest": _of(lambda line: Fixed(line.ladder, line.ladder.by_speed[0])),
         "dynamic_ofa": _of(lambda line: DynamicOfa(line.ladder)),

@@ -1,4 +1,4 @@
-"""The policy that the daemon runs, called as its supervisor calls it.
+"""The policy that the daemon runs, called as its supervisor calls it, on a camera that was commissioned.
 
 A replay has no host in between: a result is there with its service time, without overhead.
 """
@@ -6,62 +6,72 @@ A replay has no host in between: a result is there with its service time, withou
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-import numpy as np
+from dataclasses import replace
 
 from agent.domain.budget import MAX_LATENCY_MS, MAX_PARTS_PER_MINUTE, Budget, EffectiveBudget, Priority
-from agent.domain.decision import Action
+from agent.domain.decision import Action, Decision
 from agent.domain.line import Announced as Told
 from agent.domain.line import Demand, View
-from agent.domain.result import LatencySample
+from agent.domain.profile import NetProfile
 from agent.policy.engine import PolicySettings, SwapPolicy
-from agent.policy.latency import LatencyModel
 from agent.replay.ladder import Ladder
-from agent.replay.simulation import Announced, Moment
+from agent.replay.line import Noise
+from agent.replay.simulation import Announced, Judgement, Moment
 from agent.replay.trace import Floats, LineState
 
 QUANTILE = 0.99
-PROFILED_RESULTS = 300  # of each net (policy.md, Model)
-_NOT_MEASURED = float("nan")  # the model leaves out what is no time: there is no overhead to learn
+PROFILED_RESULTS = 1000  # of each net (design/policy.md, Model)
+_UNJUDGED = Judgement(fits=True, bound_ms=None)
+
+
+def profiles(ladder: Ladder, noise: Noise) -> list[NetProfile]:
+    """What a commissioning run would have measured of each net: PROFILED_RESULTS results, and its swap."""
+    factors = replace(noise, seed=noise.seed + 1).factors(PROFILED_RESULTS)
+    return [NetProfile.of(net.id, net.service_ms * factors, "replay", 0, swap_s=net.swap_s) for net in ladder.nets]
 
 
 class Shipped:
-    """`dwell`: what ships. `notice_s`: every change is announced so long ahead."""
+    """`dwell`: what ships. `notice_s`: every change is announced so long ahead. `last`: the newest decision."""
 
-    def __init__(self, ladder: Ladder, quantile: float = QUANTILE, notice_s: float = 0.0) -> None:
+    def __init__(
+        self, ladder: Ladder, quantile: float = QUANTILE, notice_s: float = 0.0, noise: Noise | None = None
+    ) -> None:
         self._ids = [net.id for net in ladder.nets]
         self._places = {net.id: place for place, net in enumerate(ladder.nets)}
-        self._profiled_ms = ladder.service_ms.tolist()
         self._quantile = quantile
         self._notice_s = notice_s
-        settings = PolicySettings(free_running=False, results_wait=False)
-        self._policy = SwapPolicy(ladder.catalogue, settings, LatencyModel.empty(prior_transfer_ms=0.0))
-        self._demands: dict[LineState, Demand] = {}
+        settings = PolicySettings(free_running=False, results_wait=False, prior_transfer_ms=0.0)
+        self._policy = SwapPolicy(ladder.catalogue, settings)
+        for profile in profiles(ladder, noise or Noise()):
+            self._policy.set_profile(profile)
+        self._state: LineState | None = None
         self._made = 0
+        self._demand_now: Demand
         self._told: tuple[tuple[Announced, ...], tuple[Told, ...]] = ((), ())
-
-    def profiled(self) -> Shipped:
-        """Itself, having seen every net take its profiled time: what a commissioning run would have measured."""
-        for net, profiled_ms in enumerate(self._profiled_ms):
-            self.observe(net, np.full(PROFILED_RESULTS, profiled_ms))
-        return self
+        self._judgement = _UNJUDGED
+        self.last: Decision | None = None
 
     def begin(self, state: LineState, announced: tuple[Announced, ...]) -> int:
-        decision = self._policy.decide(View(0.0, self._demand(state), announced=self._tell(announced)))
+        view = View(0.0, self._demand(state), announced=self._tell(announced), notice_s=self._notice_s)
+        decision = self._decide(view)
         return 0 if decision.target is None else self._places[decision.target]
 
     def observe(self, net: int, service_ms: Floats) -> None:
-        samples = [LatencySample(ms, _NOT_MEASURED, _NOT_MEASURED) for ms in service_ms.tolist()]
-        self._policy.observe(self._ids[net], samples)
+        self._policy.observe_services(self._ids[net], service_ms)
 
     def decide(self, moment: Moment) -> int:
-        demand, announced = self._demand(moment.state), self._tell(moment.announced)
-        active = self._ids[moment.active]
-        view = View(moment.now_s, demand, active, moment.since_s, announced, self._notice_s)
-        decision = self._policy.decide(view)
+        decision = self._decide(self._view(moment))
         if decision.action is Action.SWAP and decision.target is not None:
             return self._places[decision.target]
         return moment.active
+
+    def watch(self, moment: Moment) -> None:
+        """The line goes on while there is no network."""
+        self._policy.decide(replace(self._view(moment), swapping=True))
+
+    def judgement(self) -> Judgement:
+        """Of the net just chosen."""
+        return self._judgement
 
     def saved(self) -> dict[str, object]:
         """What was learned, as JSON."""
@@ -71,19 +81,35 @@ class Shipped:
         """Begin with what an earlier run had learned."""
         self._policy.restore(saved)
 
+    def _decide(self, view: View) -> Decision:
+        decision = self.last = self._policy.decide(view)
+        swaps = decision.action is Action.SWAP and decision.target is not None
+        found = self._policy.bound_of(decision.target or "") if swaps else self._policy.judged()
+        if found is None:
+            self._judgement = _UNJUDGED
+        elif (found[0], found[1], found[2]) != self._judgement:
+            self._judgement = Judgement(*found)
+        return decision
+
+    def _view(self, moment: Moment) -> View:
+        demand, announced = self._demand(moment.state), self._tell(moment.announced)
+        return View(moment.now_s, demand, self._ids[moment.active], moment.since_s, announced, self._notice_s)
+
     def _tell(self, announced: tuple[Announced, ...]) -> tuple[Told, ...]:
         if announced is not self._told[0]:
-            self._told = announced, tuple(Told(one.at_s, self._demand(one.state)) for one in announced)
+            self._told = announced, tuple(Told(one.at_s, self._asked(one.state, "announced")) for one in announced)
         return self._told[1]
 
     def _demand(self, state: LineState) -> Demand:
-        """One for each state of the line. A budget has a new id whenever it changes, as the daemon's has."""
-        demand = self._demands.get(state)
-        if demand is None:
+        """A budget has a new id whenever the line changes, as that of a client has."""
+        if state != self._state:
             self._made += 1
-            effective = EffectiveBudget(f"b-{self._made}", self._budget(state), Priority.LEASE, ())
-            demand = self._demands[state] = Demand(effective, state.parts_per_s, None, state.stopped)
-        return demand
+            self._state, self._demand_now = state, self._asked(state, f"b-{self._made}")
+        return self._demand_now
+
+    def _asked(self, state: LineState, budget_id: str) -> Demand:
+        effective = EffectiveBudget(budget_id, self._budget(state), Priority.LEASE, ())
+        return Demand(effective, state.parts_per_minute / 60.0, None, state.stopped)
 
     def _budget(self, state: LineState) -> Budget:
         """A line without a limit asks for the longest."""

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.domain.budget import Budget, EffectiveBudget, Priority
-from agent.domain.decision import Action, Candidate, Decision, Reason
+from agent.domain.decision import Account, Action, Candidate, Decision, Reason
 from agent.errors import BadInput
 from agent.policy.tickets import Advance, Sight, TicketOffice, TicketRules, Urgency, urgency_of
 
@@ -149,7 +149,7 @@ def test_a_camera_of_another_line_is_refused() -> None:
 def _decision(reason: Reason, active: str | None, fits: bool, fail_safe: bool = False) -> Decision:
     budget = EffectiveBudget("b", Budget(max_latency_ms=50.0), Priority.LEASE, (), fail_safe)
     candidate = Candidate("small", 0.8, 10.0, 20.0, 5, fits)
-    return Decision(Action.SWAP, reason, "large", active, budget, True, (candidate,), "")
+    return Decision(Action.SWAP, reason, "large", active, budget, True, Account((candidate,), ""))
 
 
 @pytest.mark.parametrize(

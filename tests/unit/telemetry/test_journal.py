@@ -13,7 +13,7 @@ import pytest
 
 from agent.clock import Clock, SystemClock, VirtualClock, run_virtual
 from agent.domain.budget import Budget, Claim, ClaimKind, EffectiveBudget, Priority
-from agent.domain.decision import Action, Candidate, Decision, Reason
+from agent.domain.decision import Account, Action, Candidate, Decision, Reason
 from agent.domain.journal import Activation, Journal, StoredAnswer, SwapOutcome, SwapRecord
 from agent.errors import JournalError
 from agent.telemetry import schema
@@ -63,7 +63,8 @@ def play_for_real(story: Story, path: Path) -> None:
 def a_decision(target: str, bound_ms: float = 20.0, budget_id: str = "budget-1") -> Decision:
     effective = EffectiveBudget(budget_id, Budget(max_latency_ms=80.0), Priority.LEASE, ("claim-1",))
     candidate = Candidate(target, 0.8, bound_ms, bound_ms + 12.0, 0, True)
-    return Decision(Action.SWAP, Reason.BUDGET, target, None, effective, True, (candidate,), f"start with {target}")
+    account = Account((candidate,), f"start with {target}")
+    return Decision(Action.SWAP, Reason.BUDGET, target, None, effective, True, account)
 
 
 @pytest.fixture

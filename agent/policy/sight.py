@@ -1,0 +1,191 @@
+"""The numbers of one moment: what each rung promises and earns under a demand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from agent.domain.budget import Budget
+from agent.domain.line import Demand
+from agent.domain.subnet import Catalogue
+from agent.policy.candidates import GRID_TOLERANCE
+from agent.policy.delivery import GRID_TOLERANCE as EXACT
+from agent.policy.rungs import Floats, Rows, SwapTimes, efficient, unseen_gains
+from agent.policy.timing import LatencyModel
+from agent.policy.tracker import HEADROOM, Flags, Scene
+
+LATE_WORTH = 0.02  # of a correct part: a late result is worth next to nothing, but an early one of two is better
+LONGEST_MS = 1e7  # stands for no limit
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """How results leave the camera. `free_running`: service times count in whole frames; `results_wait`: a result
+    travels with a later frame."""
+
+    free_running: bool
+    results_wait: bool
+
+    def service_limit_ms(self, budget: Budget, model: LatencyModel, period_ms: float | None) -> float:
+        """Longest service time with which a result meets the budget."""
+        limit_ms = min(LONGEST_MS, budget.service_limit_ms())
+        if self.free_running and period_ms:
+            limit_ms = math.floor(limit_ms * (1.0 + GRID_TOLERANCE) / period_ms) * period_ms
+        if budget.max_latency_ms is not None:
+            waits_ms = period_ms if self.results_wait else None
+            room_ms = budget.max_latency_ms - model.delivered_ms(0.0, budget.quantile, waits_ms)
+            if waits_ms:
+                room_ms = math.floor(room_ms / waits_ms + EXACT) * waits_ms
+            limit_ms = min(limit_ms, room_ms)
+        return max(limit_ms, 1e-3)
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveSight:
+    """The net that runs. `rung` is its own, or the one nearest to it in time; `retired`: not in the catalogue."""
+
+    id: str
+    rung: int
+    gain: float
+    fits: bool
+    bound_ms: float
+    retired: bool
+    top1: float
+    own: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Arrays are by rung. `met`: probability that a result is in time; `accurate`: enough for the budget."""
+
+    demand: Demand
+    limit_ms: float
+    scene: Scene
+    levels_ms: Floats
+    bounds_ms: Floats
+    met: Floats
+    accurate: Flags
+    active: ActiveSight | None
+
+
+class Ladder:
+    """The rungs of a catalogue, and what is seen of them."""
+
+    def __init__(self, catalogue: Catalogue, model: LatencyModel, swap_times: SwapTimes, grid: Grid) -> None:
+        self.catalogue = catalogue
+        self._model = model
+        self._grid = grid
+        subnets = catalogue.subnets
+        self.row_of = {subnet.id: row for row, subnet in enumerate(subnets)}
+        self.all_rows = np.arange(len(subnets), dtype=np.intp)
+        self.all_top1 = np.array([subnet.accuracy.top1 for subnet in subnets])
+        names = [subnet.id for subnet in subnets]
+        self.rows = efficient(self.all_top1, model.levels_ms(self.all_rows), names) if names else self.all_rows
+        self.ids = tuple(names[row] for row in self.rows.tolist())
+        self.place_of = {name: place for place, name in enumerate(self.ids)}
+        self.top1 = self.all_top1[self.rows]
+        self.swap_times = swap_times
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def swap_s(self) -> Floats:
+        return self.swap_times.of(self.ids)
+
+    def unseen(self) -> Floats:
+        return unseen_gains(self.top1, np.sort(self._model.levels_ms(self.rows) / self._model.slowdown))
+
+    def look(self, demand: Demand, active_id: str | None, quarantined: Mapping[str, str], miss_cost: float) -> Sight:
+        """The rungs under `demand` as the model has them now."""
+        budget, model = demand.effective.budget, self._model
+        limit_ms = self._grid.service_limit_ms(budget, model, demand.frame_period_ms)
+        rate = 1.0 if demand.parts_per_s is None else demand.parts_per_s
+        levels_ms = model.levels_ms(self.rows)
+        bounds_ms = model.service_bounds_ms(self.rows, budget.quantile)
+        met = model.meets(self.rows, limit_ms)
+        accurate = (
+            np.ones(len(self), dtype=np.bool_) if budget.min_accuracy is None else self.top1 >= budget.min_accuracy
+        )
+        fits = (bounds_ms <= limit_ms) & accurate
+        late = LATE_WORTH * np.minimum(1.0, limit_ms / levels_ms)
+        gains = rate * (self.top1 * met + (self.top1 * late - miss_cost) * (1.0 - met))
+        if accurate.any():
+            gains = np.where(accurate, gains, 0.0)
+        if quarantined:
+            fits &= np.array([name not in quarantined or name == active_id for name in self.ids])
+        edges = np.sort(np.log(levels_ms)) + HEADROOM
+        scene = Scene(math.log(limit_ms), edges, gains, fits, rate, demand.stopped)
+        active = self._active(active_id, budget, limit_ms, scene, levels_ms, bounds_ms, miss_cost)
+        return Sight(demand, limit_ms, scene, levels_ms, bounds_ms, met, accurate, active)
+
+    def _active(
+        self,
+        active_id: str | None,
+        budget: Budget,
+        limit_ms: float,
+        scene: Scene,
+        levels_ms: Floats,
+        bounds_ms: Floats,
+        miss_cost: float,
+    ) -> ActiveSight | None:
+        if active_id is None:
+            return None
+        place = self.place_of.get(active_id)
+        if place is not None:
+            fits = bool(scene.fits[place])
+            return ActiveSight(
+                active_id,
+                place,
+                float(scene.gains[place]),
+                fits,
+                float(bounds_ms[place]),
+                False,
+                float(self.top1[place]),
+                own=True,
+            )
+        row = self.row_of.get(active_id)
+        if row is None:
+            return self._retired(active_id, budget, limit_ms, scene, bounds_ms)
+        rows = np.array([row], dtype=np.intp)
+        level_ms = float(self._model.levels_ms(rows)[0])
+        bound_ms = float(self._model.service_bounds_ms(rows, budget.quantile)[0])
+        met, top1 = float(self._model.meets(rows, limit_ms)[0]), float(self.all_top1[row])
+        enough = budget.min_accuracy is None or top1 >= budget.min_accuracy
+        gain = scene.rate * (top1 * met - miss_cost * (1.0 - met)) * (1.0 if enough else 0.0)
+        rung = int(np.abs(levels_ms - level_ms).argmin())
+        return ActiveSight(active_id, rung, gain, bound_ms <= limit_ms and enough, bound_ms, False, top1)
+
+    def _retired(self, active_id: str, budget: Budget, limit_ms: float, scene: Scene, bounds_ms: Floats) -> ActiveSight:
+        """A net that vanished from the library: what its results have shown, if there are any."""
+        try:
+            bound_ms = self._model.service_bound_ms(active_id, budget.quantile)
+        except KeyError:
+            bound_ms = 0.0
+        rung = int(np.abs(bounds_ms - bound_ms).argmin()) if len(self) else 0
+        top1 = float(self.top1[rung]) if len(self) else 0.0
+        gain = float(scene.gains[rung]) if len(self) else 0.0
+        return ActiveSight(active_id, rung, gain, bound_ms <= limit_ms, bound_ms, True, top1)
+
+    def best_of_all(self, budget: Budget, limit_ms: float, quarantined: Mapping[str, str]) -> str | None:
+        """The most accurate net of the whole catalogue that fits, where no rung does; None where none fits."""
+        if len(self.all_rows) == len(self.rows) or not len(self.all_rows):
+            return None
+        fits = self._model.service_bounds_ms(self.all_rows, budget.quantile) <= limit_ms
+        if budget.min_accuracy is not None:
+            fits &= self.all_top1 >= budget.min_accuracy
+        for name in quarantined:
+            if name in self.row_of:
+                fits[self.row_of[name]] = False
+        if not fits.any():
+            return None
+        return self.catalogue.subnets[int(np.where(fits, self.all_top1, -1.0).argmax())].id
+
+    def usable(self, quarantined: Mapping[str, str]) -> Rows:
+        """Rows that may be uploaded."""
+        return np.array([row for name, row in self.row_of.items() if name not in quarantined], dtype=np.intp)
+
+
+__all__ = ["ActiveSight", "Grid", "Ladder", "Rows", "Sight"]
