@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -11,17 +11,42 @@ from agent.clock import VirtualClock
 from agent.domain.budget import Budget, Priority
 from agent.domain.control import Prepared
 from agent.domain.decision import Action, Decision
+from agent.domain.device import ProgressFn
 from agent.domain.line import View
 from agent.domain.notice import ChangeState
 from agent.domain.snapshot import ComingCause, ComingSwap
 from agent.domain.states import CameraState
 from agent.errors import BadInput, JournalError, UploadFailed
 from agent.supervisor import Supervisor
+from tests.support.fake_camera import FakeCamera
 from tests.unit.supervisor.bench import SETTINGS, Bench, until
 
 FAST = Budget(parts_per_minute=1800.0)  # the smallest net only
 SLOW = Budget(parts_per_minute=600.0)
 NO_DWELL = replace(SETTINGS, min_dwell_s=0.0)
+
+
+class Jittery(VirtualClock):
+    """Two clocks are never read at once: CLOCK_BOOTTIME is some microseconds later each second time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._reads = 0
+
+    def boottime_ns(self) -> int:
+        self._reads += 1
+        return super().boottime_ns() + self._reads % 2 * 7_000
+
+
+@dataclass
+class SlowCamera(FakeCamera):
+    """Takes its time to upload."""
+
+    upload_s: float = 2.0
+
+    async def upload_network(self, blob: bytes, deadline_s: float, progress: ProgressFn) -> None:
+        await asyncio.sleep(self.upload_s)
+        await super().upload_network(blob, deadline_s, progress)
 
 
 async def tell(
@@ -98,12 +123,12 @@ def test_a_committed_change_is_in_force_at_its_time_whatever_the_wall_clock_does
     async def story(supervisor: Supervisor) -> None:
         await supervisor.set_budget("plc", SLOW, 600.0, True)
         await until(supervisor, CameraState.ACTIVE, "large")
-        await tell(supervisor, FAST, 5.0, 600.0)
+        await tell(supervisor, FAST, 5.1, 600.0)
         answer = await supervisor.commit_budget("plc", "p-1", waits=False)
         assert answer.change.state is ChangeState.COMMITTED
         assert answer.effective.budget == SLOW
         bench.clock.step_wall(-3600.0)
-        await asyncio.sleep(4.99)
+        await asyncio.sleep(5.09)
         assert supervisor.snapshot().budget.budget == SLOW
         bench.clock.step_wall(7200.0)
         await asyncio.sleep(0.02)
@@ -119,7 +144,7 @@ def test_a_committed_change_is_in_force_at_its_time_whatever_the_wall_clock_does
 
 
 def test_a_policy_sees_what_is_definite_and_always_at_the_same_time() -> None:
-    bench = Bench(settings=replace(SETTINGS, notice_s=4.0))
+    bench = Bench(settings=replace(SETTINGS, notice_s=4.0), clock=Jittery())
     seen: list[View] = []
 
     async def story(supervisor: Supervisor) -> None:
@@ -281,6 +306,25 @@ def test_a_camera_that_runs_the_right_network_already_is_ready_without_a_swap() 
     assert bench.camera.calls.count("upload") == 1
 
 
+def test_a_camera_is_not_ready_while_it_still_swaps_for_another_budget() -> None:
+    bench = Bench(camera=SlowCamera(), settings=NO_DWELL)
+
+    async def story(supervisor: Supervisor) -> None:
+        await until(supervisor, CameraState.ACTIVE, "large")
+        await supervisor.set_budget("plc", FAST, None, True)
+        await until(supervisor, CameraState.SWAPPING)
+        await asyncio.sleep(1.0)
+        await tell(supervisor, SLOW, 0.0)
+        await supervisor.commit_budget("plc", "p-1", waits=True)
+        await asyncio.sleep(0.5)
+        assert (states(supervisor), supervisor.snapshot().state) == ([ChangeState.WAITING], CameraState.SWAPPING)
+        await until_state(supervisor, ChangeState.READY)
+        assert supervisor.snapshot().active_subnet == "large"
+
+    bench.run(story)
+    assert bench.camera.calls.count("upload") == 3
+
+
 def test_a_swap_that_fails_while_the_line_waits_ends_in_the_next_best_network_and_ready() -> None:
     bench = Bench()
     bench.camera.fail = {("upload", 2): UploadFailed("write failed", -1010)}
@@ -329,9 +373,11 @@ def test_a_change_for_its_time_may_be_committed_again_to_wait_and_twice_is_once(
         await until_state(supervisor, ChangeState.READY)
         with pytest.raises(BadInput):
             await supervisor.commit_budget("plc", "p-1", waits=False)  # it is in force
+        await tell(supervisor, SLOW, 30.0, name="p-2")
+        assert states(supervisor) == [ChangeState.PREPARED]  # the client's newest
 
     bench.run(story)
-    assert len(bench.journal.known_claims) == 1
+    assert {claim.budget for claim in bench.journal.known_claims.values()} == {FAST, SLOW}
 
 
 def test_the_lease_of_a_client_that_vanished_runs_from_the_time_of_its_change() -> None:
@@ -419,7 +465,8 @@ def test_a_restart_forgets_that_the_line_waits_and_still_tells_when_the_camera_i
         assert states(supervisor) == [ChangeState.WAITING]
 
     async def second(supervisor: Supervisor) -> None:
-        await asyncio.sleep(0.0)
+        await until_state(supervisor, ChangeState.WAITING)
+        assert not supervisor._desire.now(None).stopped
         await until_state(supervisor, ChangeState.READY)
         assert supervisor.snapshot().active_subnet == "small"
 
