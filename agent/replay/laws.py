@@ -13,6 +13,8 @@ from statistics import NormalDist
 from types import MappingProxyType
 from typing import Protocol
 
+import numpy as np
+
 _NORMAL = NormalDist()
 
 
@@ -26,6 +28,10 @@ class Duration(Protocol):
         """Probability that it lasts at least so long."""
         ...
 
+    def draw(self, source: np.random.Generator) -> float:
+        """One of them, in seconds."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class LogNormal:
@@ -37,6 +43,10 @@ class LogNormal:
     def survival(self, age_s: float) -> float:
         """Probability that it lasts at least so long."""
         return 1.0 if age_s <= 0 else 1.0 - _NORMAL.cdf(math.log(age_s / self.median_s) / self.sigma)
+
+    def draw(self, source: np.random.Generator) -> float:
+        """One of them, in seconds."""
+        return self.median_s * float(source.lognormal(0.0, self.sigma))
 
     @property
     def mean_s(self) -> float:
@@ -52,6 +62,10 @@ class Exponential:
     def survival(self, age_s: float) -> float:
         """Probability that it lasts at least so long."""
         return math.exp(-max(0.0, age_s) / self.mean_s)
+
+    def draw(self, source: np.random.Generator) -> float:
+        """One of them, in seconds."""
+        return float(source.exponential(self.mean_s))
 
     @property
     def median_s(self) -> float:
@@ -69,6 +83,10 @@ class Uniform:
         """Probability that it lasts at least so long."""
         return min(1.0, max(0.0, (self.high_s - age_s) / (self.high_s - self.low_s)))
 
+    def draw(self, source: np.random.Generator) -> float:
+        """One of them, in seconds."""
+        return float(source.uniform(self.low_s, self.high_s))
+
     @property
     def median_s(self) -> float:
         return (self.low_s + self.high_s) / 2.0
@@ -76,11 +94,12 @@ class Uniform:
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """Part intervals that hold for a dwell; each other one is equally likely next, a share of them after a stop."""
+    """Part intervals that hold for a dwell; each other one is equally likely next, a share of them after a `stop`."""
 
     levels_ms: tuple[float, ...]
     dwell: Duration
     stop_share: float = 0.0
+    stop: Duration | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,19 +162,29 @@ class Heat:
 
 Law = Levels | Ramps | Flaps | Bursts | Contention | Heat
 
-_LEVELS_MS = (32.0, 46.0, 66.0, 90.0, 150.0, 165.0)
-_MINUTES = LogNormal(300.0)
+LEVELS_MS = (32.0, 46.0, 66.0, 90.0, 150.0, 165.0)  # part intervals
+INFEASIBLE_LEVELS_MS = (18.0, 32.0, 66.0, 150.0)
+
+STEPS_5MIN = Levels(LEVELS_MS, LogNormal(300.0))
+STEPS_30S = Levels(LEVELS_MS, LogNormal(30.0))
+RAMPS = Ramps(Levels(LEVELS_MS, LogNormal(120.0)), ramp_s=60.0, steps=120)
+SHIFT = Levels(LEVELS_MS, LogNormal(300.0), stop_share=0.75, stop=Uniform(15.0, 120.0))
+FLAP = Flaps(LEVELS_MS, LogNormal(240.0), Uniform(60.0, 240.0), LogNormal(6.0, sigma=0.25))
+BURSTS = Bursts(Levels(LEVELS_MS[2:], LogNormal(300.0)), Exponential(120.0), Uniform(8.0, 30.0), LEVELS_MS[:2])
+CONTENTION = Contention(STEPS_5MIN, Exponential(180.0), LogNormal(60.0), factor=(1.15, 1.5))
+THERMAL = Heat(STEPS_5MIN, Exponential(600.0), Uniform(180.0, 600.0), factor=1.25, ramp_s=60.0, steps=30)
+INFEASIBLE = Levels(INFEASIBLE_LEVELS_MS, LogNormal(60.0))
 
 LAWS: Mapping[str, Law] = MappingProxyType(
     {
-        "steps5min": Levels(_LEVELS_MS, _MINUTES),
-        "steps30s": Levels(_LEVELS_MS, LogNormal(30.0)),
-        "ramps": Ramps(Levels(_LEVELS_MS, LogNormal(120.0)), 60.0, 120),
-        "shift": Levels(_LEVELS_MS, _MINUTES, stop_share=0.75),
-        "flap": Flaps(_LEVELS_MS, LogNormal(240.0), Uniform(60.0, 240.0), LogNormal(6.0, 0.25)),
-        "bursts": Bursts(Levels(_LEVELS_MS[2:], _MINUTES), Exponential(120.0), Uniform(8.0, 30.0), _LEVELS_MS[:2]),
-        "contention": Contention(Levels(_LEVELS_MS, _MINUTES), Exponential(180.0), LogNormal(60.0), (1.15, 1.5)),
-        "thermal": Heat(Levels(_LEVELS_MS, _MINUTES), Exponential(600.0), Uniform(180.0, 600.0), 1.25, 60.0, 30),
-        "infeasible": Levels((18.0, 32.0, 66.0, 150.0), LogNormal(60.0)),
+        "steps5min": STEPS_5MIN,
+        "steps30s": STEPS_30S,
+        "ramps": RAMPS,
+        "shift": SHIFT,
+        "flap": FLAP,
+        "bursts": BURSTS,
+        "contention": CONTENTION,
+        "thermal": THERMAL,
+        "infeasible": INFEASIBLE,
     }
 )

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import math
-from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from agent.errors import BadInput
+from agent.replay.laws import INFEASIBLE_LEVELS_MS, LEVELS_MS
 from agent.replay.line import Line
-from agent.replay.lineshift import HOUR_S, INFEASIBLE_LEVELS_MS, LAWS, LEVELS_MS, RUNGS, SCENARIOS, ladder, lineshift
-from agent.replay.optimum import optimum
-from agent.replay.policies import POLICIES
-from agent.replay.policies.true_law import TrueLaw
-from agent.replay.score import outcome
-from agent.replay.simulation import Policy, simulate
+from agent.replay.lineshift import HOUR_S, RUNGS, SCENARIOS, ladder, lineshift
 from agent.replay.trace import Trace
 
 ALL = sorted(SCENARIOS)
@@ -148,35 +142,6 @@ def test_infeasible_has_spells_that_no_net_meets() -> None:
     assert set(intervals_ms(line)) == set(INFEASIBLE_LEVELS_MS)
     met = np.logical_or.reduce(line.in_time)
     assert 0.1 < 1.0 - float(met.mean()) < 0.9
-
-
-@pytest.mark.parametrize("scenario", sorted(LAWS))
-def test_whoever_is_told_the_law_does_better_than_those_who_learn_but_not_than_the_optimum(
-    scenario: str,
-) -> None:
-    lines = [lineshift(scenario, seed) for seed in (100, 101)]
-
-    def worth(make: Callable[[Line], Policy]) -> float:
-        return sum(outcome(line, simulate(line, make(line))).value for line in lines)
-
-    told = worth(lambda line: TrueLaw(line.ladder, LAWS[scenario]))
-    assert told < sum(outcome(line, optimum(line)).value for line in lines)
-    for name in ("always_fastest", "greedy_p99", "infadapter", "ski_rental", "alert"):
-        assert told > worth(POLICIES[name]), name
-
-
-def test_the_law_swaps_for_minutes_and_not_for_seconds() -> None:
-    swaps = {
-        name: len(simulate(line, TrueLaw(line.ladder, LAWS[name])).swaps)
-        for name, line in ((name, lineshift(name, 100)) for name in ("steps5min", "steps30s"))
-    }
-    assert swaps["steps5min"] > 5 > swaps["steps30s"]
-
-
-def test_the_survival_of_a_level_is_log_normal() -> None:
-    law = LAWS["steps30s"]
-    assert [law.survival(at) for at in (0.0, 30.0)] == [1.0, 0.5]
-    assert law.survival(30.0 * math.exp(0.7)) == pytest.approx(0.1587, abs=1e-4)
 
 
 def test_an_unknown_scenario_is_told() -> None:

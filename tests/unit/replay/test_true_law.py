@@ -155,6 +155,14 @@ def test_it_is_between_those_who_learn_and_the_optimum_and_notice_helps(scenario
         assert learned < worth[0.0], name
 
 
+def test_it_swaps_for_minutes_and_not_for_seconds() -> None:
+    swaps = {
+        name: len(simulate(line, true_law(line, name, 0.0)).swaps)
+        for name, line in ((name, lineshift(name, FIRST_TUNING_SEED)) for name in ("steps5min", "steps30s"))
+    }
+    assert swaps["steps5min"] > 5 > swaps["steps30s"]
+
+
 def test_a_solution_is_kept_for_other_hours_of_the_same_law() -> None:
     lines = [lineshift("ramps", seed) for seed in (FIRST_TUNING_SEED, FIRST_TUNING_SEED + 1)]
     first, second = (true_law(line, "ramps", 0.0) for line in lines)
