@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agent.clock import Clock
-from agent.domain.decision import Action, Decision, Reason
+from agent.domain.decision import Account, Action, Decision, Reason
 from agent.domain.operation import Operation, ProfileAsk, ProfiledNet, ProfilePlan, ProfileStage
 from agent.domain.profile import NetProfile, ProfileSource, Range
 from agent.domain.result import LatencySample
@@ -343,8 +343,15 @@ class Profiler:
     def _ask(self, run: _Run, decision: Decision, action: Action, why: str, target: str | None = None) -> Decision:
         target = target or run.target
         place = f"{min(run.number + 1, run.operation.total)} of {run.operation.total} sub-nets"
-        return replace(
-            decision, action=action, reason=Reason.PROFILE, target=target, text=f"{target} {why} (profiling, {place})"
+        text = f"{target} {why} (profiling, {place})"
+        return Decision(
+            action,
+            Reason.PROFILE,
+            target,
+            decision.active,
+            decision.budget,
+            decision.feasible,
+            lambda: Account(decision.candidates, text, decision.figures),
         )
 
     def _publish(self, run: _Run, stage: ProfileStage | None = None, cancelling: bool | None = None) -> None:

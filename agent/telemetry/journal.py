@@ -119,6 +119,7 @@ class SqliteJournal:
         if self._last_decisions.get(camera) == key:
             return
         self._last_decisions[camera] = key
+        _ = decision.account  # here and now: it may be a function over what goes on changing
         row = rows.DecisionRow(self._clock.wall_ns(), camera, decision)
         self._note(lambda db: rows.put_decision(db, row))
 

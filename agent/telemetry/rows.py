@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from agent.domain.budget import Claim
-from agent.domain.decision import Decision
+from agent.domain.budget import Claim, EffectiveBudget
+from agent.domain.decision import Account, Action, Candidate, Decision, Figure, Reason
 from agent.domain.journal import Activation, Alarm, StoredAnswer, SwapOutcome, SwapRecord
 
 _SWAP_NAMES = tuple(f.name for f in fields(SwapRecord))
@@ -35,6 +35,33 @@ class DecisionRow:
     at_wall_ns: int
     camera: str
     decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionBody:
+    """A decision as JSON. What later versions added has a default, so that older rows can be read."""
+
+    action: Action
+    reason: Reason
+    target: str | None
+    active: str | None
+    budget: EffectiveBudget
+    feasible: bool
+    candidates: tuple[Candidate, ...]
+    text: str
+    starts_s: float | None = None
+    figures: tuple[Figure, ...] = ()
+
+    @classmethod
+    def of(cls, taken: Decision) -> DecisionBody:
+        told = taken.account
+        facts = (taken.action, taken.reason, taken.target, taken.active, taken.budget, taken.feasible)
+        return cls(*facts, told.candidates, told.text, taken.starts_s, told.figures)
+
+    def decision(self) -> Decision:
+        told = Account(self.candidates, self.text, self.figures)
+        facts = (self.action, self.reason, self.target, self.active, self.budget, self.feasible)
+        return Decision(*facts, told, self.starts_s)
 
 
 def put_swap(db: sqlite3.Connection, swap: SwapRecord) -> None:
@@ -112,7 +139,7 @@ def activation(db: sqlite3.Connection, camera: str) -> Activation | None:
 
 def put_decision(db: sqlite3.Connection, row: DecisionRow) -> None:
     taken = row.decision
-    body = msgspec.json.encode(taken).decode()
+    body = msgspec.json.encode(DecisionBody.of(taken)).decode()
     values = (row.at_wall_ns, row.camera, taken.action.value, taken.reason.value, taken.target, body)
     db.execute(
         "INSERT INTO decisions (at_wall_ns, camera, action, reason, target, body) VALUES (?, ?, ?, ?, ?, ?)", values
@@ -126,7 +153,9 @@ def decisions(db: sqlite3.Connection, camera: str | None, limit: int) -> Sequenc
         "ORDER BY seq DESC LIMIT :limit",
         {"camera": camera, "limit": limit},
     )
-    return tuple(DecisionRow(at, name, msgspec.json.decode(body, type=Decision)) for at, name, body in found)
+    return tuple(
+        DecisionRow(at, name, msgspec.json.decode(body, type=DecisionBody).decision()) for at, name, body in found
+    )
 
 
 def put_claim(db: sqlite3.Connection, claim: Claim, wall_ns: int) -> None:
