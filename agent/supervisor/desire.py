@@ -14,6 +14,8 @@ from agent.supervisor.line import LineDesk
 from agent.supervisor.settings import SupervisorSettings
 from agent.supervisor.view import Frames, Running, demand_now, demand_then, view
 
+RESUMES_S = 1e-3  # a line that waits goes on as soon as it may
+
 
 class Desire:
     """Owner of the three books; event-loop side only. `period_ms`: of frames, as measured, where it was."""
@@ -55,6 +57,8 @@ class Desire:
     def view(
         self, now_s: float, demand: Demand, running: Running, quarantined: Mapping[str, str], period_ms: float | None
     ) -> View:
-        """All that a decision under `demand` may look at."""
+        """All that a decision under `demand` may look at. A line that waits goes on with the budget in force."""
         coming = [Announced(at_s, self.under(effective, period_ms)) for at_s, effective in self.changes.outlook()]
+        if self.changes.line_waits(self.line.state()):
+            coming.insert(0, Announced(now_s + RESUMES_S, self.under(self.claims.effective, period_ms)))
         return view(now_s, demand, running, quarantined, coming, self._settings.notice_s)
