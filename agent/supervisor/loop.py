@@ -311,7 +311,7 @@ class Supervisor:
         running = Running(
             installed.subnet_id if installed else None,
             self._actor.activated_s,
-            self._actor.state is CameraState.SWAPPING or self._profiler.active,
+            self._actor.state is CameraState.SWAPPING or self._profiler.decides,
         )
         period_ms = self._measured_period_ms()
         return self._desire.view(self._actor.now_s(), demand, running, self._actor.quarantined(), period_ms)

@@ -98,14 +98,17 @@ class Profiler:
 
     @property
     def active(self) -> bool:
-        """A run is under way: the policy only looks on."""
+        """A run is under way."""
         return self._run is not None
+
+    @property
+    def decides(self) -> bool:
+        """A run chooses what the camera does, and the policy only looks on."""
+        return self._run is not None and self._run.operation.stage is not ProfileStage.RETURNING
 
     def own_pace(self, line_stopped: bool) -> bool:
         """Whether a triggered camera should take frames by itself now."""
-        run = self._run
-        measures = run is not None and run.operation.stage is not ProfileStage.RETURNING
-        return self._triggered and line_stopped and measures
+        return self._triggered and line_stopped and self.decides
 
     # -- asking -------------------------------------------------------------------------------------------------------
 
@@ -315,6 +318,8 @@ class Profiler:
         if now.state not in _USABLE or waited_s > RETURN_LIMIT_S:
             self._end(run)
             return decision
+        if decision.action is Action.SWAP:
+            run.origin = None  # the policy has chosen
         if now.state is CameraState.SWAPPING or decision.action is Action.SWAP:
             return decision
         if self._wants_home(run, decision, now):
