@@ -10,14 +10,17 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
+from agent.domain.decision import Decision
+from agent.domain.line import View
 from agent.errors import BadInput
-from agent.policy import decide as shipped_rule
+from agent.policy.engine import SwapPolicy
 from agent.replay.ladder import Ladder
-from agent.replay.line import Line, Noise
+from agent.replay.line import GRID_S, Line, Noise
 from agent.replay.lineshift import SCENARIOS
-from agent.replay.policies import BEST_FIXED, POLICIES, SHIPPED, foresight, known, online, published
-from agent.replay.score import best_fixed
+from agent.replay.policies import BEST_FIXED, POLICIES, SHIPPED, Terms, foresight, known, online, published
+from agent.replay.score import best_fixed, outcome
 from agent.replay.simulation import Run, simulate
+from agent.replay.warm import play
 from tests.unit.replay.lines import PROPERTY, THREE, a_line, a_trace, random_lines
 
 FREE = math.inf
@@ -26,7 +29,7 @@ ADAPTIVE = [name for name in POLICIES if name not in (BEST_FIXED, "always_fastes
 
 def run_of(name: str, *rows: tuple[float, float, float, float, int], end_s: float, notice_s: float = 0.0) -> Run:
     line = a_line(*rows, end_s=end_s, ladder=THREE)
-    return simulate(line, POLICIES[name](line), notice_s)
+    return simulate(line, POLICIES[name](line, Terms(notice_s=notice_s)), notice_s)
 
 
 def steps(levels_ms: list[float], dwell_s: float) -> list[tuple[float, float, float, float, int]]:
@@ -53,27 +56,52 @@ def test_a_lasting_drop_of_the_limit_is_answered_by_a_net_that_fits(name: str) -
     assert last == 0, run
 
 
-def test_dwell_is_the_rule_of_the_daemon_and_asks_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    real = shipped_rule.decide
+def test_dwell_is_the_policy_of_the_daemon_and_asks_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    views: list[View] = []
+    real = SwapPolicy.decide
 
-    def spy(*arguments: object) -> object:
-        asked.append(arguments[1])
-        return real(*arguments)  # type: ignore[arg-type]
+    def spy(policy: SwapPolicy, view: View) -> Decision:
+        views.append(view)
+        return real(policy, view)
 
-    monkeypatch.setattr("agent.policy.engine.decide", spy)
-    run = run_of(SHIPPED, *steps([100.0, 30.0, 100.0], 60.0), end_s=180)
-    assert asked[0] is None
-    assert {"small", "middle"} <= set(asked)
-    assert [swap.to_net for swap in run.swaps][-2:] == [0, 1]
-    assert run.swaps[-2].at_s == 60.0  # the daemon is woken by the change itself
+    monkeypatch.setattr(SwapPolicy, "decide", spy)
+    run = run_of(SHIPPED, *steps([100.0, 30.0, 100.0], 200.0), end_s=600, notice_s=5.0)
+    assert views[0].active_id is None
+    assert {view.active_id for view in views} == {None, *(THREE.nets[net].id for _, _, net in run.stints)}
+    assert {view.notice_s for view in views} == {5.0}
+    assert any(view.announced for view in views)
+    assert any(view.swapping for view in views) == any(swap.ready_s > swap.at_s + GRID_S for swap in run.swaps)
+    # One budget for each speed of the line, as a client would claim it.
+    assert len({view.demand.effective.id for view in views}) == 3
+    assert {round(view.demand.parts_per_s or 0.0, 3) for view in views} == {10.0, 33.333}
 
 
-def test_dwell_gives_an_unmeasured_net_the_margin_of_its_prior_and_a_profiled_one_none() -> None:
-    """The prior of an unmeasured net is 1.42 times its prediction at quantile .99 (LatencyModel)."""
-    narrow, wide = (0, 60_000 / 45, FREE, 1.0, 0), (0, 60_000 / 60, FREE, 1.0, 0)
-    assert [run_of(SHIPPED, row, end_s=60).first for row in (narrow, wide)] == [0, 1]
-    assert [run_of("dwell_profiled", row, end_s=60).first for row in (narrow, wide)] == [1, 1]
+def test_dwell_starts_commissioned_and_says_what_it_makes_of_its_choice() -> None:
+    """A rung of 40 ms is used at 45 ms from the start, by its profile; a prediction alone would not do."""
+    run = run_of(SHIPPED, (0, 60_000 / 45, FREE, 1.0, 0), end_s=60)
+    assert (run.first, run.swaps) == (1, ())
+    bounds = run.judgements.bound_ms.tolist()
+    assert bounds
+    assert all(40.0 <= bound <= 45.0 for bound in bounds)
+    assert not any(run.judgements.held)
+
+
+@pytest.mark.parametrize("quantile", [0.9, 0.999])
+def test_the_bounds_of_dwell_are_at_the_quantile_that_was_promised(quantile: float) -> None:
+    noise = Noise(0.02, 0.001)
+    line = Line(a_trace((0, 60_000 / 66, FREE, 1.0, 0), end_s=1200), THREE, noise)
+    found = outcome(line, simulate(line, POLICIES[SHIPPED](line, Terms(quantile))))
+    assert found.coverage.parts == found.parts
+    assert found.coverage.miscovered == pytest.approx(1.0 - quantile, rel=0.6)
+
+
+def test_what_dwell_learned_is_json_and_changes_what_it_decides() -> None:
+    rows = steps([100.0, 30.0] * 30, 12.0)
+    line = a_line(*rows, end_s=720, ladder=THREE)
+    terms = Terms(0.99)
+    cold, warm = play(POLICIES[SHIPPED], line, terms), play(POLICIES[SHIPPED], line, terms, before=line)
+    assert outcome(line, warm).value >= outcome(line, cold).value
+    assert warm != cold
 
 
 def test_best_fixed_and_always_fastest_never_swap() -> None:
@@ -162,7 +190,8 @@ def test_a_ladder_of_one_net_is_never_left() -> None:
     rows = steps([source.uniform(10.0, 60.0) for _ in range(20)], 5.0)
     line = a_line(*rows, end_s=100, ladder=one)
     for name in ADAPTIVE:
-        assert simulate(line, POLICIES[name](line)) == Run(0, ()), name
+        run = simulate(line, POLICIES[name](line))
+        assert (run.first, run.swaps) == (0, ()), name
 
 
 def test_the_pages_name_every_policy_and_every_scenario() -> None:
