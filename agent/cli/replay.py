@@ -12,10 +12,14 @@ import click
 from agent.cli.connection import JSON
 from agent.cli.exits import DONE
 from agent.cli.output import number, percent, print_json, print_table
+from agent.cli.replay_journal import Past, SiteAsk, journal_options, read_past
+from agent.errors import BadInput
 
 if TYPE_CHECKING:
     from agent.replay.compare import Row
+    from agent.replay.ladder import Ladder
     from agent.replay.line import Line
+    from agent.replay.trace import Trace
 
 _FILE = click.Path(path_type=Path)
 _HEADINGS = ("policy", "U/U*", "to fixed", "in time", "late", "in gaps", "swaps", "miss run")
@@ -26,7 +30,8 @@ _QUANTILE = click.FloatRange(0.5, 0.9999)
 
 
 @click.command()
-@click.option("--trace", "trace_file", required=True, type=_FILE, help="Trace of a line (CSV).")
+@click.option("--trace", "trace_file", type=_FILE, help="Trace of a line (CSV).")
+@journal_options
 @click.option("--library", required=True, type=_FILE, help="A library, or a profile of sub-nets (JSON).")
 @click.option("--policy", default="", help="Names with commas between, or `all`. Default: dwell,always_fastest.")
 @click.option("--oracle", is_flag=True, help="Also the optimum itself, and oracles that see 1, 5 and 30 s ahead.")
@@ -37,9 +42,11 @@ _QUANTILE = click.FloatRange(0.5, 0.9999)
 @click.option("--seed", type=click.IntRange(0), default=0, help="Of the jitter.")
 @click.option("--swap-base-s", type=_SECONDS, default=1.0, show_default=True, help="A swap without upload.")
 @click.option("--swap-s-per-mb", type=_SECONDS, default=0.22, show_default=True, help="More for each million bytes.")
+@click.option("--write-trace", "trace_out", type=_FILE, help="Also write the trace that was replayed (CSV).")
 @JSON
 def replay(
-    trace_file: Path,
+    trace_file: Path | None,
+    site: SiteAsk | None,
     library: Path,
     policy: str,
     oracle: bool,
@@ -50,31 +57,67 @@ def replay(
     seed: int,
     swap_base_s: float,
     swap_s_per_mb: float,
+    trace_out: Path | None,
     as_json: bool,
 ) -> int:
-    """Replay policies on a trace. `dwell` is the policy that the daemon runs."""
+    """Replay policies on a trace, or on what a site's journal holds. `dwell` is the policy that the daemon runs."""
     from agent.replay.compare import DEFAULT_POLICIES, compare
-    from agent.replay.ladder import read_ladder
     from agent.replay.line import Line, Noise
     from agent.replay.policies import BEST_FIXED, OPTIMUM, ORACLES, SHIPPED, Terms, known
     from agent.replay.trace import read_trace
 
     asked = [name.strip() for name in policy.split(",") if name.strip()] or DEFAULT_POLICIES
     names = known([*asked, BEST_FIXED, *((*ORACLES, OPTIMUM) if oracle else ())])
-    ladder = read_ladder(library, swap_base_s, swap_s_per_mb)
-    line = Line(read_trace(trace_file), ladder, Noise(sigma=jitter, seed=seed))
+    trace, ladder, past = _told(trace_file, site, library, swap_base_s, swap_s_per_mb)
+    if trace_out is not None:
+        _write(trace_out, trace)
+    line = Line(trace, ladder, Noise(sigma=jitter, seed=seed))
     before = {}
     if learn_file is not None:
         before = {SHIPPED: Line(read_trace(learn_file), ladder, Noise(sigma=jitter, seed=seed + 1))}
     rows = compare(line, names, Terms(quantile, notice_s), before)
+    happened = None if past is None else past.row(line, rows)
     if as_json:
-        about = {"trace": str(trace_file), "duration_s": line.trace.end_s, "parts": len(line.part_times)}
+        source = {"trace": str(trace_file)} if past is None else {"history": past.about()}
+        about: dict[str, object] = {**source, "duration_s": line.trace.end_s, "parts": len(line.part_times)}
         about |= {"learned_from": None if learn_file is None else str(learn_file)}
         about |= {"notice_s": notice_s, "quantile": quantile, "jitter": jitter, "seed": seed}
-        print_json(about | {"policies": {row.policy: row.to_json(ladder) for row in rows}})
-    else:
-        show(line, rows, notice_s)
+        policies = {row.policy: row.to_json(ladder) for row in rows}
+        if past is not None and happened is not None:
+            policies[happened.policy] = happened.to_json(past.all_nets)
+        print_json(about | {"policies": policies})
+        return DONE
+    if past is not None:
+        past.show()
+    show(line, [*rows, happened] if happened is not None else rows, notice_s)
+    if past is not None:
+        past.show_swaps()
     return DONE
+
+
+def _told(
+    trace_file: Path | None, site: SiteAsk | None, library: Path, swap_base_s: float, swap_s_per_mb: float
+) -> tuple[Trace, Ladder, Past | None]:
+    """The trace and the sub-nets to replay it on, and the history that both are from, if they are."""
+    from agent.replay.ladder import read_ladder
+    from agent.replay.trace import read_trace
+
+    if site is not None and trace_file is None:
+        past = read_past(site, library, swap_base_s, swap_s_per_mb)
+        return past.history.trace, past.ladder, past
+    if trace_file is None or site is not None:
+        raise BadInput("--trace", "give either a trace, or a journal with --from-journal")
+    ladder = read_ladder(library, swap_base_s, swap_s_per_mb)
+    return read_trace(trace_file), ladder, None
+
+
+def _write(file: Path, trace: Trace) -> None:
+    from agent.replay.trace import write_trace
+
+    try:
+        write_trace(trace, file)
+    except OSError as exc:
+        raise BadInput("--write-trace", f"{file} cannot be written: {exc.strerror}") from exc
 
 
 def show(line: Line, rows: Sequence[Row], notice_s: float) -> None:

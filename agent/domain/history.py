@@ -11,7 +11,8 @@ class LineRow:
 
     Between the end of a row and the start of the next one nobody watched: the agent was down or the camera away.
     `parts_per_s` is how fast parts (frames, where none are counted) came, None where that was not known;
-    `announced_s` how long before it began this was told, None for a change that came unannounced.
+    `announced_s` how long before it began this was told, None for a change that came unannounced. `serial` is that of
+    the camera which served the line under this name.
     """
 
     camera: str
@@ -24,6 +25,7 @@ class LineRow:
     stopped: bool
     parts_per_s: float | None = None
     announced_s: float | None = None
+    serial: str = ""
 
     def same_asked(self, other: LineRow) -> bool:
         """Whether both ask for the same."""

@@ -107,17 +107,12 @@ class _Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def read_ladder(path: Path, swap_base_s: float = SWAP_BASE_S, swap_s_per_mb: float = SWAP_S_PER_MB) -> Ladder:
     """From a library folder, a manifest file or a profile file. Raises BadInput or ManifestInvalid."""
-    file = path / MANIFEST_NAME if path.is_dir() else path
-    try:
-        with file.open("rb") as opened:
-            data = opened.read(MAX_MANIFEST_BYTES + 1)
-    except OSError as exc:
-        raise BadInput(str(file), f"cannot be read: {exc.strerror}; name a library folder or a profile") from exc
+    file, data = _read(path)
 
     def swap_s(size_bytes: int) -> float:
         return swap_base_s + swap_s_per_mb * size_bytes / 1e6
 
-    if path.is_dir() or SCHEMA.encode() in data:
+    if _is_manifest(path, data):
         catalogue = decode_manifest(data, str(file)).to_catalogue(manifest_digest(data))
         return Ladder(tuple(_of_library(subnet, swap_s(_size_bytes(subnet))) for subnet in catalogue.subnets))
     try:
@@ -136,6 +131,30 @@ def read_ladder(path: Path, swap_base_s: float = SWAP_BASE_S, swap_s_per_mb: flo
             cost_s = swap_s(subnet.size_bytes or 0)
         nets.append(Net(subnet.id, subnet.top1, subnet.service_ms, cost_s))
     return Ladder(tuple(nets))
+
+
+def digests_of(path: Path) -> dict[str, tuple[str, ...]]:
+    """sha256 of the artifacts of each sub-net of a library; empty for a plain profile, which has none. Raises as
+    `read_ladder`."""
+    file, data = _read(path)
+    if not _is_manifest(path, data):
+        return {}
+    catalogue = decode_manifest(data, str(file)).to_catalogue(manifest_digest(data))
+    return {subnet.id: tuple(artifact.sha256 for artifact in subnet.artifacts) for subnet in catalogue.subnets}
+
+
+def _read(path: Path) -> tuple[Path, bytes]:
+    file = path / MANIFEST_NAME if path.is_dir() else path
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(MAX_MANIFEST_BYTES + 1)
+    except OSError as exc:
+        raise BadInput(str(file), f"cannot be read: {exc.strerror}; name a library folder or a profile") from exc
+    return file, data
+
+
+def _is_manifest(path: Path, data: bytes) -> bool:
+    return path.is_dir() or SCHEMA.encode() in data
 
 
 def ladder_of(rows: Sequence[tuple[str, float, float, float]]) -> Ladder:

@@ -40,6 +40,7 @@ class LineRecorder:
         self._camera = camera
         self._journal = journal
         self._clock = clock
+        self.serial = ""  # of the camera that is connected
         self._row: LineRow | None = None
         self._told: list[_Told] = []
         self._subnet_id = ""
@@ -52,7 +53,7 @@ class LineRecorder:
     def asked(self, demand: Demand, announced: Sequence[Announced] = ()) -> None:
         """What is asked for now; call it often."""
         now_ns, row = self._clock.wall_ns(), self._row
-        fresh = _row(self._camera, demand, now_ns)
+        fresh = _row(self._camera, self.serial, demand, now_ns)
         if row is not None and _alike(row, fresh):
             if now_ns - row.until_wall_ns >= EXTEND_EVERY_S * 1e9:
                 self._extend(now_ns)
@@ -113,7 +114,7 @@ class LineRecorder:
         return None
 
 
-def _row(camera: str, demand: Demand, wall_ns: int) -> LineRow:
+def _row(camera: str, serial: str, demand: Demand, wall_ns: int) -> LineRow:
     budget = demand.effective.budget
     return LineRow(
         camera=camera,
@@ -125,6 +126,7 @@ def _row(camera: str, demand: Demand, wall_ns: int) -> LineRow:
         quantile=budget.quantile,
         stopped=demand.stopped,
         parts_per_s=demand.parts_per_s,
+        serial=serial,
     )
 
 

@@ -20,7 +20,7 @@ MAX_LEARNED_BYTES = 4 << 20
 
 _LINE = (
     "camera, from_wall_ns, until_wall_ns, parts_per_minute, max_latency_ms, min_accuracy, quantile, stopped, "
-    "parts_per_s, announced_s"
+    "parts_per_s, announced_s, serial"
 )
 
 
@@ -95,7 +95,7 @@ def learned(db: sqlite3.Connection, serial: str, library: str) -> Mapping[str, o
 def put_line(db: sqlite3.Connection, row: LineRow) -> None:
     """Insert, or take over the end of the row that began at that time."""
     db.execute(
-        f"INSERT INTO line_history ({_LINE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        f"INSERT INTO line_history ({_LINE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (camera, from_wall_ns) DO UPDATE SET until_wall_ns = excluded.until_wall_ns",
         (
             row.camera,
@@ -108,6 +108,7 @@ def put_line(db: sqlite3.Connection, row: LineRow) -> None:
             row.stopped,
             row.parts_per_s,
             row.announced_s,
+            row.serial,
         ),
     )
 

@@ -51,7 +51,8 @@ _VERSION_2 = (
     """CREATE TABLE line_history (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, camera TEXT NOT NULL, from_wall_ns INTEGER NOT NULL,
         until_wall_ns INTEGER NOT NULL, parts_per_minute REAL, max_latency_ms REAL, min_accuracy REAL,
-        quantile REAL NOT NULL, stopped INTEGER NOT NULL, parts_per_s REAL, announced_s REAL)""",
+        quantile REAL NOT NULL, stopped INTEGER NOT NULL, parts_per_s REAL, announced_s REAL,
+        serial TEXT NOT NULL)""",
     "CREATE UNIQUE INDEX line_history_of_camera ON line_history (camera, from_wall_ns)",
     """CREATE TABLE slowdowns (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, camera TEXT NOT NULL, at_wall_ns INTEGER NOT NULL,
