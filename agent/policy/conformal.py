@@ -24,6 +24,7 @@ Floats = NDArray[np.float64]
 
 DEFAULT_SPREAD = 0.03  # a few per cent is usual (facts/myriad-blobs.md section 6); learned within seconds
 LEAST_SPREAD = 0.002
+LEAST_BOUND = 5e-4  # where times never vary, the rounding of floats must not break a bound
 SPREAD_PRIOR = 20.0  # results that the prior spread counts for
 SPREAD_MEMORY = 4000.0
 CLIP = 3.0
@@ -35,7 +36,9 @@ FIRST_COUNTED_AFTER = 64
 # Share of alpha by which a bound may be off for each standard deviation that it is off the pooled quantile: where no
 # result ever falls between two quantiles, nothing else holds it.
 RETURN = 0.05
-GAP_SHARE = 1.2
+TOLD = 3.0  # misses that were due: before, a tracker goes along with the pooled quantile
+# Standard deviations off it at which a tracker is too slow: a share of what is beyond is made up at each count.
+FAR_OFF, FAR_SHARE = 5.0, 0.5
 MEMORY = 40_000.0  # results after which counts are halved
 
 BODY_FROM, BODY_TO, BODY_STEP = -5.0, 3.5, 0.125  # standard deviations
@@ -109,10 +112,12 @@ class Residuals:
             points = (np.arange(PROFILE_POINTS) + 0.5) / PROFILE_POINTS
             ratios = np.interp(points, [quantile for quantile, _ in told], [ratio for _, ratio in told])
             self._add(np.log(np.maximum(ratios, LEAST_RATIO)), profile.sigma, weight / PROFILE_POINTS)
-        self._tabulate()
+        self._tabulated = False
+        if self._trackers:  # asked for before the profiles came: they go along
+            self._tabulate()
 
     def bound(self, quantile: float) -> float:
-        """Logarithm over the level that `quantile` of results stay within, at least 0; grows with `quantile`."""
+        """Logarithm over the level that `quantile` of results stay within, above 0; grows with `quantile`."""
         if quantile <= 0.5:
             return 0.0  # the level itself
         if not self._trackers or self._trackers[0].quantile != quantile:
@@ -121,13 +126,15 @@ class Residuals:
         for other in self._trackers:
             if other.quantile < quantile:
                 found = max(found, other.bound)
-        return max(0.0, found)
+        return max(LEAST_BOUND, found)
 
     def share_within(self, distance: Floats, variance: Floats) -> Floats:
         """Probability that a residual is at most `distance` when the level has this variance beside.
 
         The body is taken to be as much wider as a normal one gets; spikes are far wider than any level is unsure.
         """
+        if not self._tabulated:
+            self._tabulate()
         scale = np.sqrt(variance + self._grid_sigma**2)
         return np.asarray(
             np.interp(distance / scale, _BODY, self._within) + np.interp(distance, self._far, self._spikes)
@@ -138,7 +145,7 @@ class Residuals:
             self.sigma,
             self.count,
             self._weight,
-            [(tracker.quantile, tracker.bound) for tracker in self._trackers],
+            [(tracker.quantile, tracker.bound, tracker.empirical) for tracker in self._trackers],
             list(self._pending),
             self._weighed,
             self._body.tolist(),
@@ -149,9 +156,10 @@ class Residuals:
     def restore(self, saved: SavedResiduals) -> None:
         """What was saved, in place of what is known."""
         self.sigma, self.count, self._weight = saved.grid_sigma, saved.count, saved.weight
-        self._trackers = [_Tracker(quantile, bound, bound) for quantile, bound in saved.trackers[:TRACKERS]]
+        self._trackers.clear()
         self._body, self._tail = np.array(saved.body), np.array(saved.tail)
         self._tabulate()
+        self._trackers = [_Tracker(*tracker) for tracker in saved.trackers[:TRACKERS]]
         self.sigma, self._pending, self._weighed = saved.sigma, list(saved.pending), saved.weighed
 
     def _ask(self, quantile: float) -> None:
@@ -165,9 +173,14 @@ class Residuals:
         self._trackers.insert(0, _Tracker(quantile, found, found))
 
     def empirical(self, quantile: float) -> float:
-        """Quantile of the pooled distribution, in the middle where two neighbours of it are far apart."""
+        """Quantile of the pooled distribution, or halfway to the next lower one where counts cannot tell them apart:
+        spikes that are about as rare as misses may be must not make a bound jump from jitter to spikes and back."""
+        if not self._tabulated:
+            self._tabulate()
         beyond = 1.0 - quantile
-        around = [1.0 - beyond * GAP_SHARE, quantile, 1.0 - beyond / GAP_SHARE]
+        counted = float(self._body.sum() + self._tail.sum() + BODY_PRIOR)
+        error = 1.0 / math.sqrt(max(1.0, counted * beyond))  # relative, of a share that was counted
+        around = [1.0 - min(0.5, beyond * (1.0 + error)), quantile]
         return max(0.0, float(np.interp(around, self._shares, self._grid).mean()))
 
     def _track(self, residuals: list[float]) -> None:
@@ -211,6 +224,7 @@ class Residuals:
 
     def _tabulate(self) -> None:
         """The distribution function on a grid."""
+        self._tabulated = True
         self._grid_sigma = self.sigma
         edge = BODY_TO * self.sigma
         body = self._body + BODY_PRIOR * _NORMAL_BODY
@@ -226,4 +240,10 @@ class Residuals:
         self._grid = np.concatenate((_BODY * self.sigma, beyond))
         self._shares = np.concatenate((self._within, 1.0 - share + self._spikes[1:]))
         for tracker in self._trackers:
-            tracker.empirical = self.empirical(tracker.quantile)
+            before, tracker.empirical = tracker.empirical, self.empirical(tracker.quantile)
+            if self.count * (1.0 - tracker.quantile) < TOLD:
+                tracker.bound = max(0.0, tracker.bound + tracker.empirical - before)
+            off = tracker.empirical - tracker.bound
+            far = abs(off) - FAR_OFF * self.sigma
+            if far > 0.0:
+                tracker.bound += math.copysign(FAR_SHARE * far, off)

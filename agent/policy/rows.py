@@ -117,7 +117,7 @@ class NetTable:
         tied = np.where(untold, self._covariance[rows], covariance[o, g])
         with_x = covariance[0, o] + x * covariance[0, g]
         others = np.maximum(0.0, seen - self._seen[rows])
-        variance = own + 2.0 * x * tied + (x * x + state.variance) * gamma_variance
+        variance = own + 2.0 * x * tied + x * x * gamma_variance
         variance += gamma * (2.0 * with_x + gamma * state.variance) + AGE_SIGMA**2 * others / (others + AGE_RESULTS)
         share = np.zeros(len(rows)) if shared is None else gamma * shared[0] + shared[o] + x * shared[g]
         base = self._base[rows] + self._own[rows] * np.exp(others / -OWN_RESULTS)

@@ -48,6 +48,21 @@ def test_a_bound_holds_for_the_share_that_was_asked_for(count: int, commissionin
     assert bound_ms < 40.0 * 1.12
 
 
+@pytest.mark.parametrize("sigma", [0.0, 0.002, 0.01, 0.05])
+def test_a_bound_is_as_tight_as_the_noise_of_the_camera_whatever_that_is(sigma: float) -> None:
+    model = LatencyModel(PREDICTED_MS)
+    source = np.random.default_rng(3)
+    misses, over = [], []
+    for _ in range(3000):
+        bound_ms = model.service_bounds_ms(ROWS[2:3], 0.99)[0]
+        times_ms = 40.0 * np.exp(sigma * source.standard_normal(4))
+        misses += (times_ms > bound_ms).tolist()
+        over.append(math.log(bound_ms / 40.0))
+        model.observe_services("c", times_ms)
+    assert np.mean(misses[400:]) < 0.015
+    assert np.median(over) == pytest.approx(2.33 * sigma, abs=0.15 * sigma + 0.001)
+
+
 def test_a_profile_counts_before_the_first_result() -> None:
     model = LatencyModel({"a": 10.0})
     model.set_profile(profile("a", 13.0))
