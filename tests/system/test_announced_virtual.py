@@ -8,16 +8,18 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from agent.config import AgentConfig
 from agent.config import schema as cfg
 from agent.domain.budget import Budget
 from agent.domain.notice import ChangeState
-from agent.domain.snapshot import CameraSnapshot
+from agent.domain.snapshot import CameraSnapshot, ComingCause
 from agent.domain.states import CameraState
 from tests.support.virtual_group import Floor, Station, group_config, play_group
 
-SLOW, FAST = 600.0, 1500.0
-SPEEDS = (FAST, SLOW)
+SLOW, FAST = 600.0, 1350.0
+THERE_AND_BACK = (FAST, SLOW)
 NOTICE_S = 5.0
 Change = Callable[[Floor, float, str], Awaitable[None]]
 
@@ -41,18 +43,18 @@ def _now(floor: Floor) -> CameraSnapshot:
     return _the(floor).supervisor.snapshot()
 
 
-async def _play(floor: Floor, change: Change) -> None:
-    """A slow line whose camera has settled, its changes, and a last second of which nothing is asked."""
+async def _play(floor: Floor, *changes: Change) -> None:
+    """A slow line whose camera has settled, and its changes: faster, slower, faster, ..."""
     floor.speed(SLOW)
     await floor.ask(_asked(SLOW))
     await floor.until(lambda: _now(floor).state is CameraState.ACTIVE, 60.0)
     await asyncio.sleep(10.0)
-    for number, speed in enumerate(SPEEDS):
+    for number, change in enumerate(changes):
+        speed = THERE_AND_BACK[number % 2]
         await change(floor, speed, f"p-{number}")
         await asyncio.sleep(10.0)
         assert _now(floor).budget.budget == _asked(speed)
         assert _now(floor).state is CameraState.ACTIVE
-    _the(floor).device.set_line(SLOW)
 
 
 async def _line_stands(floor: Floor, speed: float, name: str) -> None:
@@ -67,30 +69,41 @@ async def _line_stands(floor: Floor, speed: float, name: str) -> None:
     floor.speed(speed)
 
 
+async def _line_runs(floor: Floor, speed: float, name: str) -> None:
+    """Announce and commit, and change the speed when it was told."""
+    supervisor = _the(floor).supervisor
+    await supervisor.prepare_budget("plc", name, _asked(speed), 600.0, NOTICE_S)
+    await supervisor.commit_budget("plc", name, waits=False)
+    await asyncio.sleep(NOTICE_S)
+    floor.speed(speed)
+
+
 def _without_result(floor: Floor) -> list[int]:
     """Parts between the first and the last one with a result that have none."""
     station = _the(floor)
-    truth = station.device.truth()
     answered = {result.inference.captured_ns for result in station.results}
-    seen = {row["part"] for row in truth["exposures"] if row["timestamp_ns"] in answered}
-    passed = {row["part"] for row in (*truth["exposures"], *truth["lost"])}
-    return sorted(part for part in passed - seen if min(seen) < part < max(seen))
+    exposures = station.device.truth()["exposures"]
+    seen = {row["part"] for row in exposures if row["timestamp_ns"] in answered}
+    return sorted(set(range(min(seen), max(seen))) - seen)
 
 
-def _swapped(floor: Floor) -> list[float]:
-    """Each change swapped, there and back; the gaps that they cost in seconds."""
+def _gaps(floor: Floor) -> list[float]:
+    """Of the swaps that the changes led to, in seconds."""
     swaps = _the(floor).swaps
     assert floor.outcome.wrong == []
-    assert len(swaps) == 1 + len(SPEEDS)
-    assert swaps[0].to_subnet == swaps[2].to_subnet != swaps[1].to_subnet
+    assert all(before.to_subnet != after.to_subnet for before, after in pairwise(swaps))
     gaps = [swap.gap_s for swap in swaps[1:] if swap.gap_s is not None]
-    assert len(gaps) == len(SPEEDS)
+    assert len(gaps) == len(swaps) - 1
     return gaps
 
 
 def test_no_part_is_lost_where_the_line_waits_for_ready(tmp_path: Path, ladder: Path) -> None:
-    floor = play_group(_config(tmp_path, ladder, "events"), lambda floor: _play(floor, _line_stands))
-    assert min(_swapped(floor)) > 1.0
+    floor = play_group(
+        _config(tmp_path, ladder, "events"), lambda floor: _play(floor, _line_stands, _line_stands, _line_stands)
+    )
+    gaps = _gaps(floor)
+    assert len(gaps) == 3
+    assert min(gaps) > 1.0
     assert _without_result(floor) == []
 
 
@@ -98,8 +111,19 @@ def test_a_result_that_waits_for_the_next_frame_is_the_one_thing_that_a_swap_on_
     tmp_path: Path, ladder: Path
 ) -> None:
     """With chunks the last part before the stop has its result in the camera when the swap begins."""
-    floor = play_group(_config(tmp_path, ladder, "chunks"), lambda floor: _play(floor, _line_stands))
-    _swapped(floor)
-    lost = _without_result(floor)
-    assert len(lost) == len(SPEEDS)
-    assert all(after - before > 100 for before, after in pairwise(lost))
+    floor = play_group(_config(tmp_path, ladder, "chunks"), lambda floor: _play(floor, _line_stands, _line_stands))
+    assert len(_gaps(floor)) == 2
+    first, second = _without_result(floor)
+    assert second - first > 100
+
+
+def test_a_line_that_does_not_wait_loses_the_parts_of_one_gap_in_the_slow_phase(tmp_path: Path, ladder: Path) -> None:
+    """The camera has measured both networks before, while the line stood."""
+    floor = play_group(
+        _config(tmp_path, ladder, "events"), lambda floor: _play(floor, _line_stands, _line_stands, _line_runs)
+    )
+    _, _, gap_s = _gaps(floor)
+    assert len(_without_result(floor)) == pytest.approx(gap_s * SLOW / 60.0, abs=2)
+    coming = [one.coming for one in _the(floor).snapshots if one.coming is not None]
+    assert {one.cause for one in coming} == {ComingCause.ANNOUNCED_CHANGE}
+    assert all(one.coming is None for one in _the(floor).snapshots if one.swap is not None)
