@@ -37,12 +37,12 @@ class Outcome:
     """Counts of one run. `value` is U: the accuracies of the parts in time, summed.
 
     `judged` counts the parts that had a network and that some net would have met, and `attainment` is the share of them
-    in time. `kept_attainment` leaves out the `settling` ones, which are the first SETTLING results after each slow-down
-    (nobody announces it), and the `held` ones, of a net that the policy kept on purpose: it did not take it to fit and
-    took another one to (Judgement). `gap_share` is the share of parts that came while there was no network;
-    `longest_miss_run` counts parts in a row that were late or had no network, `longest_avoidable_run` the same among
-    the parts that some net would have met. `coverage` is of the bounds that the
-    policy published, `settled_coverage` the same without the settling parts. `served` counts the parts of each net.
+    in time. `settled_attainment` leaves out the `settling` ones, which are the first SETTLING results after each slow-
+    down (nobody announces it); `kept_attainment` also the `held` ones, of a net that the policy kept on purpose: it did
+    not take it to fit and took another one to (Judgement). `gap_share` is the share of parts that came while there was
+    no network; `longest_miss_run` counts parts in a row that were late or had no network, `longest_avoidable_run` the
+    same among the parts that some net would have met. `coverage` is of the bounds that the policy published,
+    `settled_coverage` the same without the settling parts. `served` counts the parts of each net.
     """
 
     value: float
@@ -54,6 +54,7 @@ class Outcome:
     longest_miss_run: int
     longest_avoidable_run: int
     judged: int
+    settled_attainment: float | None
     kept_attainment: float | None
     settling: int
     held: int
@@ -98,6 +99,7 @@ def outcome(line: Line, run: Run) -> Outcome:
         longest_miss_run=_longest_miss_run(hit),
         longest_avoidable_run=_longest_miss_run(hit[line.feasible]),
         judged=int(np.count_nonzero(feasible)),
+        settled_attainment=_share(hit, feasible & ~settling),
         kept_attainment=_share(hit, kept),
         settling=int(np.count_nonzero(feasible & settling)),
         held=int(np.count_nonzero(feasible & held & ~settling)),

@@ -23,6 +23,7 @@ class Cell:
     to_fixed: float
     skill: float | None
     attainment: float | None
+    settled_attainment: float | None
     kept_attainment: float | None
     settling_share: float
     held_share: float
@@ -47,6 +48,7 @@ def cell(name: str, scenario: str, seed: int, found: Outcome, marks: Yardsticks)
         to_fixed=(found.value - marks.fixed) / marks.star,
         skill=skill(found.value, marks.fixed, marks.star),
         attainment=found.attainment,
+        settled_attainment=found.settled_attainment,
         kept_attainment=found.kept_attainment,
         settling_share=found.settling / judged,
         held_share=found.held / judged,

@@ -57,6 +57,7 @@ class Row(TypedDict):
     runs_below_fixed: int
     skill: float | None
     attainment: float | None
+    settled_attainment: float | None
     kept_attainment: float | None
     kept_scenarios: dict[str, float | None]
     kept_worst_scenario: float | None
@@ -130,6 +131,7 @@ def _row(policy: str, cells: Sequence[Cell], law: Mapping[tuple[str, int], float
         runs_below_fixed=sum(one.to_fixed < -BELOW_FIXED for one in cells),
         skill=_mean(one.skill for one in cells),
         attainment=_mean(one.attainment for one in cells),
+        settled_attainment=_mean(one.settled_attainment for one in cells),
         kept_attainment=_mean(one.kept_attainment for one in cells),
         kept_scenarios=kept,
         kept_worst_scenario=min((one for one in kept.values() if one is not None), default=None),

@@ -11,7 +11,7 @@ from tests.bench.policy_runs import Cell
 from tests.bench.policy_statistics import Row, interval, over_seeds, student_t, summary
 from tests.bench.policy_table import table, told_mean
 
-CELL = Cell("p", "a", 0, 0.9, 0.0, None, 1.0, 1.0, 0.0, 0.0, 0, 0, 0, 0, 2, 0.01, 3, 3)
+CELL = Cell("p", "a", 0, 0.9, 0.0, None, 1.0, 1.0, 1.0, 0.0, 0.0, 0, 0, 0, 0, 2, 0.01, 3, 3)
 
 
 def cell(scenario: str, seed: int, ratio: float, to_fixed: float = 0.0, skill: float | None = None) -> Cell:

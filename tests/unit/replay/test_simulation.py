@@ -231,6 +231,7 @@ def test_results_before_a_slowdown_is_seen_and_nets_held_on_purpose_are_left_out
     found = outcome(line, simulate(line, Judge(1, said, {9.0: 0})))
     assert (found.judged, found.settling, found.held) == (90, 20, 20)
     assert found.attainment == 40 / 90
+    assert found.settled_attainment == 40 / 70
     assert found.kept_attainment == 40 / 50  # 40 before, 10 late ones between the 20 results and the hold
     # The bound was passed by the 30 parts from 4 to 7 s, 20 of which nobody could know.
     assert (found.coverage.beyond, found.coverage.parts) == (30, 90)
