@@ -9,6 +9,9 @@ from agent.domain.line import View
 from agent.domain.notice import AnnouncedChange
 from agent.domain.snapshot import ComingCause, ComingSwap
 
+GAP = "gap"  # the figure of a candidate (agent/policy/account.py)
+_NOT_AS_THINGS_ARE = (Reason.NOT_WORTH, Reason.GUARDED)
+
 
 def prepared(
     change: AnnouncedChange, effective: EffectiveBudget, decision: Decision, due_s: float, gap_s: float
@@ -17,6 +20,7 @@ def prepared(
 
     A swap to a faster network, which the change needs, can end with the change; one to a slower network begins with it.
     """
+    gap_s = _gap_s(decision, gap_s)
     wanted = next((c for c in decision.candidates if c.subnet_id == decision.target), None)
     running = next((c for c in decision.candidates if c.subnet_id == decision.active), None)
     swaps = decision.target is not None and decision.target != decision.active
@@ -37,13 +41,23 @@ def prepared(
 
 
 def coming_swap(decision: Decision, view: View, min_dwell_s: float, gap_s: float) -> ComingSwap | None:
-    """The swap that `decision` holds back; None where it wants none, or one that begins now."""
+    """The swap that `decision` holds back; None where it wants none, or one now, or one only if things were other."""
     if decision.action is not Action.HOLD or decision.target is None or decision.target == decision.active:
+        return None
+    if decision.reason in _NOT_AS_THINGS_ARE:
         return None
     starts_s = decision.starts_s
     if decision.reason is Reason.DWELL and starts_s is None and view.activated_s is not None:
         starts_s = view.activated_s + min_dwell_s
-    return ComingSwap(decision.target, starts_s, gap_s, decision.reason, _cause(decision, view), decision.text)
+    at_s = None if starts_s is None else round(starts_s, 3)  # sums of the same times differ in their last digits
+    cause, text = _cause(decision, view), decision.text
+    return ComingSwap(decision.target, at_s, _gap_s(decision, gap_s), decision.reason, cause, text)
+
+
+def _gap_s(decision: Decision, otherwise_s: float) -> float:
+    """What the decision itself takes a swap to its target to cost; `otherwise_s` where it does not say."""
+    wanted = (c for c in decision.candidates if c.subnet_id == decision.target)
+    return next((figure.value for c in wanted for figure in c.figures if figure.name == GAP), otherwise_s)
 
 
 def _cause(decision: Decision, view: View) -> ComingCause:
@@ -51,7 +65,7 @@ def _cause(decision: Decision, view: View) -> ComingCause:
         return ComingCause.MIN_DWELL
     if decision.reason is Reason.MEASURED:
         return ComingCause.MEASURING
-    if view.announced and decision.starts_s is not None:
+    if decision.reason is Reason.ANNOUNCED or (view.announced and decision.starts_s is not None):
         return ComingCause.ANNOUNCED_CHANGE
     return ComingCause.OTHER
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from agent.client import RpcFailed
 from agent.domain.budget import Budget
-from agent.domain.decision import Figure, Reason
+from agent.domain.decision import Account, Action, Decision, Figure, Reason
 from agent.domain.notice import AnnouncedChange, ChangeState, LineReport, LineState
 from agent.domain.snapshot import ComingCause, ComingSwap
 from agent.errors import JournalError
@@ -239,12 +240,11 @@ def test_a_start_that_is_open_has_no_time(tmp_path: Path) -> None:
 
 def test_figures_of_a_decision_come_with_words(tmp_path: Path) -> None:
     async def scenario() -> list[tuple[str, float, str, str]]:
-        from dataclasses import replace
-
         candidates = tuple(replace(c, figures=(Figure("value", 12.0, "parts/s"),)) for c in DECISION.candidates)
-        decision = replace(DECISION, candidates=candidates, figures=(Figure("dwell", 81.23456, "s"),), starts_s=1e12)
+        account = Account(candidates, DECISION.text, (Figure("dwell", 81.23456, "s"),))
+        held = Decision(Action.HOLD, Reason.DWELL, "w1-huge", "w1-big", DECISION.budget, True, account, 1e12)
         async with serving(tmp_path) as rig:
-            rig.control.change(decision=decision)
+            rig.control.change(decision=held)
             told = (await rig.client.get_status()).cameras[0].decision
         assert told.HasField("starts_in")
         return [(f.name, f.value, f.unit, f.text) for f in (*told.figures, *told.candidates[0].figures)]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from agent.domain.budget import Budget, EffectiveBudget, Priority
-from agent.domain.decision import Account, Action, Candidate, Decision, Reason
+from agent.domain.decision import Account, Action, Candidate, Decision, Figure, Reason
 from agent.domain.line import Announced, Demand, View
 from agent.domain.notice import AnnouncedChange, ChangeState
 from agent.domain.snapshot import ComingCause
-from agent.supervisor.foresee import coming_swap, prepared, settled
+from agent.supervisor.foresee import GAP, coming_swap, prepared, settled
 
 BUDGET = EffectiveBudget("b", Budget(80.0), Priority.LEASE, ())
 CHANGE = AnnouncedChange("p-1", "plc", ChangeState.PREPARED, Budget(80.0), None, 0)
@@ -23,9 +23,11 @@ def decided(
     active: str | None = "slow",
     slow_fits: bool = False,
     starts_s: float | None = None,
+    gap_s: float | None = None,
 ) -> Decision:
+    figures = () if gap_s is None else (Figure(GAP, gap_s, "s"),)
     candidates = (
-        Candidate("fast", 0.8, 20.0, 30.0, 100, True),
+        Candidate("fast", 0.8, 20.0, 30.0, 100, True, figures=figures),
         Candidate("slow", 0.9, 60.0, 70.0, 100, slow_fits),
     )
     return Decision(action, reason, target, active, BUDGET, True, Account(candidates, "why"), starts_s)
@@ -49,6 +51,15 @@ def test_without_a_network_any_is_needed_and_without_a_choice_none_is_told() -> 
     assert (told.subnet_id, told.expected_accuracy, told.swap_needed, told.ready_in_s) == (None, None, False, 0.0)
 
 
+def test_the_gap_is_that_of_the_wanted_net_where_the_decision_knows_it() -> None:
+    known = decided(Action.HOLD, Reason.DWELL, gap_s=3.5)
+    told = prepared(CHANGE, BUDGET, known, 5.0, GAP_S)
+    assert (told.expected_gap_s, told.wait_s, told.ready_in_s) == (3.5, 3.5, 5.0)
+    coming = coming_swap(known, seen(), 5.0, GAP_S)
+    assert coming is not None
+    assert coming.expected_gap_s == 3.5
+
+
 def seen(announced: bool = False, activated_s: float | None = 90.0) -> View:
     demand = Demand(BUDGET)
     return View(100.0, demand, "slow", activated_s, announced=(Announced(105.0, demand),) if announced else ())
@@ -60,7 +71,8 @@ def seen(announced: bool = False, activated_s: float | None = 90.0) -> View:
         (decided(Action.HOLD, Reason.DWELL), False, ComingCause.MIN_DWELL, 95.0),
         (decided(Action.HOLD, Reason.DWELL, starts_s=96.0), True, ComingCause.MIN_DWELL, 96.0),
         (decided(Action.HOLD, Reason.MEASURED), False, ComingCause.MEASURING, None),
-        (decided(Action.HOLD, starts_s=103.0), True, ComingCause.ANNOUNCED_CHANGE, 103.0),
+        (decided(Action.HOLD, starts_s=103.0 + 1e-9), True, ComingCause.ANNOUNCED_CHANGE, 103.0),
+        (decided(Action.HOLD, Reason.ANNOUNCED), True, ComingCause.ANNOUNCED_CHANGE, None),
         (decided(Action.HOLD), False, ComingCause.OTHER, None),
     ],
 )
@@ -79,6 +91,8 @@ def test_a_swap_that_is_held_back_is_foreseen_with_its_cause(
         decided(Action.KEEP, target="slow"),
         decided(Action.NONE, target=None),
         decided(Action.HOLD, target="slow"),
+        decided(Action.HOLD, Reason.NOT_WORTH),
+        decided(Action.HOLD, Reason.GUARDED),
     ],
 )
 def test_what_begins_now_or_is_not_wanted_is_not_foreseen(decision: Decision) -> None:
