@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import agent.replay
 from agent.replay.benchmark import QUANTILE, Variant, Yardsticks, play_hour, yardsticks
@@ -46,12 +46,12 @@ def run(task: Task) -> tuple[_Key, Yardsticks, list[Cell], float]:
     """Also the seconds for one hour of one variant."""
     line = lineshift(task.scenario, task.seed)
     marks = task.marks or yardsticks(line)
-    cells, started = [], perf_counter()
+    cells, started = [], process_time()
     for variant in task.variants:
         found = outcome(line, play_hour(variant, task.scenario, task.seed, line, task.quantile))
         cells.append(cell(variant.name, task.scenario, task.seed, found, marks))
     hours = sum(1 + variant.warm for variant in task.variants)
-    return (task.scenario, task.seed), marks, cells, (perf_counter() - started) / max(1, hours)
+    return (task.scenario, task.seed), marks, cells, (process_time() - started) / max(1, hours)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
