@@ -17,7 +17,8 @@ from agent.errors import BadInput
 from agent.replay.ladder import Ladder, Net
 from agent.replay.laws import LAWS, Bursts, Contention, Flaps, Heat, Law, Levels, Ramps
 from agent.replay.line import GRID_S, Line, Noise
-from agent.replay.policies.true_law_lines import BurstModel, FlapModel, LevelModel, Model, RampModel, Setting
+from agent.replay.policies.true_law_lines import BurstModel, FlapModel, LevelModel, RampModel
+from agent.replay.policies.true_law_setting import Model, Setting
 from agent.replay.policies.true_law_slowdowns import ContentionModel, HeatModel
 from agent.replay.policies.true_law_solver import Solved, solve
 from agent.replay.simulation import Announced, Moment, Policy

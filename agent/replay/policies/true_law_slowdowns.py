@@ -14,7 +14,7 @@ from itertools import product
 import numpy as np
 
 from agent.replay.laws import Contention, Heat, Levels
-from agent.replay.policies.true_law_lines import Setting, nearest, share_evenly
+from agent.replay.policies.true_law_setting import Setting, nearest, share_evenly
 from agent.replay.policies.true_law_solver import Builder, Chain
 from agent.replay.trace import Trace
 

@@ -17,7 +17,8 @@ from agent.replay.lineshift import FIRST_TUNING_SEED, SCENARIOS, lineshift
 from agent.replay.optimum import optimum
 from agent.replay.policies import POLICIES
 from agent.replay.policies.true_law import TrueLawPolicy, true_law
-from agent.replay.policies.true_law_lines import LevelModel, Setting
+from agent.replay.policies.true_law_lines import LevelModel
+from agent.replay.policies.true_law_setting import Setting
 from agent.replay.policies.true_law_solver import Solved, solve
 from agent.replay.score import best_fixed, outcome
 from agent.replay.simulation import Run, simulate
