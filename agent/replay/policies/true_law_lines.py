@@ -101,8 +101,9 @@ class RampModel:
 class FlapModel:
     """Calm levels by age; sides of each pair by the time it has been flapping, and by age.
 
-    The last side of a spell passes for calm once it has lasted _FLAP_OVER_S: a calm that begins on the same level
-    cannot be seen sooner. `e`, the probability that a side is the last one, is taken in the middle of each phase.
+    How long it has been flapping is known, not when it ends. The last side of a spell passes for calm once it has
+    lasted _FLAP_OVER_S: a calm that begins on the same level cannot be seen sooner, though values count it as seen.
+    The probability that a side is the last one is taken in the middle of each phase.
     """
 
     def __init__(self, setting: Setting, law: Flaps) -> None:
@@ -171,7 +172,8 @@ class FlapModel:
 class BurstModel:
     """Base levels by age; rushes by age, by the level beneath and by how old that was when the rush came.
 
-    A level that ends beneath a rush is seen when the rush is over, and is taken to begin then.
+    A level that ends beneath a rush is seen when the rush is over, and is taken to begin then. The second that is
+    always between two rushes is left out.
     """
 
     def __init__(self, setting: Setting, law: Bursts) -> None:

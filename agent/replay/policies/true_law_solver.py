@@ -68,7 +68,7 @@ class Chain:
 
 @dataclass(slots=True)
 class Builder:
-    """Collects states and exits; exits are named by keys so that states may share them."""
+    """Collects states and exits; states may share an exit."""
 
     nets: int
     _lasts_s: list[float] = field(default_factory=list)
