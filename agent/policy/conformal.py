@@ -12,12 +12,16 @@ q <- q + eta (1{e > q} - alpha), which holds the share of results beyond it near
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.domain.profile import NetProfile
+from agent.policy.delivery import z_score
 from agent.policy.learned import SavedResiduals
 
 Floats = NDArray[np.float64]
@@ -44,25 +48,31 @@ MEMORY = 40_000.0  # results after which counts are halved
 BODY_FROM, BODY_TO, BODY_STEP = -5.0, 3.5, 0.125  # standard deviations
 TAIL_TO, TAIL_STEP = 1.0, 0.01
 BODY_PRIOR = 300.0
-SPIKE_PRIOR = (1.0, 1000.0)  # one spike in so many results, anywhere up to SPIKE_TO
+SPIKE_PRIOR = (3.0, 3000.0)  # so many spikes in so many results, anywhere up to SPIKE_TO
 SPIKE_TO = 0.5
 PROFILE_POINTS = 400  # of its distribution
+# Against the misses that were asked for: what a bound at the end of jitter may have, the share of spikes from which it
+# has to cover spikes, and what it leaves to jitter at least.
+AIM, MOST_SPIKES, LEAST_JITTER = 1.3, 1.6, 0.3
 LEAST_RATIO = 1e-6
 
 _BODY = np.arange(BODY_FROM, BODY_TO + BODY_STEP / 2, BODY_STEP)
 _CELLS = len(_BODY) - 1
 _TAIL_CELLS = int(TAIL_TO / TAIL_STEP)
 CELLS = (_CELLS, _TAIL_CELLS)  # of body and tail
+_PROFILE_SCORES = np.array([NormalDist().inv_cdf((place + 0.5) / PROFILE_POINTS) for place in range(PROFILE_POINTS)])
+_NORMAL_BEYOND = 0.5 * math.erfc(BODY_TO / math.sqrt(2.0))
 _NORMAL_BODY = np.diff([0.5 * math.erfc(-u / math.sqrt(2.0)) for u in _BODY])
 
 
 @dataclass(slots=True)
 class _Tracker:
-    """`empirical`: the same quantile of the pooled distribution when it was last counted."""
+    """`pooled`, `aim`: of the pooled distribution when it was last counted."""
 
     quantile: float
     bound: float
-    empirical: float
+    pooled: float
+    aim: float
 
 
 class Residuals:
@@ -108,18 +118,15 @@ class Residuals:
         self.sigma = max(LEAST_SPREAD, math.sqrt((self.sigma**2 * self._weight + profile.sigma**2 * weight) / total))
         self._weight = min(SPREAD_MEMORY, total)
         if profile.quantiles:
-            told = sorted([(0.5, 1.0), *profile.quantiles])
-            points = (np.arange(PROFILE_POINTS) + 0.5) / PROFILE_POINTS
-            ratios = np.interp(points, [quantile for quantile, _ in told], [ratio for _, ratio in told])
-            self._add(np.log(np.maximum(ratios, LEAST_RATIO)), profile.sigma, weight / PROFILE_POINTS)
+            self._add(_points_of(profile), profile.sigma, weight / len(_PROFILE_SCORES))
         self._tabulated = False
-        if self._trackers:  # asked for before the profiles came: they go along
-            self._tabulate()
 
     def bound(self, quantile: float) -> float:
         """Logarithm over the level that `quantile` of results stay within, above 0; grows with `quantile`."""
         if quantile <= 0.5:
             return 0.0  # the level itself
+        if not self._tabulated:
+            self._tabulate()  # which takes along what was asked for before the profiles came
         if not self._trackers or self._trackers[0].quantile != quantile:
             self._ask(quantile)
         found = self._trackers[0].bound
@@ -140,12 +147,21 @@ class Residuals:
             np.interp(distance / scale, _BODY, self._within) + np.interp(distance, self._far, self._spikes)
         )
 
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """Bounds at quantiles that are asked for meanwhile are not tracked afterwards."""
+        trackers = list(self._trackers)
+        try:
+            yield
+        finally:
+            self._trackers = trackers
+
     def saved(self) -> SavedResiduals:
         return SavedResiduals(
             self.sigma,
             self.count,
             self._weight,
-            [(tracker.quantile, tracker.bound, tracker.empirical) for tracker in self._trackers],
+            [(tracker.quantile, tracker.bound, tracker.pooled, tracker.aim) for tracker in self._trackers],
             list(self._pending),
             self._weighed,
             self._body.tolist(),
@@ -169,19 +185,30 @@ class Residuals:
                 return
         if len(self._trackers) >= TRACKERS:
             self._trackers.pop()
-        found = self.empirical(quantile)
-        self._trackers.insert(0, _Tracker(quantile, found, found))
+        found, aim = self.pooled(quantile)
+        self._trackers.insert(0, _Tracker(quantile, found, found, aim))
 
-    def empirical(self, quantile: float) -> float:
-        """Quantile of the pooled distribution, or halfway to the next lower one where counts cannot tell them apart:
-        spikes that are about as rare as misses may be must not make a bound jump from jitter to spikes and back."""
-        if not self._tabulated:
-            self._tabulate()
+    def pooled(self, quantile: float) -> tuple[float, float]:
+        """Quantile of the pooled distribution, and the misses it has against those that were asked for.
+
+        Where spikes are about as rare as misses may be, it lies anywhere between the end of jitter and the spikes, and
+        which of it is chance. It is then the end of jitter, for up to AIM times the misses: any less would cost several
+        times as much time as jitter takes, and a spike more or less must not make a bound jump there and back.
+        """
         beyond = 1.0 - quantile
-        counted = float(self._body.sum() + self._tail.sum() + BODY_PRIOR)
-        error = 1.0 / math.sqrt(max(1.0, counted * beyond))  # relative, of a share that was counted
-        around = [1.0 - min(0.5, beyond * (1.0 + error)), quantile]
-        return max(0.0, float(np.interp(around, self._shares, self._grid).mean()))
+        usual = max(0.0, float(np.interp(quantile, self._shares, self._grid)))
+        spikes = max(0.0, self.spike_share - _NORMAL_BEYOND)
+        if spikes > MOST_SPIKES * beyond:
+            return usual, 1.0
+        tight = self._end_of_jitter(max(LEAST_JITTER * beyond, AIM * beyond - spikes))
+        return (tight, AIM) if usual - tight > self._grid_sigma else (usual, 1.0)
+
+    def _end_of_jitter(self, beyond: float) -> float:
+        """What this share of results is beyond, spikes apart."""
+        if beyond < _NORMAL_BEYOND:
+            return z_score(1.0 - beyond) * self._grid_sigma
+        share = (1.0 - beyond) / (1.0 - _NORMAL_BEYOND) * self._within[-1]
+        return float(np.interp(share, self._within, _BODY)) * self._grid_sigma
 
     def _track(self, residuals: list[float]) -> None:
         if not residuals:
@@ -190,8 +217,8 @@ class Residuals:
         for tracker in self._trackers:
             bound = tracker.bound
             beyond = sum([e > bound for e in residuals]) if largest > bound else 0
-            off = 1.0 + RETURN * (bound - tracker.empirical) / self.sigma
-            tracker.bound = max(0.0, bound + step * (beyond - (1.0 - tracker.quantile) * off * count))
+            share = (1.0 - tracker.quantile) * (tracker.aim + RETURN * (bound - tracker.pooled) / self.sigma)
+            tracker.bound = max(0.0, bound + step * (beyond - share * count))
 
     def _weigh(self) -> None:
         """Learn the spread from what came since."""
@@ -240,10 +267,26 @@ class Residuals:
         self._grid = np.concatenate((_BODY * self.sigma, beyond))
         self._shares = np.concatenate((self._within, 1.0 - share + self._spikes[1:]))
         for tracker in self._trackers:
-            before, tracker.empirical = tracker.empirical, self.empirical(tracker.quantile)
+            before = tracker.pooled
+            tracker.pooled, tracker.aim = self.pooled(tracker.quantile)
             if self.count * (1.0 - tracker.quantile) < TOLD:
-                tracker.bound = max(0.0, tracker.bound + tracker.empirical - before)
-            off = tracker.empirical - tracker.bound
+                tracker.bound = max(0.0, tracker.bound + tracker.pooled - before)
+            off = tracker.pooled - tracker.bound
             far = abs(off) - FAR_OFF * self.sigma
             if far > 0.0:
                 tracker.bound += math.copysign(FAR_SHARE * far, off)
+
+
+def _points_of(profile: NetProfile) -> Floats:
+    """Residuals at even shares: normal ones of the profile's sigma, as far as its quantiles allow.
+
+    Between two quantiles a profile tells nothing; one spike in a thousand results is its highest quantile, and a line
+    from there to the next would make it four.
+    """
+    told = sorted([(0.5, 1.0), *profile.quantiles])
+    shares = np.array([quantile for quantile, _ in told])
+    logs = np.log(np.maximum([ratio for _, ratio in told], LEAST_RATIO))
+    places = np.searchsorted(shares, (np.arange(PROFILE_POINTS) + 0.5) / PROFILE_POINTS)
+    lowest = np.concatenate(([-np.inf], logs))[places]
+    highest = np.concatenate((logs, [np.inf]))[places]
+    return np.clip(_PROFILE_SCORES * profile.sigma, lowest, highest)

@@ -46,12 +46,12 @@ class SavedLevel(msgspec.Struct, frozen=True):
 
 
 class SavedResiduals(msgspec.Struct, frozen=True):
-    """`trackers`: (quantile, bound, pooled quantile), the one that was asked for last first."""
+    """`trackers`: (quantile, bound, pooled quantile, aim), the one that was asked for last first."""
 
     sigma: _Positive
     count: _Count
     weight: _Positive
-    trackers: list[tuple[float, float, float]]
+    trackers: list[tuple[float, float, float, float]]
     pending: list[float]
     weighed: _Count
     body: list[float]
@@ -133,7 +133,7 @@ def _holds(saved: SavedTracking, most_slots: int, cells: tuple[int, int]) -> boo
         and (len(residuals.body), len(residuals.tail)) == cells
         and min(*residuals.body, *residuals.tail) >= 0.0
         and residuals.weighed <= len(residuals.pending)
-        and all(0.0 < quantile < 1.0 for quantile, _, _ in residuals.trackers)
+        and all(0.0 < quantile < 1.0 for quantile, *_ in residuals.trackers)
     )
 
 

@@ -12,7 +12,8 @@ so that their squares add.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Literal
 
@@ -141,6 +142,12 @@ class LatencyModel:
         if document is not None:
             self._delivery.restore(document.delivery)
             self._tracking.restore(document.tracking)
+
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """What is asked for meanwhile leaves no trace; nothing may be observed."""
+        with self._tracking.residuals.unchanged():
+            yield
 
     def _levels(self, shown: Shown) -> Floats:
         known = self._tracking

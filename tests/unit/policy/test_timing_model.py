@@ -120,8 +120,41 @@ def test_a_profile_tells_of_spikes_before_they_are_seen() -> None:
     usual, spiky = (LatencyModel(PREDICTED_MS) for _ in range(2))
     for model, spikes in ((usual, 0.0), (spiky, 0.03)):
         model.set_profile(NetProfile.of("b", 20.0 * noise(1000, spikes=spikes), "1.0", 0))
-    assert usual.meets(ROWS, 22.4)[1] > 0.99
-    assert 0.95 < spiky.meets(ROWS, 22.4)[1] < 0.985
+    assert usual.meets(ROWS, 22.4)[1] > 0.9985
+    assert 0.99 < spiky.meets(ROWS, 22.4)[1] < 0.998
+
+
+def test_one_spike_in_a_profile_does_not_widen_the_bound_for_all_but_one_in_a_thousand() -> None:
+    times_ms = 20.0 * noise(1000, spikes=0.0)
+    bounds = []
+    for spike in (1.0, 1.45):
+        model = LatencyModel(PREDICTED_MS)
+        model.set_profile(NetProfile.of("b", np.append(times_ms[:-1], 20.0 * spike), "1.0", 0))
+        bounds.append(model.service_bound_ms("b", 0.999))
+    assert bounds[0] == pytest.approx(20.0 * 1.075, rel=0.015)
+    assert bounds[1] == pytest.approx(bounds[0], rel=0.003)
+
+
+def test_profiles_that_come_after_a_bound_was_asked_for_count_as_if_they_had_come_before() -> None:
+    early = LatencyModel(PREDICTED_MS)
+    for quantile in (0.99, 0.999):
+        early.service_bounds_ms(ROWS, quantile)
+    for place, (subnet_id, ms) in enumerate(PREDICTED_MS.items()):
+        early.set_profile(profile(subnet_id, ms, place))
+    for quantile in (0.99, 0.999):
+        bounds_ms = early.service_bounds_ms(ROWS, quantile)
+        assert bounds_ms == pytest.approx(commissioned().service_bounds_ms(ROWS, quantile), rel=1e-9)
+
+
+def test_what_is_asked_for_in_passing_leaves_no_trace() -> None:
+    model = commissioned()
+    feed(model, "a", 1.0, 100)
+    model.service_bounds_ms(ROWS, 0.99)
+    before = model.saved()
+    with model.unchanged():
+        passing = [model.service_bounds_ms(ROWS, quantile)[0] for quantile in (0.9, 0.95, 0.98, 0.995, 0.999)]
+    assert passing == sorted(passing)
+    assert model.saved() == before
 
 
 def test_nothing_is_saved_before_the_first_result() -> None:
