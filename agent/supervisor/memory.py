@@ -137,7 +137,10 @@ class Memory:
         if self._info is None or sha256 is None:
             return
         await self._journal.put_profile(self._info.serial, sha256, profile)
-        self._use(profile)
+        self._profiles[profile.subnet_id] = profile
+        self._stale.pop(profile.subnet_id, None)
+        if self._learner is not None:
+            self._learner.set_profile(profile)
 
     def results(self, samples_of: Mapping[str, Sequence[LatencySample]], in_production: bool = True) -> None:
         """What the camera measured since the last call."""
@@ -208,14 +211,10 @@ class Memory:
         )
         if abs(later.median_ms / profile.median_ms - 1.0) <= CONFIRMED:
             renewed = replace(profile.renewed(later), median_ms=profile.median_ms)
+            # The policy saw those results itself; to it a profile is a new measurement, which this one is not.
             self._journal.note_profile(self._info.serial, sha256, renewed)
-            self._use(renewed)
-
-    def _use(self, profile: NetProfile) -> None:
-        self._profiles[profile.subnet_id] = profile
-        self._stale.pop(profile.subnet_id, None)
-        if self._learner is not None:
-            self._learner.set_profile(profile)
+            self._profiles[profile.subnet_id] = renewed
+            self._stale.pop(profile.subnet_id, None)
 
     def _look_for_stale(self) -> None:
         self._stale_at_s = self._clock.now_ns() / 1e9
