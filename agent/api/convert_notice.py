@@ -67,6 +67,7 @@ def prepared(camera: str, value: Prepared, moment: Moment) -> control_pb2.Prepar
         expected_gap=convert.duration(value.expected_gap_s),
         ready_at=moment.after(value.ready_in_s),
         wait=convert.duration(value.wait_s),
+        waiting_subnet_id=value.waiting_subnet_id,
     )
 
 

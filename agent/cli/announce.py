@@ -60,13 +60,16 @@ def prepared_lines(change: pb.PreparedChange, waits: bool) -> list[str]:
     due_s, gap_s = seconds(change.change.due_in), seconds(change.expected_gap)
     when = "now, the line waits" if waits else f"in {due_s:.1f} s"
     lines = [f"{change.camera} {when}: {budget_words(change.effective)}"]
+    if waits:
+        wait_s = seconds(change.wait)
+        lines.append(f"  sub-net  {change.waiting_subnet_id or 'none'}")
+        lines.append(f"  swap     {f'the line waits about {wait_s:.1f} s' if wait_s > 0 else 'none is needed'}")
+        return lines
     if change.HasField("subnet_id"):
         fits = "" if change.feasible else ", meets it not, but is nearest to it"
         lines.append(f"  sub-net  {change.subnet_id}, accuracy {percent(change.expected_accuracy)}{fits}")
     if not change.swap_needed:
         lines.append("  swap     none is needed")
-    elif waits:
-        lines.append(f"  swap     the line waits about {number(seconds(change.wait), 1, ' s')}")
     else:
         late_s = (change.ready_at.ToNanoseconds() - change.change.due_at.ToNanoseconds()) / 1e9
         ready = "with the change" if abs(late_s) < 0.05 else f"{late_s:.1f} s after the change"

@@ -47,7 +47,8 @@ class Prepared:
     """What an announced change would mean on one camera; times in seconds from now.
 
     `decision` and `subnet_id`: what its budget calls for as things are now. `ready_in_s`: until that answers, were the
-    change committed now for its time; `wait_s`: how long the line would stand, were it to wait.
+    change committed now for its time; `wait_s`, `waiting_subnet_id`: how long the line would stand and for which
+    network, were it to wait.
     """
 
     change: AnnouncedChange
@@ -60,6 +61,7 @@ class Prepared:
     expected_gap_s: float
     ready_in_s: float
     wait_s: float
+    waiting_subnet_id: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from agent.clock import Clock
 from agent.domain.budget import Budget, EffectiveBudget
@@ -55,10 +56,20 @@ class Desire:
         return demand_then(effective, Frames.of(self._settings, period_ms), self.line.state())
 
     def view(
-        self, now_s: float, demand: Demand, running: Running, quarantined: Mapping[str, str], period_ms: float | None
+        self,
+        now_s: float,
+        demand: Demand,
+        running: Running,
+        quarantined: Mapping[str, str],
+        period_ms: float | None,
+        stands: bool = False,
     ) -> View:
-        """All that a decision under `demand` may look at. A line that waits goes on with the budget in force."""
+        """All that a decision under `demand` may look at; `stands`: as if the line waited for it.
+
+        A line that waits stands, and goes on with what it waits for.
+        """
         coming = [Announced(at_s, self.under(effective, period_ms)) for at_s, effective in self.changes.outlook()]
-        if self.changes.line_waits(self.line.state()):
-            coming.insert(0, Announced(now_s + RESUMES_S, self.under(self.claims.effective, period_ms)))
+        if stands or (demand.stopped and self.changes.line_waits(self.line.state())):
+            coming.insert(0, Announced(now_s + RESUMES_S, self.under(demand.effective, period_ms)))
+            demand = replace(demand, stopped=True)
         return view(now_s, demand, running, quarantined, coming, self._settings.notice_s)

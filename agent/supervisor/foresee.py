@@ -14,12 +14,19 @@ _NOT_AS_THINGS_ARE = (Reason.NOT_WORTH, Reason.GUARDED)
 
 
 def prepared(
-    change: AnnouncedChange, effective: EffectiveBudget, decision: Decision, due_s: float, gap_s: float
+    change: AnnouncedChange,
+    effective: EffectiveBudget,
+    decision: Decision,
+    standing: Decision,
+    due_s: float,
+    gap_s: float,
 ) -> Prepared:
     """What a change `due_s` from now means, where `decision` is what its budget calls for as things are now.
 
-    A swap to a faster network, which the change needs, can end with the change; one to a slower network begins with it.
+    `standing`: what it calls for where the line stands for it, so that a swap is free. A swap to a faster network,
+    which the change needs, can end with the change; one to a slower network begins with it.
     """
+    wait_s = _gap_s(standing, gap_s) if standing.target not in (None, standing.active) else 0.0
     gap_s = _gap_s(decision, gap_s)
     wanted = next((c for c in decision.candidates if c.subnet_id == decision.target), None)
     running = next((c for c in decision.candidates if c.subnet_id == decision.active), None)
@@ -36,7 +43,8 @@ def prepared(
         swap_needed=swaps,
         expected_gap_s=gap_s if swaps else 0.0,
         ready_in_s=ready_in_s if swaps else 0.0,
-        wait_s=gap_s if swaps else 0.0,
+        wait_s=wait_s,
+        waiting_subnet_id=standing.target,
     )
 
 

@@ -138,8 +138,10 @@ class Supervisor:
     ) -> Prepared:
         claim = await self._changes.prepare(client, notice_id, budget, ttl_s, due_s)
         effective = self._changes.effective_with(claim)
-        decision = self._explain(self._desire.under(effective, self._measured_period_ms()))
-        return prepared(self._changes.change_of(claim), effective, decision, due_s, self._actor.expected_gap_s)
+        demand = self._desire.under(effective, self._measured_period_ms())
+        decision, standing = self._explain(demand), self._explain(demand, stands=True)
+        change, gap_s = self._changes.change_of(claim), self._actor.expected_gap_s
+        return prepared(change, effective, decision, standing, due_s, gap_s)
 
     async def commit_budget(self, client: str, notice_id: str, waits: bool) -> Committed:
         claim = await self._changes.commit(client, notice_id, waits)
@@ -306,7 +308,7 @@ class Supervisor:
 
     # -- deciding -----------------------------------------------------------------------------------------------------
 
-    def _view(self, demand: Demand) -> View:
+    def _view(self, demand: Demand, stands: bool = False) -> View:
         installed = self._actor.installed
         running = Running(
             installed.subnet_id if installed else None,
@@ -314,13 +316,13 @@ class Supervisor:
             self._actor.state is CameraState.SWAPPING or self._profiler.decides,
         )
         period_ms = self._measured_period_ms()
-        return self._desire.view(self._actor.now_s(), demand, running, self._actor.quarantined(), period_ms)
+        return self._desire.view(self._actor.now_s(), demand, running, self._actor.quarantined(), period_ms, stands)
 
     def _measured_period_ms(self) -> float | None:
         return self._health.frame_period_ms if self._health else None
 
-    def _explain(self, demand: Demand) -> Decision:
-        seen = self._view(demand)
+    def _explain(self, demand: Demand, stands: bool = False) -> Decision:
+        seen = self._view(demand, stands)
         return _streams_only(seen) if self._policy is None else self._policy.explain(seen)
 
     def _decide_now(self) -> Decision:

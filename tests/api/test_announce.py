@@ -65,6 +65,7 @@ def test_a_change_is_prepared_and_committed_under_the_id_that_was_given(tmp_path
     assert change.change.state == types_pb2.CHANGE_STATE_PREPARED
     assert change.expected_gap.ToTimedelta().total_seconds() == change.wait.ToTimedelta().total_seconds() == 2.5
     assert 0 < change.ready_at.ToNanoseconds() / 1e9 - time.time() <= 5.0
+    assert change.waiting_subnet_id == "w1-huge"
     assert done.changes[0].change.state == types_pb2.CHANGE_STATE_WAITING
     assert done.changes[0].swap_id == "swap-1"
 

@@ -177,7 +177,7 @@ class FakeControl:
     ) -> Prepared:
         await self._change("prepare_budget", client, notice_id, budget, ttl_s, due_s)
         self.prepared[client] = AnnouncedChange(notice_id, client, ChangeState.PREPARED, budget, ttl_s, 1 << 62)
-        return Prepared(self.prepared[client], DEFAULT, DECISION, "w1-big", 0.93, True, True, 2.5, 5.0, 2.5)
+        return Prepared(self.prepared[client], DEFAULT, DECISION, "w1-big", 0.93, True, True, 2.5, 5.0, 2.5, "w1-huge")
 
     async def commit_budget(self, client: str, notice_id: str, waits: bool) -> Committed:
         await self._change("commit_budget", client, notice_id, waits)

@@ -20,7 +20,8 @@ def prepared(due_s: float, ready_s: float) -> control_pb2.PreparedChange:
     change.change.due_at.FromMilliseconds(round(due_s * 1000))
     change.ready_at.FromMilliseconds(round(ready_s * 1000))
     change.expected_gap.FromMilliseconds(2400)
-    change.wait.FromMilliseconds(2400)
+    change.wait.FromMilliseconds(2300)
+    change.waiting_subnet_id = "net-2"
     return change
 
 
@@ -34,8 +35,11 @@ def test_an_announced_change_tells_its_net_its_gap_and_when_it_is_ready() -> Non
         prepared_lines(prepared(5.0, 7.4), waits=False)[-1]
         == "  swap     gap about 2.4 s, ready 2.4 s after the change"
     )
-    assert prepared_lines(prepared(0.0, 2.4), waits=True)[0].startswith("station-1 now, the line waits: 1500")
-    assert prepared_lines(prepared(0.0, 2.4), waits=True)[-1] == "  swap     the line waits about 2.4 s"
+    assert prepared_lines(prepared(0.0, 2.4), waits=True) == [
+        "station-1 now, the line waits: 1500 parts/min, p99, lease",
+        "  sub-net  net-2",
+        "  swap     the line waits about 2.3 s",
+    ]
 
 
 def test_a_change_that_needs_no_swap_or_meets_nothing_says_so() -> None:
@@ -44,6 +48,8 @@ def test_a_change_that_needs_no_swap_or_meets_nothing_says_so() -> None:
     lines = prepared_lines(change, waits=False)
     assert lines[1].endswith("meets it not, but is nearest to it")
     assert lines[2] == "  swap     none is needed"
+    change.wait.Clear()
+    assert prepared_lines(change, waits=True)[-1] == "  swap     none is needed"
     change.ClearField("subnet_id")
     assert len(prepared_lines(change, waits=False)) == 2
 

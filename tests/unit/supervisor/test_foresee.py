@@ -35,25 +35,34 @@ def decided(
 
 @pytest.mark.parametrize(("due_s", "ready_in_s"), [(5.0, 5.0), (1.0, 2.0), (0.0, 2.0)])
 def test_a_swap_that_the_change_needs_ends_with_it_where_there_is_time(due_s: float, ready_in_s: float) -> None:
-    told = prepared(CHANGE, BUDGET, decided(), due_s, GAP_S)
+    told = prepared(CHANGE, BUDGET, decided(), decided(), due_s, GAP_S)
     assert (told.ready_in_s, told.wait_s, told.expected_gap_s, told.swap_needed) == (ready_in_s, GAP_S, GAP_S, True)
     assert (told.subnet_id, told.expected_accuracy) == ("fast", 0.8)
 
 
 def test_a_swap_for_a_gain_begins_with_the_change() -> None:
-    told = prepared(CHANGE, BUDGET, decided(target="slow", active="fast", slow_fits=True), 5.0, GAP_S)
-    assert told.ready_in_s == 7.0
+    gain = decided(target="slow", active="fast", slow_fits=True)
+    assert prepared(CHANGE, BUDGET, gain, gain, 5.0, GAP_S).ready_in_s == 7.0
+
+
+def test_a_swap_that_is_not_worth_its_gap_may_be_worth_a_wait() -> None:
+    stays = decided(Action.KEEP, Reason.NOT_WORTH, target="fast", active="fast", slow_fits=True)
+    told = prepared(CHANGE, BUDGET, stays, decided(target="slow", active="fast", slow_fits=True), 5.0, GAP_S)
+    assert (told.swap_needed, told.expected_gap_s, told.subnet_id) == (False, 0.0, "fast")
+    assert (told.wait_s, told.waiting_subnet_id) == (GAP_S, "slow")
 
 
 def test_without_a_network_any_is_needed_and_without_a_choice_none_is_told() -> None:
-    assert prepared(CHANGE, BUDGET, decided(active=None), 5.0, GAP_S).ready_in_s == 5.0
-    told = prepared(CHANGE, BUDGET, decided(action=Action.NONE, target=None), 5.0, GAP_S)
+    first, none = decided(active=None), decided(action=Action.NONE, target=None)
+    assert prepared(CHANGE, BUDGET, first, first, 5.0, GAP_S).ready_in_s == 5.0
+    told = prepared(CHANGE, BUDGET, none, none, 5.0, GAP_S)
     assert (told.subnet_id, told.expected_accuracy, told.swap_needed, told.ready_in_s) == (None, None, False, 0.0)
+    assert (told.waiting_subnet_id, told.wait_s) == (None, 0.0)
 
 
 def test_the_gap_is_that_of_the_wanted_net_where_the_decision_knows_it() -> None:
     known = decided(Action.HOLD, Reason.DWELL, gap_s=3.5)
-    told = prepared(CHANGE, BUDGET, known, 5.0, GAP_S)
+    told = prepared(CHANGE, BUDGET, known, known, 5.0, GAP_S)
     assert (told.expected_gap_s, told.wait_s, told.ready_in_s) == (3.5, 3.5, 5.0)
     coming = coming_swap(known, seen(), 5.0, GAP_S)
     assert coming is not None

@@ -103,7 +103,7 @@ class PrepareBudgetRequest(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., client: _Optional[str] = ..., camera: _Optional[str] = ..., group: _Optional[str] = ..., budget: _Optional[_Union[_types_pb2.Budget, _Mapping]] = ..., due_in: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., due_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class PreparedChange(_message.Message):
-    __slots__ = ("camera", "change", "effective", "decision", "subnet_id", "expected_accuracy", "feasible", "swap_needed", "expected_gap", "ready_at", "wait")
+    __slots__ = ("camera", "change", "effective", "decision", "subnet_id", "expected_accuracy", "feasible", "swap_needed", "expected_gap", "ready_at", "wait", "waiting_subnet_id")
     CAMERA_FIELD_NUMBER: _ClassVar[int]
     CHANGE_FIELD_NUMBER: _ClassVar[int]
     EFFECTIVE_FIELD_NUMBER: _ClassVar[int]
@@ -115,6 +115,7 @@ class PreparedChange(_message.Message):
     EXPECTED_GAP_FIELD_NUMBER: _ClassVar[int]
     READY_AT_FIELD_NUMBER: _ClassVar[int]
     WAIT_FIELD_NUMBER: _ClassVar[int]
+    WAITING_SUBNET_ID_FIELD_NUMBER: _ClassVar[int]
     camera: str
     change: _types_pb2.AnnouncedChange
     effective: _types_pb2.EffectiveBudget
@@ -126,7 +127,8 @@ class PreparedChange(_message.Message):
     expected_gap: _duration_pb2.Duration
     ready_at: _timestamp_pb2.Timestamp
     wait: _duration_pb2.Duration
-    def __init__(self, camera: _Optional[str] = ..., change: _Optional[_Union[_types_pb2.AnnouncedChange, _Mapping]] = ..., effective: _Optional[_Union[_types_pb2.EffectiveBudget, _Mapping]] = ..., decision: _Optional[_Union[_types_pb2.Decision, _Mapping]] = ..., subnet_id: _Optional[str] = ..., expected_accuracy: _Optional[float] = ..., feasible: _Optional[bool] = ..., swap_needed: _Optional[bool] = ..., expected_gap: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., ready_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    waiting_subnet_id: str
+    def __init__(self, camera: _Optional[str] = ..., change: _Optional[_Union[_types_pb2.AnnouncedChange, _Mapping]] = ..., effective: _Optional[_Union[_types_pb2.EffectiveBudget, _Mapping]] = ..., decision: _Optional[_Union[_types_pb2.Decision, _Mapping]] = ..., subnet_id: _Optional[str] = ..., expected_accuracy: _Optional[float] = ..., feasible: _Optional[bool] = ..., swap_needed: _Optional[bool] = ..., expected_gap: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., ready_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., waiting_subnet_id: _Optional[str] = ...) -> None: ...
 
 class PrepareBudgetResponse(_message.Message):
     __slots__ = ("prepared_id", "changes")
