@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 SLOTS = 16
 SENSITIVITY_SIGMA = 0.1  # policy.md, Model: gamma_k ~ N(1, .1^2)
-FIRST_SLOWDOWN_SIGMA = 0.02  # a camera is seldom slowed down when it is first met
+FIRST_SLOWDOWN_SIGMA = 0.005  # a camera is seldom slowed down when it is first met; its first results tell
 GAP_SIGMA = 0.008  # of x across a swap, steps apart: 3 s of a ramp of 25 % in a minute
 LEAST_SENSITIVITY, MOST_SENSITIVITY = 0.5, 2.0
 MOST_SURPRISE = 4.0  # standard deviations: what is further off tells of a step of x in the gap, not of a net
