@@ -7,6 +7,9 @@ before the first was seen.
 A bound is an adaptive conformal quantile (Gibbs and Candès, NeurIPS 2021; as a tracker of the quantile itself:
 Angelopoulos et al., NeurIPS 2023): q rises when a residual exceeds it and falls a little when not,
 q <- q + eta (1{e > q} - alpha), which holds the share of results beyond it near alpha whatever the distribution.
+
+The constants were chosen on LineShift's seeds 100 to 103, and tried with jitter from none to 5 %, heavy tails, two
+levels in turns and spikes in one result of twenty.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from agent.policy.learned import SavedLevel
 
-# Share of a result in the level once it has settled. The noise that it leaves in the level widens a bound by .3 % of
-# the jitter's own share; a ramp of 25 % in a minute at 10 results a second is followed .35 % behind.
+# Share of a result in the level once it has settled. The error that it leaves, a third of the jitter, widens a bound at
+# .99 by .3 %; LineShift's ramps of 25 % in a minute are followed .2 to .4 % behind.
 GAIN = 0.12
 SETTLED = 1.0 / GAIN - 1.0  # weight of the level against one result then
 NEAR = 2.5  # standard deviations: beyond, a result counts no more than this (Huber)

@@ -63,6 +63,20 @@ def test_a_bound_is_as_tight_as_the_noise_of_the_camera_whatever_that_is(sigma: 
     assert np.median(over) == pytest.approx(2.33 * sigma, abs=0.15 * sigma + 0.001)
 
 
+def test_frequent_spikes_are_within_the_bound_where_that_was_asked() -> None:
+    model = commissioned()
+    times_ms = 40.0 * noise(45_000, seed=4, spikes=0.02).reshape(-1, 5)
+    misses = dict.fromkeys((0.9, 0.99, 0.999), 0)
+    for batch in times_ms:
+        for quantile in misses:
+            misses[quantile] += int(np.sum(batch > model.service_bounds_ms(ROWS[2:3], quantile)[0]))
+        model.observe_services("c", batch)
+    assert model.slowdown == pytest.approx(1.0, abs=0.03)
+    for quantile, count in misses.items():
+        assert 0.5 < count / times_ms.size / (1.0 - quantile) < 2.0
+    assert model.service_bound_ms("c", 0.999) > 40.0 * 1.35
+
+
 def test_a_profile_counts_before_the_first_result() -> None:
     model = LatencyModel({"a": 10.0})
     model.set_profile(profile("a", 13.0))
@@ -295,6 +309,20 @@ def test_a_net_that_left_the_catalogue_is_still_tracked() -> None:
         model.service_bound_ms("nothing", 0.5)
 
 
+def test_of_nets_that_left_the_catalogue_the_latest_are_kept() -> None:
+    names = [f"n{place}" for place in range(SLOTS + 4)]
+    model = LatencyModel(dict.fromkeys(names, 10.0))
+    for subnet_id in names:
+        model.observe_services(subnet_id, 13.0 * noise(40))
+    model.use({"other": 20.0})
+    assert model.basis("n0") == "prediction", "forgotten"
+    assert model.basis(names[-1]) == "results"
+    assert model.levels_ms(np.array([0]))[0] == pytest.approx(26.0, rel=0.02), "its scale stays"
+    for place in range(SLOTS):
+        model.observe_services(f"later {place}", 10.0 * noise(40))
+    assert model.basis(names[-1]) == "prediction"
+
+
 def test_knowledge_by_id_survives_another_order_of_the_catalogue() -> None:
     model = commissioned()
     feed(model, "b", 1.2, 100)
@@ -405,3 +433,8 @@ def test_restored_knowledge_is_of_the_nets_that_are_there() -> None:
     other.restore(model.saved())
     assert other.service_bound_ms("b", 0.5) == model.service_bound_ms("b", 0.5)
     assert other.basis("e") == "prediction"
+    later = LatencyModel({"b": 25.0})
+    later.observe_services("gone", 50.0 * noise(40))
+    later.restore(model.saved())
+    assert later.basis("gone") == "prediction"
+    assert later.basis("a") == "results", "it ran lately"
