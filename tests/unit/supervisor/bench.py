@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agent.clock import VirtualClock, run_virtual
 from agent.domain.budget import Budget
+from agent.domain.control import Prepared
+from agent.domain.notice import ChangeState
 from agent.domain.states import CameraState
 from agent.supervisor import Parts, Supervisor, SupervisorSettings
 from agent.telemetry.ids import SeededIds
@@ -22,6 +24,9 @@ SETTINGS = SupervisorSettings(
     quarantine_s=30.0,
 )
 STORY_DEADLINE_S = 3600.0
+FAST = Budget(parts_per_minute=1800.0)  # the smallest net only
+SLOW = Budget(parts_per_minute=600.0)
+NO_DWELL = replace(SETTINGS, min_dwell_s=0.0)
 
 
 @dataclass
@@ -60,5 +65,24 @@ async def until(supervisor: Supervisor, state: CameraState, subnet_id: str | Non
             snapshot = await feed.next(60.0)
             if snapshot and snapshot.state is state and subnet_id in (None, snapshot.active_subnet):
                 return
+    finally:
+        feed.close()
+
+
+async def tell(
+    supervisor: Supervisor, budget: Budget, due_s: float, ttl_s: float | None = None, name: str = "p-1"
+) -> Prepared:
+    return await supervisor.prepare_budget("plc", name, budget, ttl_s, due_s)
+
+
+def states(supervisor: Supervisor) -> list[ChangeState]:
+    return [change.state for change in supervisor.snapshot().changes]
+
+
+async def until_state(supervisor: Supervisor, state: ChangeState) -> None:
+    feed = supervisor.status_feed()
+    try:
+        while state not in states(supervisor):
+            await feed.next(60.0)
     finally:
         feed.close()
