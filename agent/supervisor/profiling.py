@@ -137,7 +137,7 @@ class Profiler:
             raise Refused(f"camera {self._camera}: no sub-net can be measured")
         ordered = [one for one in wanted if one != now.active] + [one for one in wanted if one == now.active]
         costs = tuple(self._cost(one, ask, now) for one in ordered)
-        back_s = self._swap_s(now.active) if now.active is not None and any(cost.swap_s for cost in costs) else 0.0
+        back_s = self._swap_s(now.active) if now.active is not None and now.active not in ordered else 0.0
         gap_s = sum(cost.swap_s for cost in costs) + back_s
         return ProfilePlan(tuple(ordered), ask.results, gap_s + sum(cost.results_s for cost in costs), gap_s)
 
@@ -330,8 +330,13 @@ class Profiler:
         return decision
 
     def _wants_home(self, run: _Run, decision: Decision, now: Situation) -> bool:
-        """On a line that runs without leave to be measured, only the policy says what a swap is worth."""
-        if run.origin is None or now.active == run.origin or run.origin not in self._usable(now.quarantined):
+        """On a line that runs without leave to be measured, or waits, only the policy says what a swap is worth."""
+        if (
+            now.line_waits
+            or run.origin is None
+            or now.active == run.origin
+            or run.origin not in self._usable(now.quarantined)
+        ):
             return False
         fits = all(one.feasible for one in decision.candidates if one.subnet_id == run.origin) or not decision.feasible
         return fits and (now.line_stopped or run.ask.while_running)

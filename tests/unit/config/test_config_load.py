@@ -125,6 +125,7 @@ def test_the_simulation_takes_a_socket_or_parameters(tmp_path: Path) -> None:
         (BASE + "policy:\n  swap: {window: any}\n", "4: policy.swap.window: is not supported"),
         (BASE + "policy:\n  swap: {min_dwell_s: -1}\n", "4: policy.swap.min_dwell_s: -1 seconds is outside 0 to"),
         (BASE + "policy:\n  infeasible: best_efort\n", "4: policy.infeasible: 'best_efort' is not one of best_effort"),
+        (BASE + "policy:\n  idle_profiling: often\n", "4: policy.idle_profiling: 'often' is not one of true, false"),
         (BASE + "policy:\n  notice_s: -1\n", "4: policy.notice_s: -1 seconds is outside 0 to 3600"),
         (BASE + "policy:\n  notice_s: soon\n", "4: policy.notice_s: 'soon' is not a number of seconds"),
         (BASE + "policy:\n  default_budget: {}\n", "4: policy.default_budget: neither max_latency_ms nor"),
