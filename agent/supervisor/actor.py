@@ -190,8 +190,11 @@ class Actor:
 
     # -- swapping -----------------------------------------------------------------------------------------------------
 
-    async def swap(self, swap_id: str, decision: Decision) -> None:
-        """Carry out a decision to swap; ends in ACTIVE, IDLE, FAULTED or DISCONNECTED."""
+    async def swap(self, swap_id: str, decision: Decision, in_turn: bool = True) -> None:
+        """Carry out a decision to swap; ends in ACTIVE, IDLE, FAULTED or DISCONNECTED.
+
+        `in_turn`: not before the camera's turn in its group.
+        """
         if decision.target is None:
             return
         if not await self._set_pace():
@@ -199,7 +202,7 @@ class Actor:
         record = self._record(swap_id, self._active(), decision.target, decision.reason, decision.budget.id)
         self._begin(record)
         self._wanted = decision
-        permit = None if self._turn is None else partial(self._permit, self._turn)
+        permit = partial(self._permit, self._turn) if self._turn is not None and in_turn else None
         transaction = self._transaction(self._stage, self._stamp, permit)
         try:
             end = await transaction.swap(record, self.installed, self._settings.swap_deadline_s)

@@ -251,7 +251,8 @@ class Supervisor:
             self._start(tasks, "connect", self._connect())
         elif actor.state in _READY and decision.action is Action.SWAP:
             swap_id, self._swap_id = self._swap_id, self._new_id()
-            self._start(tasks, "swap", actor.swap(swap_id, decision))
+            waits = self._changes.line_waits(self._line.state())  # then no part passes while all cameras swap at once
+            self._start(tasks, "swap", actor.swap(swap_id, decision, in_turn=not waits))
         elif actor.out_of_pace:
             self._start(tasks, "pace", actor.restart_stream())
         elif actor.state is CameraState.IDLE and not actor.streaming:

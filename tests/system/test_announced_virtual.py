@@ -64,7 +64,7 @@ async def _line_stands(floor: Floor, speed: float, name: str) -> None:
     floor.speed(0.0)
     await asyncio.sleep(0.3)
     await supervisor.commit_budget("plc", name, waits=True)
-    await floor.until(lambda: [one.state for one in _now(floor).changes] == [ChangeState.READY], 30.0)
+    await floor.until(lambda: _ready(_the(floor)), 30.0)
     assert _now(floor).state is CameraState.ACTIVE
     floor.speed(speed)
 
@@ -76,6 +76,10 @@ async def _line_runs(floor: Floor, speed: float, name: str) -> None:
     await supervisor.commit_budget("plc", name, waits=False)
     await asyncio.sleep(NOTICE_S)
     floor.speed(speed)
+
+
+def _ready(station: Station) -> bool:
+    return [one.state for one in station.supervisor.snapshot().changes] == [ChangeState.READY]
 
 
 def _without_result(floor: Floor) -> list[int]:
@@ -127,3 +131,27 @@ def test_a_line_that_does_not_wait_loses_the_parts_of_one_gap_in_the_slow_phase(
     coming = [one.coming for one in _the(floor).snapshots if one.coming is not None]
     assert {one.cause for one in coming} == {ComingCause.ANNOUNCED_CHANGE}
     assert all(one.coming is None for one in _the(floor).snapshots if one.swap is not None)
+
+
+def test_cameras_of_a_group_swap_at_once_for_a_line_that_waits(tmp_path: Path, ladder: Path) -> None:
+    waited_s: list[float] = []
+
+    async def script(floor: Floor) -> None:
+        stations = list(floor.stations.values())
+        floor.speed(SLOW)
+        await floor.ask(_asked(SLOW))
+        await floor.until(lambda: all(one.supervisor.snapshot().verified for one in stations), 60.0)
+        await asyncio.sleep(3.0)
+        floor.speed(0.0)
+        begun_s = floor.now_s()
+        told = [await one.supervisor.prepare_budget("plc", "p", _asked(FAST), 600.0, 0.0) for one in stations]
+        for one in stations:
+            await one.supervisor.commit_budget("plc", "p", waits=True)
+        await floor.until(lambda: all(_ready(one) for one in stations), 30.0)
+        waited_s.extend([floor.now_s() - begun_s, max(one.wait_s for one in told)])
+
+    floor = play_group(group_config(tmp_path, ladder, 2), script)
+    first, second = ([swap for swap in one.swaps if swap.reason != "initial"] for one in floor.stations.values())
+    assert len(first) == len(second) == 1
+    assert abs(first[0].started_wall_ns - second[0].started_wall_ns) < 5e8
+    assert waited_s[0] < 1.5 * waited_s[1]
