@@ -255,6 +255,10 @@ def test_a_restart_knows_the_profiles_and_tells_those_that_another_firmware_made
         memory = site.supervisor._memory
         assert {one for one in stored if memory.profile_of(one) is not None} == set(stored)
         assert Degraded.STALE_PROFILE not in site.supervisor.snapshot().degraded
+        info, catalogue = site.supervisor.snapshot().info, site.supervisor.catalogue()
+        assert info is not None
+        assert catalogue is not None
+        assert await site.agent.journal.learned(info.serial, catalogue.name)
         for one in stored.values():
             await site.agent.journal.put_profile(one.serial, one.sha256, replace(one.profile, firmware="1"))
 
