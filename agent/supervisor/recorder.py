@@ -22,6 +22,7 @@ LEAST_RESULTS = 10  # that a median rests on
 KEPT_RESULTS = 2000
 LEAST_MOVE = 0.01  # of the ratio; below, service times only jitter
 _SAME_TIME_S = 1.0  # a change that comes this near to when it was announced for is that change
+_RESUMING_S = 0.01  # a line that waits goes on as soon as it can: that is told to the policy, but by nobody
 _RATE_STEP = 0.05  # a measured frame rate is never twice the same
 
 
@@ -101,7 +102,11 @@ class LineRecorder:
         now_s = self._clock.now_ns() / 1e9
         known = {_key(told.change): told for told in self._told}
         late = [told for told in self._told if -_SAME_TIME_S < told.change.at_s - now_s <= 0]
-        coming = [known.get(_key(change), _Told(change, now_s)) for change in announced]
+        coming = [
+            known.get(_key(change), _Told(change, now_s))
+            for change in announced
+            if _key(change) in known or change.at_s - now_s > _RESUMING_S
+        ]
         self._told = coming + [told for told in late if _key(told.change) not in {_key(one) for one in announced}]
 
     def _notice_s(self, demand: Demand) -> float | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from agent.domain.line import Announced, Demand
 from agent.supervisor.recorder import LineRecorder
 from tests.support.memory_journal import MemoryJournal
 
-Story = Callable[[VirtualClock, LineRecorder], Awaitable[None]]
+Story = Callable[[VirtualClock, LineRecorder], Coroutine[Any, Any, None]]
 
 
 def demand(parts_per_minute: float, stopped: bool = False, budget_id: str = "b") -> Demand:
@@ -84,6 +85,22 @@ def test_a_change_that_was_announced_says_how_early() -> None:
 
     rows, _, _ = play(story)
     assert [row.announced_s for row in rows] == [None, 5.0, None]
+
+
+def test_a_line_that_waits_and_goes_on_has_announced_nothing() -> None:
+    async def story(clock: VirtualClock, recorder: LineRecorder) -> None:
+        for at_s in range(10):
+            waits = 3 <= at_s < 6
+            resumes = [Announced(at_s + 1e-3, demand(900.0))] if waits else []
+            recorder.asked(demand(600.0 if at_s < 3 else 900.0, stopped=waits), resumes)
+            await asyncio.sleep(1.0)
+
+    rows, _, _ = play(story)
+    assert [(row.parts_per_minute, row.stopped, row.announced_s) for row in rows] == [
+        (600.0, False, None),
+        (900.0, True, None),
+        (900.0, False, None),
+    ]
 
 
 def test_a_measured_frame_rate_that_wavers_makes_no_rows() -> None:
