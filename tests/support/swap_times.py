@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from agent.app import camera_settings, sdk_for
 from agent.camera.session import SystemOwner
 from agent.camera.worker import WorkerCamera
 from agent.clock import VirtualClock, run_virtual
 from agent.config import AgentConfig
+from agent.config import schema as cfg
 from agent.domain.journal import SwapOutcome, SwapRecord
 from agent.library import open_library
 from agent.supervisor.source import LibrarySource
@@ -14,12 +17,17 @@ from agent.swap.transaction import Installed, SwapTransaction
 from tests.support.memory_journal import MemoryJournal
 
 DEADLINE_S = 60.0
+PARTS_PER_MINUTE = 600.0
 
 
 def measured_swap_s(config: AgentConfig) -> list[float]:
-    """Seconds from the decision until the network is active, in the library's order; the line stands meanwhile."""
+    """Seconds from the decision until the network is active, in the library's order, on a line that runs."""
     clock = VirtualClock()
-    return run_virtual(clock, _measure(config, clock))
+    (camera,) = config.cameras
+    assert camera.simulation is not None
+    running: dict[str, cfg.Plain] = {**camera.simulation.spec, "scene": {"parts_per_minute": PARTS_PER_MINUTE}}
+    simulation = replace(camera.simulation, spec=running)
+    return run_virtual(clock, _measure(replace(config, cameras=(replace(camera, simulation=simulation),)), clock))
 
 
 async def _measure(config: AgentConfig, clock: VirtualClock) -> list[float]:

@@ -109,8 +109,8 @@ def play_trace(
 ) -> Played:
     """The agent on this line; the noise of each part is the line's, whichever network sees it.
 
-    `profiles` are what commissioning has measured. With `notice_s` budgets are announced so early, or as early as the
-    one before is in force: a client has one announced change.
+    `profiles` are what commissioning has measured of this camera, just now. With `notice_s` budgets are announced so
+    early, or as early as the one before is in force: a client has one announced change.
     """
     clock = VirtualClock()
     config.state_dir.mkdir(parents=True, exist_ok=True)
@@ -124,6 +124,9 @@ class _Run:
         self._clock, self._line, self._notice_s = clock, line, notice_s
         self._agent = Agent(config, clock, SeededIds(seed))
         self._places = {net.id: place for place, net in enumerate(line.ladder.nets)}
+        (camera,) = config.cameras
+        assert camera.simulation is not None
+        self._firmware = SimulationSpec.from_mapping(camera.simulation.spec).firmware
         self._start_s = 0.0
         self._wall_ns = clock.wall_ns() - clock.now_ns()
         self._results: list[InferenceResult] = []
@@ -155,7 +158,8 @@ class _Run:
         journal = SqliteJournal(config.state_dir / JOURNAL_NAME, self._clock, SeededIds(0))
         await journal.open()
         try:
-            for profile in profiles:
+            for measured in profiles:
+                profile = replace(measured, firmware=self._firmware, wall_ns=self._clock.wall_ns())
                 await journal.put_profile(camera.serial or "", library.artifact(profile.subnet_id).sha256, profile)
         finally:
             await journal.close()
@@ -179,14 +183,16 @@ class _Run:
 
     async def _follow(self, device: Firefly, supervisor: Supervisor) -> None:
         """The line itself, and whether it stands, at the rows' times."""
-        trace, stands = self._line.trace, False
+        trace, before = self._line.trace, replace(self._line.trace.states[0], stopped=False)
         for at_s, state, slowdown in zip(trace.t_s.tolist(), trace.states, trace.slowdown.tolist(), strict=True):
             await self._until(at_s)
             device.set_slowdown(slowdown)
             device.set_line(state.parts_per_s * 60.0)
-            if state.stopped != stands:
-                stands = state.stopped
-                await supervisor.report_line(CLIENT, stands, None, MAX_REPORT_S)
+            if state.stopped != before.stopped and budget_of(state) == budget_of(before):
+                await supervisor.report_line(CLIENT, state.stopped, None, MAX_REPORT_S)
+            elif state.stopped != before.stopped:  # told with the budget that comes now: one change, not two
+                supervisor._line.report(CLIENT, state.stopped, None, MAX_REPORT_S)
+            before = state
 
     async def _claim(self, supervisor: Supervisor) -> None:
         """The budgets of the rows: claimed at their times, or announced."""

@@ -101,9 +101,10 @@ class Shipped:
         return self._told[1]
 
     def _demand(self, state: LineState) -> Demand:
-        """A budget has a new id whenever the line changes, as that of a client has."""
+        """A budget has a new id whenever it changes, as that of a client has; a line that only stops keeps it."""
         if state != self._state:
-            self._made += 1
+            if self._state is None or self._budget(state) != self._budget(self._state):
+                self._made += 1
             self._state, self._demand_now = state, self._asked(state, f"b-{self._made}")
         return self._demand_now
 
