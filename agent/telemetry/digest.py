@@ -23,6 +23,11 @@ _QUERIES = (
         FROM claims ORDER BY seq""",
     "SELECT 'alarm', id, camera, key, text, cleared_wall_ns IS NOT NULL, acknowledged_by FROM alarms ORDER BY id",
     "SELECT 'generation', camera, last FROM generations ORDER BY camera",
+    "SELECT 'profile', serial, sha256, source, json_remove(body, '$.wall_ns') FROM profiles ORDER BY seq",
+    "SELECT 'learned', serial, library, CAST(body AS TEXT) FROM learned ORDER BY serial, library",
+    """SELECT 'line', camera, until_wall_ns - from_wall_ns, parts_per_minute, max_latency_ms, min_accuracy, quantile,
+        stopped, parts_per_s, announced_s FROM line_history ORDER BY seq""",
+    "SELECT 'slowdown', camera, subnet_id, measured_ms, level_ms FROM slowdowns ORDER BY seq",
 )
 _PATH = re.compile(r"(?<![\w.:])/[\w.+~-]+(?:/[\w.+~-]*)*")
 

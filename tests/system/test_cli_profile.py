@@ -53,6 +53,7 @@ def test_a_stopped_line_is_measured_and_the_medians_are_written(station: Station
     assert {one["reason"] for one in station.json("swaps")} >= {"initial", "profile"}
 
 
+@pytest.mark.soak
 def test_ctrl_c_ends_the_run_and_waits_until_the_camera_is_back(station: Station) -> None:
     station.agent("line", "stopped", "--ttl", "600")
     before = station.status()["active_subnet_id"]
