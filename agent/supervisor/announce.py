@@ -75,8 +75,10 @@ class ChangeBook:
         notice = Notice(notice_id, due_boot_ns, due_boot_ns + round(KEPT_S * 1e9))
         claim = replace(self._claims.draft(client, budget, ttl_s), boot_id=self._boot_id, notice=notice)
         await self._journal.put_claim(claim)
-        await self.cancel(client, "replaced")
-        self._told[client] = claim
+        replaced, self._told[client] = self._told.get(client), claim
+        self._waits.pop(client, None)
+        if replaced is not None:
+            await self._claims.forget(replaced, "replaced")
         return claim
 
     async def commit(self, client: str, notice_id: str, waits: bool) -> Claim:
@@ -87,20 +89,28 @@ class ChangeBook:
         definite = replace(notice, due_boot_ns=due_ns, committed_boot_ns=now_ns, waits=waits)
         claim = replace(told.renewed(due_ns, self._boot_id), notice=definite)
         await self._journal.put_claim(claim)
+        if self._told.get(client) is not told:  # another call of the client was faster
+            await self._claims.forget(claim, "replaced")
+            raise self._unknown(client, notice_id)
         self._told[client] = claim
         if waits:
-            self._told.pop(client)
+            del self._told[client]
             await self._claims.take(claim)
             self._waits[client] = _Wait(claim, now_ns)
         await self.advance()
         return claim
 
-    async def cancel(self, client: str, why: str) -> None:
-        """Forget what the client has announced; a claim that is in force stays so. Harmless where there is nothing."""
-        self._waits.pop(client, None)
-        told = self._told.pop(client, None)
+    async def release(self, client: str) -> None:
+        """Take back what the client has announced; harmless where that is nothing. A claim in force stays so.
+
+        Raises JournalError; nothing changes then.
+        """
+        told = self._told.get(client)
         if told is not None:
-            await self._claims.forget(told, why)
+            await self._journal.drop_claim(told.id, "released")
+        if self._told.get(client) is told:
+            self._told.pop(client, None)
+            self._waits.pop(client, None)
 
     async def advance(self) -> None:
         """Put in force what is due, and forget what was not committed in time."""
@@ -112,7 +122,8 @@ class ChangeBook:
                 del self._told[claim.client]
                 await self._enforce(claim)
             elif not _committed(claim) and claim.notice is not None and claim.notice.lapses_boot_ns <= now_ns:
-                await self.cancel(claim.client, "lapsed")
+                del self._told[claim.client]
+                await self._claims.forget(claim, "lapsed")
 
     def settle(self, ready: bool) -> None:
         """Tell the lines that wait whether the camera is ready for the budget in force."""
@@ -169,9 +180,12 @@ class ChangeBook:
     def _known(self, client: str, notice_id: str) -> tuple[Claim, Notice]:
         told = self._told.get(client)
         if told is None or told.notice is None or told.notice.id != notice_id:
-            why = "replaced by a newer one, in force already, or forgotten a minute after its time"
-            raise BadInput("prepared_id", f"{client!r} has no announced change {notice_id!r}: {why}; prepare it anew")
+            raise self._unknown(client, notice_id)
         return told, told.notice
+
+    def _unknown(self, client: str, notice_id: str) -> BadInput:
+        why = "replaced by a newer one, released, in force already, or forgotten a minute after its time"
+        return BadInput("prepared_id", f"{client!r} has no announced change {notice_id!r}: {why}; prepare it anew")
 
     async def _enforce(self, claim: Claim) -> None:
         event(_log, logging.INFO, "change_due", camera=self._camera, client=claim.client, claim=claim.id)

@@ -129,7 +129,7 @@ class Supervisor:
         return self._outcome(await self._claims.renew(client))
 
     async def release_budget(self, client: str) -> ClaimOutcome:
-        await self._changes.cancel(client, "released")
+        await self._changes.release(client)
         await self._claims.release(client)
         return self._outcome(None)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 
 import pytest
 
 from agent.clock import VirtualClock
-from agent.domain.budget import Budget, Priority
+from agent.domain.budget import Budget, Claim, Priority
 from agent.domain.decision import Decision
 from agent.domain.line import View
 from agent.domain.notice import ChangeState
@@ -16,6 +17,7 @@ from agent.domain.snapshot import ComingCause, ComingSwap
 from agent.domain.states import CameraState
 from agent.errors import BadInput, JournalError
 from agent.supervisor import Supervisor
+from tests.support.memory_journal import MemoryJournal
 from tests.unit.supervisor.bench import FAST, NO_DWELL, SETTINGS, SLOW, Bench, states, tell, until
 
 
@@ -356,7 +358,10 @@ def test_what_cannot_be_written_down_changes_nothing() -> None:
         assert states(supervisor) == [ChangeState.PREPARED]
         bench.journal.broken = False
         await supervisor.commit_budget("plc", "p-1", waits=False)
-        bench.journal.broken = True  # what is definite needs no more writing
+        bench.journal.broken = True
+        with pytest.raises(JournalError):
+            await supervisor.release_budget("plc")
+        assert states(supervisor) == [ChangeState.COMMITTED]  # what is definite needs no more writing
         await asyncio.sleep(6.0)
         assert supervisor.snapshot().budget.budget == SLOW
         bench.journal.broken = False
@@ -413,3 +418,37 @@ def test_a_swap_that_the_dwell_holds_back_is_foreseen_until_it_begins() -> None:
     starts = {coming.starts_s for coming in foreseen if coming is not None}
     assert len(starts) == 1
     assert foreseen[-1] is None
+
+
+@dataclass
+class Overtaken(MemoryJournal):
+    """`meanwhile` happens once, while a claim is being written down."""
+
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+
+    async def put_claim(self, claim: Claim) -> None:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
+        await super().put_claim(claim)
+
+
+def test_a_commit_that_is_overtaken_by_a_release_or_a_newer_announcement_is_refused() -> None:
+    journal = Overtaken()
+    bench = Bench(journal=journal)
+
+    async def story(supervisor: Supervisor) -> None:
+        for meanwhile in (
+            lambda: supervisor.release_budget("plc"),
+            lambda: tell(supervisor, SLOW, 5.0, name="newer"),
+        ):
+            await tell(supervisor, FAST, 5.0)
+            journal.meanwhile = meanwhile
+            with pytest.raises(BadInput, match="prepare it anew"):
+                await supervisor.commit_budget("plc", "p-1", waits=False)
+        assert states(supervisor) == [ChangeState.PREPARED]
+        await asyncio.sleep(10.0)
+        assert supervisor.snapshot().budget.priority is Priority.DEFAULT
+
+    bench.run(story)
+    assert [claim.budget for claim in journal.known_claims.values()] == [SLOW]
