@@ -113,6 +113,7 @@ def play_trace(
     early, or as early as the one before is in force: a client has one announced change.
     """
     clock = VirtualClock()
+    config = replace(config, policy=replace(config.policy, notice_s=notice_s))
     config.state_dir.mkdir(parents=True, exist_ok=True)
     return run_virtual(clock, _Run(config, clock, line, notice_s, seed).play(profiles))
 

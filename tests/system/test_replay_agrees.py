@@ -126,21 +126,27 @@ def test_limits_below_a_part_interval_are_answered_alike_with_results_as_events(
     assert (played.first, [swap.to_net for swap in run.swaps]) == (1, [0])
 
 
-def test_an_excerpt_of_the_benchmark_ends_in_the_same_decisions(tmp_path: Path, published: Station) -> None:
+@pytest.mark.parametrize("notice_s", [0.0, 5.0])
+def test_an_excerpt_of_the_benchmark_ends_in_the_same_decisions(
+    tmp_path: Path, published: Station, notice_s: float
+) -> None:
     full = lineshift("infeasible", TUNING_SEED)
-    line = published.line(excerpt(full.trace, 180.0), full.noise)
-    _, run, found = published.both(tmp_path, line)
+    line = published.line(excerpt(full.trace, 130.0), full.noise)
+    _, run, found = published.both(tmp_path, line, notice_s=notice_s)
     assert found == []
-    assert len(run.swaps) >= 2
+    assert len(run.swaps) >= 1
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
+@pytest.mark.parametrize("notice_s", [0.0, 5.0])
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_an_hour_of_the_benchmark_is_worth_the_same(tmp_path: Path, published: Station, scenario: str) -> None:
+def test_an_hour_of_the_benchmark_is_worth_the_same(
+    tmp_path: Path, published: Station, scenario: str, notice_s: float
+) -> None:
     """Over an hour one decision that falls on the other side of an even choice makes all later ones differ."""
     full = lineshift(scenario, TUNING_SEED)
     line = published.line(full.trace, full.noise)
-    played, run, _ = published.both(tmp_path, line)
+    played, run, _ = published.both(tmp_path, line, notice_s=notice_s)
     assert played.first == run.first
     assert worth_difference(line, played, run) == []
