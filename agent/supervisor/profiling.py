@@ -21,32 +21,22 @@ from agent.domain.operation import Operation, ProfileAsk, ProfiledNet, ProfilePl
 from agent.domain.profile import NetProfile, ProfileSource, Range
 from agent.domain.result import LatencySample
 from agent.domain.states import CameraState
-from agent.errors import AgentError, BadInput, CameraGone, Cancelled, JournalError, Refused
+from agent.errors import AgentError, CameraGone, Cancelled, JournalError, Refused
 from agent.logs import event, logger
 from agent.supervisor.memory import Memory
 from agent.supervisor.operations import OperationDesk
+from agent.supervisor.profile_plan import USABLE, WARM_UP, Cost, Planner
 from agent.supervisor.settings import SupervisorSettings
 from agent.supervisor.situation import Situation
 from agent.supervisor.source import SubnetSource
 
 _log = logger("supervisor")
-FIRST_SWAP_S = 3.0  # before any was measured: 2-4 s are typical (design/policy.md)
 SWAP_LIMIT_S = 300.0  # for one net, waits for the turn in a group included
 RETURN_LIMIT_S = 120.0
-WARM_UP = 5  # results of a freshly loaded network that do not count
 LEAST_RESULTS = 20  # that a profile may rest on when the time is up
 _PATIENCE = 2.0  # how many times longer than expected results may take to come
 _PATIENCE_S = 30.0
-_USABLE = (CameraState.ACTIVE, CameraState.IDLE, CameraState.SWAPPING)
 IDLE_AGAIN_S = 3600.0  # a net that could not be measured in a stop is left alone for so long
-
-
-@dataclass(frozen=True, slots=True)
-class _Cost:
-    """Seconds that one net takes: to get there and, while it infers, to be measured."""
-
-    swap_s: float
-    results_s: float
 
 
 @dataclass
@@ -58,7 +48,7 @@ class _Run:
     ask: ProfileAsk
     origin: str | None
     source: ProfileSource
-    costs: tuple[_Cost, ...]
+    costs: tuple[Cost, ...]
     since_s: float  # of the step under way
     number: int = 0
     service_ms: list[float] | None = None  # None until the net is active
@@ -85,10 +75,9 @@ class Profiler:
         self._camera = camera
         self._clock = clock
         self._memory = memory
-        self._source = source
+        self._planner = Planner(camera, memory, source, settings)
         self._new_id = new_id
         self._triggered = not settings.free_running
-        self._frame_rate = settings.frame_rate
         self._idle_after_s = settings.idle_profiling_after_s
         self._stood_since_s: float | None = None
         self._left_alone: dict[str, float] = {}
@@ -113,33 +102,10 @@ class Profiler:
     # -- asking -------------------------------------------------------------------------------------------------------
 
     def plan(self, ask: ProfileAsk, now: Situation) -> ProfilePlan:
-        """What a run would do and cost now; the active net comes last, so that it ends where it began.
-
-        Raises BadInput for a sub-net that is not there, Refused where nothing may be measured now.
-        """
-        ask.validated()
-        usable = self._usable(now.quarantined)
-        for subnet_id in ask.subnets:
-            if subnet_id not in usable:
-                why = now.quarantined.get(subnet_id, "not in the library, or nothing that this camera accepts")
-                raise BadInput("subnet_ids", f"{subnet_id!r} cannot be measured: {why}")
+        """What a run would do and cost now; raises BadInput, and Refused where none may begin."""
         if self._run is not None:
             raise Refused(f"camera {self._camera}: {self._run.operation.name} is under way; wait for it or cancel it")
-        if now.state not in (CameraState.ACTIVE, CameraState.IDLE, CameraState.SWAPPING):
-            raise Refused(f"camera {self._camera} is {now.state.value}: nothing can be measured on it")
-        if not now.line_stopped and not ask.while_running:
-            raise Refused(
-                f"camera {self._camera}: the line is not reported as stopped, and a run costs it seconds of parts for "
-                "each sub-net; report the line as stopped, or ask for a run while it runs"
-            )
-        wanted = [one for one in usable if one in ask.subnets or not ask.subnets]
-        if not wanted:
-            raise Refused(f"camera {self._camera}: no sub-net can be measured")
-        ordered = [one for one in wanted if one != now.active] + [one for one in wanted if one == now.active]
-        costs = tuple(self._cost(one, ask, now) for one in ordered)
-        back_s = self._swap_s(now.active) if now.active is not None and now.active not in ordered else 0.0
-        gap_s = sum(cost.swap_s for cost in costs) + back_s
-        return ProfilePlan(tuple(ordered), ask.results, gap_s + sum(cost.results_s for cost in costs), gap_s)
+        return self._planner.plan(ask, now)
 
     def begin(self, ask: ProfileAsk, now: Situation, source: ProfileSource = ProfileSource.COMMISSIONING) -> Operation:
         """Start a run; it goes on by `steer`. Raises as `plan`."""
@@ -153,7 +119,7 @@ class Profiler:
             left_s=plan.takes_s,
             started_wall_ns=self._clock.wall_ns(),
         )
-        costs = tuple(self._cost(subnet_id, ask, now) for subnet_id in plan.subnets)
+        costs = tuple(self._planner.cost(subnet_id, ask, now) for subnet_id in plan.subnets)
         self._run = _Run(operation, plan, ask, now.active, source, costs, self._now_s())
         self.desk.put(operation)
         event(_log, logging.INFO, "profiling_started", camera=self._camera, operation=operation.name,
@@ -189,7 +155,7 @@ class Profiler:
                 return
 
     def _most_stale_first(self, quarantined: Mapping[str, str]) -> list[str]:
-        ages = {one: self._memory.profile_of(one) for one in self._usable(quarantined)}
+        ages = {one: self._memory.profile_of(one) for one in self._planner.usable(quarantined)}
         due = [one for one, profile in ages.items() if profile is None or one in self._memory.stale]
         return sorted(due, key=lambda one: profile.wall_ns if (profile := ages[one]) is not None else 0)
 
@@ -255,7 +221,7 @@ class Profiler:
     def _look_for_end(self, run: _Run, decision: Decision, now: Situation) -> None:
         if run.ending is not None:
             return
-        if now.state not in _USABLE:
+        if now.state not in USABLE:
             run.ending = CameraGone(f"camera {self._camera} is {now.state.value}")
         elif now.line_waits:
             run.ending = Refused("the line waits for the camera to be ready for a change")
@@ -275,7 +241,7 @@ class Profiler:
     def _enough(self, run: _Run, now: Situation) -> bool:
         if len(run.service_ms or ()) >= run.plan.results + WARM_UP:
             return True
-        limit_s = _PATIENCE_S + _PATIENCE * self._results_s(run.target, run.ask, now)
+        limit_s = _PATIENCE_S + _PATIENCE * self._planner.results_s(run.target, run.ask, now)
         return self._now_s() - run.since_s > limit_s
 
     def _profiled(self, run: _Run) -> ProfiledNet:
@@ -315,7 +281,7 @@ class Profiler:
     def _go_home(self, run: _Run, decision: Decision, now: Situation) -> Decision:
         """Back to what ran before, unless the policy wants another one by now; then the run is over."""
         waited_s = self._now_s() - run.since_s
-        if now.state not in _USABLE or waited_s > RETURN_LIMIT_S:
+        if now.state not in USABLE or waited_s > RETURN_LIMIT_S:
             self._end(run)
             return decision
         if decision.action is Action.SWAP:
@@ -335,7 +301,7 @@ class Profiler:
             now.line_waits
             or run.origin is None
             or now.active == run.origin
-            or run.origin not in self._usable(now.quarantined)
+            or run.origin not in self._planner.usable(now.quarantined)
         ):
             return False
         fits = all(one.feasible for one in decision.candidates if one.subnet_id == run.origin) or not decision.feasible
@@ -384,39 +350,7 @@ class Profiler:
             lacks = max(0.0, 1.0 - len(run.service_ms or ()) / wanted)
             here_s = cost.results_s * lacks + (cost.swap_s if run.service_ms is None else 0.0)
         back = run.origin is not None and run.plan.subnets[-1] != run.origin
-        return ahead_s + here_s + (self._swap_s(run.origin) if back and run.origin is not None else 0.0)
-
-    def _usable(self, quarantined: Mapping[str, str]) -> list[str]:
-        """Sub-nets that can be put on this camera, in the order of the library."""
-        if self._source is None:
-            return []
-        found = []
-        for subnet in self._source.catalogue.subnets:
-            try:
-                self._source.artifact_digest(subnet.id)
-            except AgentError:
-                continue
-            if subnet.id not in quarantined:
-                found.append(subnet.id)
-        return found
-
-    def _swap_s(self, subnet_id: str) -> float:
-        measured_s = self._memory.swap_s(subnet_id)
-        return FIRST_SWAP_S if measured_s is None else measured_s
-
-    def _cost(self, subnet_id: str, ask: ProfileAsk, now: Situation) -> _Cost:
-        """What it takes from here, where each net is swapped to but the active one when nothing comes before it."""
-        alone = subnet_id == now.active and ask.subnets == (subnet_id,)
-        return _Cost(0.0 if alone else self._swap_s(subnet_id), self._results_s(subnet_id, ask, now))
-
-    def _results_s(self, subnet_id: str, ask: ProfileAsk, now: Situation) -> float:
-        """How long that many results take to come: at the network's pace, or at that of the frames or parts."""
-        service_s = (self._memory.level_ms(subnet_id) or 0.0) / 1e3
-        if now.line_stopped or not self._triggered:
-            frames_s = 1.0 / self._frame_rate
-        else:
-            frames_s = 1.0 / now.parts_per_s if now.parts_per_s else 1.0
-        return (ask.results + WARM_UP) * max(frames_s, service_s)
+        return ahead_s + here_s + (self._planner.swap_s(run.origin) if back and run.origin is not None else 0.0)
 
     def _now_s(self) -> float:
         return self._clock.now_ns() / 1e9

@@ -14,7 +14,8 @@ from agent.domain.result import LatencySample
 from agent.domain.states import CameraState
 from agent.errors import BadInput, CameraGone, Cancelled, JournalError, Refused
 from agent.supervisor.memory import Memory
-from agent.supervisor.profiling import RETURN_LIMIT_S, SWAP_LIMIT_S, WARM_UP, Profiler
+from agent.supervisor.profile_plan import WARM_UP
+from agent.supervisor.profiling import RETURN_LIMIT_S, SWAP_LIMIT_S, Profiler
 from agent.supervisor.settings import SupervisorSettings
 from agent.supervisor.situation import Situation
 from tests.support.fake_camera import INFO
