@@ -138,7 +138,9 @@ def _show(operation: Operation, as_json: bool) -> int:
     elif found.subnets:
         print_table(_HEADINGS, [_row(net) for net in found.subnets])
     if operation.HasField("error"):
-        code = _code_name(operation.error.code)
+        from agent.client.operations import code_name
+
+        code = code_name(operation.error.code)
         raise CallFailed(f"the run ended early: {operation.error.message}", code, "")
     return FAILED if any(net.error for net in found.subnets) else DONE
 
@@ -188,12 +190,6 @@ def _metadata(operation: Operation) -> ProfileSubnetsMetadata:
     found = ProfileSubnetsMetadata()
     operation.metadata.Unpack(found)
     return found
-
-
-def _code_name(code: int) -> str:
-    from grpc import StatusCode
-
-    return next((known.name for known in StatusCode if known.value[0] == code), "UNKNOWN")
 
 
 def _time(seconds: float) -> str:

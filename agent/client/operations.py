@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from typing import TypeVar
 
+import grpc
 from google.longrunning import operations_pb2
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.empty_pb2 import Empty
@@ -15,6 +16,11 @@ from agent.pb.ofa_agent.v1 import profile_pb2
 
 R = TypeVar("R", bound=Message)
 _OPERATIONS = "/google.longrunning.Operations"
+
+
+def code_name(code: int) -> str:
+    """The name of a gRPC status code, as RpcFailed.code has it: of an operation's error."""
+    return next((known.name for known in grpc.StatusCode if known.value[0] == code), "UNKNOWN")
 
 
 class OperationCalls(ABC):

@@ -12,6 +12,7 @@ import pytest
 from google.longrunning import operations_pb2
 from google.protobuf.empty_pb2 import Empty
 
+from agent.client.operations import code_name
 from agent.domain.operation import Operation, ProfiledNet, ProfileStage
 from agent.errors import Cancelled, Refused
 from agent.pb.ofa_agent.v1 import profile_pb2
@@ -194,5 +195,28 @@ def test_operations_that_have_ended_are_kept_up_to_a_bound() -> None:
             control.desk.put(ended(replace(running, name=f"operations/{number}")))
         names = [one.name for one in control.desk.all()]
         assert names == [f"operations/{number}" for number in range(39, 23, -1)] + ["operations/0"]
+
+    run(main())
+
+
+def test_the_client_starts_follows_lists_and_cancels_a_run(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with serving(tmp_path) as rig:
+            client = rig.client
+            plan = await client.profile_subnets(subnet_ids=["w1-big"], results=50, validate_only=True)
+            assert (list(plan.plan.subnet_ids), plan.HasField("operation")) == (["w1-big"], False)
+            name = (await client.profile_subnets(results=50, while_running=True)).operation.name
+            assert [one.name for one in await client.list_operations()] == [name]
+            seen = []
+            async for operation in client.operation_changes(name, every_s=0.001):
+                seen.append(operation.done)
+                if len(seen) == 2:
+                    await client.cancel_operation(name)
+                    (running,) = rig.control.operations.all()
+                    rig.control.desk.put(ended(running, error=Cancelled("cancelled")))
+            assert seen == [False, False, True]
+            assert rig.control.cancelled == [name]
+            assert code_name((await client.get_operation(name)).error.code) == "CANCELLED"
+            assert code_name(4711) == "UNKNOWN"
 
     run(main())
