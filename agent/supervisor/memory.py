@@ -71,6 +71,7 @@ class Memory:
         self._info: CameraInfo | None = None
         self._restored = False
         self._profiles: dict[str, NetProfile] = {}
+        self._told: dict[str, tuple[NetProfile, bool]] = {}  # to the learner, and whether as stale
         self._swap_s: dict[str, float] = {}
         self._stale: dict[str, str] = {}
         self._temperature_c: float | None = None
@@ -119,12 +120,17 @@ class Memory:
         except JournalError as error:
             event(_log, logging.ERROR, "journal_unavailable", serial=info.serial, error=error)
             return
-        for subnet_id, sha256 in self._digests().items():
-            if sha256 in known:
-                self._profiles[subnet_id] = replace(known[sha256], subnet_id=subnet_id)
+        self._profiles = {
+            subnet_id: replace(known[sha256], subnet_id=subnet_id)
+            for subnet_id, sha256 in self._digests().items()
+            if sha256 in known
+        }
         self._look_for_stale()
         for subnet_id, profile in self._profiles.items():
-            self._learner.set_profile(profile, stale=subnet_id in self._stale)
+            told = (profile, subnet_id in self._stale)
+            if self._told.get(subnet_id) != told:
+                self._told[subnet_id] = told
+                self._learner.set_profile(profile, stale=told[1])
         if document is not None and not self._restored:
             self._learner.restore(document)
         self._restored = True
@@ -140,6 +146,7 @@ class Memory:
         self._profiles[profile.subnet_id] = profile
         self._stale.pop(profile.subnet_id, None)
         if self._learner is not None:
+            self._told[profile.subnet_id] = (profile, False)
             self._learner.set_profile(profile)
 
     def results(self, samples_of: Mapping[str, Sequence[LatencySample]], in_production: bool = True) -> None:
