@@ -29,7 +29,7 @@ from tests.bench.policy_goals import verdicts
 from tests.bench.policy_jobs import in_order
 from tests.bench.policy_runs import Cell, cell
 from tests.bench.policy_statistics import Row, summary
-from tests.bench.policy_table import table
+from tests.bench.policy_table import markdown, table
 
 LEAST_SEEDS = 10  # of a report
 
@@ -95,6 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sys.stdout.write(_head(options.scenarios, seeds, options.quantile))
     sys.stdout.write(table(rows, options.scenarios, options.quantile))
     sys.stdout.write(goals_text(found, rows) if found else "")
+    sys.stdout.write(markdown(rows) if options.markdown else "")
     sys.stdout.write(f"written to {options.out}\n")
     if not options.no_plots:
         sys.stdout.write(f"{_plots(rows, variants, options)}\n")
@@ -123,6 +124,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--out", type=Path, default=Path("bench-policy.json"))
     parser.add_argument("--timeline", default="bursts", choices=list(SCENARIOS), help="which hour is drawn")
+    parser.add_argument("--markdown", action="store_true", help="also the figures of the reference page")
     parser.add_argument("--no-plots", action="store_true", help="figures only")
     parser.add_argument("--traces", type=Path, help="only write the traces (CSV) into this folder")
     options = parser.parse_args(arguments)

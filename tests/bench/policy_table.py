@@ -17,6 +17,26 @@ def table(rows: Sequence[Row], scenarios: Sequence[str], quantile: float) -> str
     )
 
 
+def markdown(rows: Sequence[Row]) -> str:
+    """The figures of docs/reference/lineshift.md."""
+    lines = ["| policy | U/U* | worst scenario | of law | worst run to best fixed | below | kept % | swaps/h |"]
+    lines.append("|" + "---|" * 8)
+    for row in rows:
+        mean, half = row["ratio"]["mean"], row["ratio"]["interval"]
+        cells = (
+            f"`{row['policy']}`",
+            f"{mean:.4f}" + ("" if half is None else f" +- {half:.4f}"),
+            f"{row['worst_scenario']:.4f}",
+            _told(row["of_law"], 4),
+            f"{100 * row['worst_to_fixed']:+.2f}",
+            f"{row['runs_below_fixed']} of {row['runs']}",
+            _told(row["kept_attainment"], 2, 100),
+            f"{row['swaps_per_hour']:.0f}",
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join([*lines, ""]).replace(" 0.", " .")
+
+
 def told_mean(one: Mean | None) -> str:
     """`.9960(12)`: the 95 % interval is .9960 +- .0012."""
     if one is None:

@@ -9,7 +9,7 @@ import pytest
 from tests.bench.policy_goals import text, verdicts
 from tests.bench.policy_runs import Cell
 from tests.bench.policy_statistics import Row, interval, over_seeds, student_t, summary
-from tests.bench.policy_table import table, told_mean
+from tests.bench.policy_table import markdown, table, told_mean
 
 CELL = Cell("p", "a", 0, 0.9, 0.0, None, 1.0, 1.0, 1.0, 0.0, 0.0, 0, 0, 0, 0, 2, 0.01, 3, 3)
 
@@ -86,6 +86,15 @@ def test_attainment_is_the_mean_of_the_runs_and_its_worst_the_least_of_the_scena
     (row,) = summary([*cells, replace(CELL, scenario="b", kept_attainment=0.999)])
     assert row["kept_attainment"] == pytest.approx((1.0 + 0.99 + 0.999) / 3)
     assert row["kept_worst_scenario"] == pytest.approx(0.995)
+
+
+def test_the_figures_of_the_page_are_rows_of_markdown() -> None:
+    law = replace(CELL, policy="true_law", ratio=0.96)
+    cells = [cell("a", 0, 0.9, -0.006), cell("a", 1, 0.92), law, replace(law, seed=1)]
+    lines = markdown(summary(cells)).splitlines()
+    assert len({line.count("|") for line in lines}) == 1
+    # 12.706 x .01 = .12706; (.9 + .92) / 2 / .96 = .9479
+    assert lines[2] == "| `p` | .9100 +- .1271 | .9100 | .9479 | -0.60 | 1 of 2 | 100.00 | 2 |"
 
 
 def test_a_mean_without_an_interval_is_told_without_brackets() -> None:
