@@ -147,7 +147,7 @@ def test_one_wrong_number_makes_all_of_it_wrong(field: str) -> None:
         saved = json.loads(json.dumps(experienced_document()))
         row = saved["line"][field]
         while isinstance(row[0], list):
-            row = row[0]
+            row = next(one for one in row if one)
         row[0] = value
         policy = commissioned()
         policy.restore(saved | {"timing": {}})
