@@ -6,10 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.bench import builder
+from tests.bench import builder, decide
 from tests.bench.figures import Figure, row, write
 
-ROOMS = {"builder": builder}
+ROOMS = {"builder": builder, "decide": decide}
 
 
 def main() -> int:
