@@ -7,8 +7,8 @@ order. What may differ is what the replay leaves out of the world (docs/explanat
     results comes with the next look: every TICK_S in both, but from another moment on. The daemon knows a result once
     it is there: a service time after its part, and with chunk transport when the next frame has come, where the replay
     knows it with the part.
- b. One that weighs (a gain against its gap, the accounts of the guard) is looked at anew every LOOK_S, and comes when
-    two values cross that approach each other slowly.
+ b. One that weighs (a gain against its gap, the accounts of the guard) comes when two values cross that approach each
+    other slowly, within EVEN_S: near the crossing both choices are worth nearly the same, which U is held to.
  c. The daemon loses the part whose inference runs when a swap begins and, since the swap is one of the real camera,
     starts again a few hundredths of a second beside the measured time: about a part a swap.
  d. A part that passes while the camera is busy is lost, which the replay counts as late: worth nothing either way,
@@ -25,7 +25,6 @@ from itertools import zip_longest
 import numpy as np
 
 from agent.domain.decision import Reason
-from agent.policy.engine import RULE
 from agent.replay.line import GRID_S, Line
 from agent.replay.policies.shipped import Shipped
 from agent.replay.score import outcome
@@ -33,7 +32,7 @@ from agent.replay.simulation import Moment, Run, Swap
 from tests.support.trace_line import Played, Swapped
 
 TICK_S = GRID_S
-LOOK_S = RULE.look_every_s
+EVEN_S = 15.0
 WORTH = 0.01  # of U
 SWAP_S = 0.1  # of a swap's time against the measured one: where in a frame it began
 WEIGHED = (Reason.MORE_ACCURATE.value, Reason.GUARDED.value)
@@ -89,12 +88,12 @@ def _swap_difference(line: Line, ours: Swapped | None, theirs: Swap | None, reas
 
 def _allowed_s(line: Line, swap: Swap, reason: str) -> float:
     """How far apart a decision may be."""
-    look_s = LOOK_S if reason in WEIGHED else 0.0
+    even_s = EVEN_S if reason in WEIGHED else 0.0
     part = int(line.part_times.searchsorted(swap.at_s)) - 1
     if part < 1:
-        return TICK_S + look_s
+        return TICK_S + even_s
     frame_s = float(line.part_times[part] - line.part_times[part - 1])
     service_s = float(line.service_ms(swap.from_net)[part]) / 1e3
     row_s = float(np.max(line.trace.t_s[line.trace.t_s <= swap.at_s]))
     missed_s = swap.at_s - row_s if service_s > frame_s else 0.0  # as long again for as many results
-    return TICK_S + look_s + (math.floor(service_s / frame_s) + 1) * frame_s + missed_s
+    return TICK_S + even_s + (math.floor(service_s / frame_s) + 1) * frame_s + missed_s
