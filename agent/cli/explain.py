@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from agent.pb.ofa_agent.v1 import types_pb2 as pb
 
 _LABEL = 10
+_MEANINGS = {
+    "in_time": "share of results that would be in time",
+    "correct_parts_per_minute": "parts that would be judged in time and correctly",
+    "gap": "time without results that a swap takes",
+    "pays_after": "how long the line must stay as it is for a swap to pay",
+    "lasts_so_long": "chance that it does",
+    "swap_now_wins": "correct parts that a swap now wins over waiting, with what is likely to follow counted in",
+}
 
 
 @click.command()
@@ -57,6 +65,8 @@ def explain(
     for headings, rows, left in tables(decision):
         click.echo()
         print_table(headings, rows, left)
+    for line in legend_lines(decision):
+        click.echo(line)
     reasons = list(reason_lines(decision))
     if reasons:
         click.echo("\nwhy not:")
@@ -102,6 +112,18 @@ def tables(decision: pb.Decision) -> Iterator[tuple[Sequence[str], list[tuple[st
         yield ("sub-net", *(heading for heading, _ in shown)), rows, 1
 
 
+def legend_lines(decision: pb.Decision) -> Iterator[str]:
+    """What the figures mean that there are; nothing where there are none."""
+    names = {figure.name for one in decision.candidates for figure in one.figures}
+    told = [(_spaced(name), words) for name, words in _MEANINGS.items() if name in names]
+    if told:
+        share = f"{decision.budget.budget.quantile * 100.0:g} %"
+        yield ""
+        yield from _explained("service", f"service time that {share} of results stay within; latency likewise")
+    for heading, words in told:
+        yield from _explained(heading, words)
+
+
 def reason_lines(decision: pb.Decision) -> Iterator[str]:
     """Why each candidate that lost did."""
     width = max((len(one.subnet_id) for one in decision.candidates), default=0)
@@ -109,6 +131,10 @@ def reason_lines(decision: pb.Decision) -> Iterator[str]:
         if one.why_not:
             lead = f"  {one.subnet_id:<{width}}  "
             yield from textwrap.wrap(one.why_not, WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead))
+
+
+def _explained(heading: str, words: str) -> list[str]:
+    return textwrap.wrap(words, WIDTH, initial_indent=f"{heading:<26}", subsequent_indent=" " * 26)
 
 
 def _labelled(label: str, text: str) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 
 from agent.cli import describe
 from agent.cli.announce import prepared_lines
-from agent.cli.explain import reason_lines, summary_lines, tables
+from agent.cli.explain import legend_lines, reason_lines, summary_lines, tables
 from agent.pb.ofa_agent.v1 import control_pb2
 from agent.pb.ofa_agent.v1 import types_pb2 as pb
 
@@ -137,3 +137,14 @@ def test_without_figures_there_is_one_table_and_without_losers_no_reasons() -> N
     assert lines[0].startswith("budget    ")
     assert lines[1] == "active    none"
     assert lines[2] == "decision  KEEP (best_already_active): keep net-1"
+
+
+def test_figures_that_are_shown_are_explained_and_no_others() -> None:
+    made = decision(1)
+    assert list(legend_lines(made)) == []
+    made.candidates[0].figures.add(name="pays_after", value=21.0, unit="s", text="21 s")
+    made.candidates[1].figures.add(name="swap_now_wins", value=-3.0, unit="parts", text="-3 parts")
+    lines = list(legend_lines(made))
+    assert max(map(len, lines)) <= 80
+    assert [line.split("  ")[0] for line in lines if line[:1].strip()] == ["service", "pays after", "swap now wins"]
+    assert "99 % of results" in " ".join(lines)
