@@ -199,6 +199,7 @@ def supervisor_settings(policy: cfg.Policy, camera: cfg.Camera) -> SupervisorSet
         frame_rate=acquisition.frame_rate or 60.0,
         results_wait=camera.results_from == "chunks" and camera.inference_sync == "free_running",
         min_dwell_s=policy.swap.min_dwell_s,
+        miss_cost=policy.miss_cost,
         notice_s=policy.notice_s,
         swap_deadline_s=policy.swap.deadline_s,
         infeasible=policy.infeasible,

@@ -95,6 +95,7 @@ def _policy(policy: Policy) -> dict[str, Any]:
         "fail_safe_budget": _budget(policy.fail_safe_budget),
         "swap": {"min_dwell_s": policy.swap.min_dwell_s, "deadline_s": policy.swap.deadline_s},
         "infeasible": policy.infeasible,
+        "miss_cost": policy.miss_cost,
         "notice_s": policy.notice_s,
         "idle_profiling": policy.idle_profiling,
     }

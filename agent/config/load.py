@@ -27,6 +27,7 @@ from agent.library.blob import FORMATS
 
 MAX_CAMERAS = 16
 MAX_NOTICE_S = 3_600.0  # a change that is certain an hour ahead is as good as known
+MAX_MISS_COST = 1_000.0  # a miss that costs more than a thousand parts calls for the fastest net, not for a policy
 SENSOR_WIDTH_PX, SENSOR_HEIGHT_PX = 1440, 1080  # facts/firefly-dl.md S9
 
 
@@ -191,12 +192,13 @@ def _simulation(camera: Section, sdk: schema.Sdk) -> Simulation | None:
 def _policy(section: Section | None) -> Policy:
     if section is None:
         return Policy()
-    section.not_yet("schedule", "miss_cost")
+    section.not_yet("schedule")
     policy = Policy(
         default_budget=_budget(section, "default_budget", Policy().default_budget),
         fail_safe_budget=_budget(section, "fail_safe_budget", Policy().fail_safe_budget),
         swap=_swap(section.section("swap")),
         infeasible=section.choice("infeasible", schema.INFEASIBLES, "best_effort"),
+        miss_cost=section.number("miss_cost", "correct parts", 0, MAX_MISS_COST, 0.0),
         notice_s=section.number("notice_s", "seconds", 0, MAX_NOTICE_S, 0.0),
         idle_profiling=section.flag("idle_profiling", False),
     )

@@ -120,14 +120,16 @@ class Policy:
     """What holds while no client asks for anything, and after a lease ran out.
 
     `notice_s`: clients promise to announce every change at least so long ahead (0: no such promise); a policy may then
-    count on being told, and it takes effect without a swap or a restart. `idle_profiling`: while the line stands for
-    long, sub-nets without a good profile are measured, one at a time.
+    count on being told, and it takes effect without a swap or a restart. `miss_cost`: of a part without a result in
+    time, in correctly judged ones. `idle_profiling`: while the line stands for long, sub-nets without a good profile
+    are measured, one at a time.
     """
 
     default_budget: Budget = DEFAULT_BUDGET
     fail_safe_budget: Budget = FAIL_SAFE_BUDGET
     swap: SwapTimes = SwapTimes()
     infeasible: Infeasible = "best_effort"
+    miss_cost: float = 0.0
     notice_s: float = 0.0
     idle_profiling: bool = False
 

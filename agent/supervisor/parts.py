@@ -33,5 +33,7 @@ def policy_of(parts: Parts) -> SwapPolicy | None:
     if parts.source is None:
         return None
     chosen = parts.settings
-    settings = PolicySettings(chosen.min_dwell_s, chosen.infeasible, chosen.free_running, chosen.results_wait)
+    settings = PolicySettings(
+        chosen.min_dwell_s, chosen.infeasible, chosen.free_running, chosen.results_wait, chosen.miss_cost
+    )
     return SwapPolicy(parts.source.catalogue, settings)

@@ -16,7 +16,8 @@ class SupervisorSettings:
     `connect_deadline_s` bounds one attempt; attempts are spaced by a back-off from `backoff_s` up to `backoff_max_s`.
     `results_wait`: a result travels with a later frame, not as an event or with its own.
     A sub-net whose swap failed is not tried again for `quarantine_s`. `tick_s` is how often the policy looks without
-    being asked; a claim's expiry wakes it at its own time. `notice_s`: clients announce every change so early.
+    being asked; a claim's expiry wakes it at its own time. `miss_cost`: of a part without a
+    result in time, in correct ones. `notice_s`: clients announce every change so early.
     A line that has stood for `idle_profiling_after_s` has its missing and stale profiles measured meanwhile (None: only
     when somebody asks).
     """
@@ -28,6 +29,7 @@ class SupervisorSettings:
     frame_rate: float = 60.0
     results_wait: bool = True
     min_dwell_s: float = 5.0
+    miss_cost: float = 0.0
     notice_s: float = 0.0
     swap_deadline_s: float = 60.0
     infeasible: Literal["best_effort", "hold"] = "best_effort"

@@ -73,6 +73,13 @@ def test_what_is_left_out_has_the_documented_default(tmp_path: Path) -> None:
     assert config.telemetry.journal_days == 30
 
 
+def test_what_a_miss_costs_reaches_the_supervisor(tmp_path: Path) -> None:
+    config = load_config(written(tmp_path, BASE + "policy: {miss_cost: 2.5}\n"))
+    assert load_config(written(tmp_path, effective(config))).policy == config.policy
+    assert supervisor_settings(config.policy, config.cameras[0]).miss_cost == 2.5
+    assert supervisor_settings(load_config(written(tmp_path, BASE)).policy, config.cameras[0]).miss_cost == 0.0
+
+
 def test_a_promise_to_announce_changes_reaches_the_supervisor(tmp_path: Path) -> None:
     config = load_config(written(tmp_path, BASE + "policy: {notice_s: 4.5}\n"))
     assert load_config(written(tmp_path, effective(config))).policy == config.policy
@@ -126,6 +133,7 @@ def test_the_simulation_takes_a_socket_or_parameters(tmp_path: Path) -> None:
         (BASE + "policy:\n  swap: {min_dwell_s: -1}\n", "4: policy.swap.min_dwell_s: -1 seconds is outside 0 to"),
         (BASE + "policy:\n  infeasible: best_efort\n", "4: policy.infeasible: 'best_efort' is not one of best_effort"),
         (BASE + "policy:\n  idle_profiling: often\n", "4: policy.idle_profiling: 'often' is not one of true, false"),
+        (BASE + "policy:\n  miss_cost: -1\n", "4: policy.miss_cost: -1 correct parts is outside 0 to 1000"),
         (BASE + "policy:\n  notice_s: -1\n", "4: policy.notice_s: -1 seconds is outside 0 to 3600"),
         (BASE + "policy:\n  notice_s: soon\n", "4: policy.notice_s: 'soon' is not a number of seconds"),
         (BASE + "policy:\n  default_budget: {}\n", "4: policy.default_budget: neither max_latency_ms nor"),
