@@ -116,7 +116,7 @@ def test_a_better_net_comes_soon_after_dwell_is_over() -> None:
     earliest_s = line.activated_s + 5.0
     line.run(asked(rate(100.0), "b-2"), 20)
     assert [to for _, to, _ in line.swaps] == ["small", "large"]
-    assert earliest_s <= line.swaps[-1][0] <= earliest_s + 3.0
+    assert earliest_s <= line.swaps[-1][0] <= earliest_s + 10.0
 
 
 def test_a_gain_without_a_new_budget_is_called_one() -> None:
@@ -163,9 +163,12 @@ def test_a_swap_that_does_not_pay_is_not_made_and_the_text_says_why() -> None:
 def test_a_line_that_stays_as_it_is_gets_its_better_net() -> None:
     line = steady()
     line.run(asked(rate(15.0), "b-1"), 300)
-    found = line.tick(asked(rate(100.0), "b-2"))
-    assert outcome(found) == (Action.SWAP, Reason.BUDGET, "large", True)
-    assert "(chance over 99 %)" in found.text
+    decisions = [line.tick(asked(rate(100.0), "b-2")) for _ in range(20)]
+    assert [to for _, to, _ in line.swaps] == ["small", "large"]
+    assert decisions[-1].reason is Reason.BEST_ALREADY
+    text = next(one.text for one in decisions if one.action is Action.SWAP)
+    assert "+60.0 correct parts/min, which pays if the line stays so for 16 s (chance " in text
+    assert "correct parts more than waiting" in text
 
 
 def test_a_line_that_waits_for_its_camera_gets_the_net_that_its_change_calls_for() -> None:
@@ -426,13 +429,14 @@ def test_the_guard_does_not_hold_a_policy_to_what_ran_before_its_time() -> None:
 
 
 def test_longer_swaps_are_made_less_readily() -> None:
-    for swap_s, target in ((SWAP_S, "large"), (60.0, "middle")):
+    for swap_s, active in ((SWAP_S, "large"), (90.0, "middle")):
         line = steady()
         for _ in range(20):  # a running mean
             line.policy.note_swap("large", swap_s)
         line.run(asked(rate(15.0)), 60)
         assert line.active == "small"
-        assert line.tick(asked(rate(100.0), "b-2")).target == target
+        line.run(asked(rate(100.0), "b-2"), 20)
+        assert line.active == active
 
 
 def test_a_decision_while_a_swap_is_under_way_promises_nothing() -> None:
