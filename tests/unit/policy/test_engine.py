@@ -9,7 +9,9 @@ import pytest
 from agent.domain.budget import Budget
 from agent.domain.decision import Action, Decision, Reason
 from agent.domain.line import Announced, Demand, View
+from agent.policy.chooser import Active, Chooser, Chosen
 from agent.policy.engine import PolicySettings, SwapPolicy
+from agent.policy.tracker import Scene
 from tests.unit.policy.ladder import (
     LADDER,
     PLAIN,
@@ -270,6 +272,17 @@ def test_a_deliberate_hold_says_that_the_net_does_not_fit_and_that_leaving_it_is
     assert "not worth its gap" in found.text
 
 
+def test_no_net_is_waited_with_for_one_that_may_not_be_chosen() -> None:
+    """Only predictions: `middle` would be in time nearly always, but its bound is too long to be chosen."""
+    cold = SwapPolicy(LADDER, PLAIN)
+    cold.decide(View(0.0, asked(rate(100.0)), "large", 0.0))
+    for second in range(1, 9):
+        found = cold.decide(View(20.0 + second, asked(rate(27.0), "b-2"), "large", 0.0))
+        assert not candidate_of(found, "middle").feasible
+        assert figure_of(candidate_of(found, "middle").figures, "in_time") > 95.0
+        assert outcome(found) == (Action.SWAP, Reason.BUDGET, "small", True)
+
+
 def test_an_infeasible_budget_starts_the_net_most_likely_to_meet_it() -> None:
     found = first(rate(5.0))
     assert outcome(found) == (Action.SWAP, Reason.INFEASIBLE, "small", False)
@@ -406,10 +419,15 @@ def test_dear_misses_do_not_reward_a_swap_where_nothing_can_meet_the_budget() ->
     assert [to for _, to, _ in line.swaps] == ["small"]
 
 
-def test_the_guard_holds_the_best_fixed_net_and_says_so() -> None:
-    """A rule that wants to swap all the time falls behind the net that it keeps leaving."""
-    eager = replace(PLAIN, rule=replace(PLAIN.rule, margin_s=-1e6, guard_s=2.0), min_dwell_s=0.0)
-    line = lived((30.0, 50.0), 6.0, 20, commissioned(given=eager))
+def restless(_self: Chooser, _place: object, scene: Scene, _coming: object, active: Active | None) -> Chosen:
+    """A rule that always wants another net."""
+    return Chosen(1 if active is None or active.rung != 1 or not scene.fits[2] else 2)
+
+
+def test_the_guard_holds_the_best_fixed_net_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rule that swaps all the time falls behind the net that it keeps leaving."""
+    monkeypatch.setattr(Chooser, "choose", restless)
+    line = lived((30.0, 50.0), 6.0, 20, commissioned(given=replace(PLAIN, min_dwell_s=0.0)))
     line.active = "middle"
     line.run(asked(rate(30.0), "b-1"), 6)
     guarded = line.policy.decide(line.view(asked(rate(50.0), "b-2")))
