@@ -84,7 +84,10 @@ def judge_all(
 
 def _judge(subnet: Subnet, model: LatencyModel, limits: Limits, quarantine: str) -> Judged:
     quantile = limits.budget.quantile
-    service = model.service_bound_ms(subnet.id, quantile)
+    try:
+        service = model.service_bound_ms(subnet.id, quantile)
+    except KeyError:  # a decision that is read after its library was replaced
+        service = subnet.predicted_ms
     latency = model.delivered_ms(service, quantile, limits.wait_period_ms)
     verdicts = (limits.service(service), limits.latency(latency), limits.accuracy(subnet.accuracy.top1))
     reasons = [words for _, words in verdicts if words]

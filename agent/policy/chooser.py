@@ -10,14 +10,19 @@ having the best rung of each regime at no cost (`values.py`): 0 is best.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from agent.policy.regimes import PRIORS, STILL, Floats, RegimePriors, Regimes
-from agent.policy.tracker import Flags, Scene, Tracker
+from agent.policy.dwell import Floats
+from agent.policy.regimes import CALM, HECTIC, PRIORS, SHORT_S, RegimePriors, Regimes
+from agent.policy.tracker import Flags, Ramp, Scene, Tracker
 from agent.policy.values import Values
+
+FORECAST_STEPS = 6
+LEAST_RAMP_S = 0.5
+SLOWEST, FASTEST = 0.05, 20.0  # of the speed now: further than that no ramp is followed
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,7 @@ class ChooserSettings:
     """
 
     margin_s: float = 0.06
+    doubt: float = 0.15
     solve_every_s: float = 60.0
     look_every_s: float = 1.0
     late_factor: float = 1.1
@@ -37,6 +43,7 @@ class ChooserSettings:
     guard_s: float = 8.0
     guard_notice_s: float = 12.0
     guard_memory_s: float = 3600.0
+    pairs: bool = True
     priors: RegimePriors = PRIORS
 
 
@@ -109,13 +116,24 @@ class Chooser:
         """Take what was learned into the values."""
         self.values.solve(self.notice_s)
         self._solved_s = now_s
+        here, before = self.tracker.regime, self.tracker.before
+        if self.settings.pairs and here >= 0 and before >= 0 and not self.tracker.ramping:
+            back = self.regimes.of(before, HECTIC if self.regimes.quick(here) else CALM)
+            shares = self.regimes.return_share(here, before), self.regimes.return_share(back, self.regimes.level(here))
+            self.values.pair((here, back), shares, self.notice_s)
+        else:
+            self.values.forget_pair()
 
     def place(self, now_s: float, scene: Scene) -> tuple[int, float]:
         """(regime, age) of the line, or of a line that changed to this scene just now."""
         tracker = self.tracker
         if tracker.regime >= 0 and self.regimes.level(tracker.regime) == scene.level and not tracker.stopped:
             return tracker.regime, max(0.0, now_s - tracker.since_s)
-        return self.regimes.of(scene.level, STILL), 0.0
+        return self._following(scene, now_s - tracker.since_s), 0.0
+
+    def _following(self, scene: Scene, age_s: float) -> int:
+        """The regime that the line is in after one of that age."""
+        return self.regimes.of(scene.level, HECTIC if 0.0 <= age_s < SHORT_S else CALM)
 
     def choose(self, place: tuple[int, float], scene: Scene, coming: Sequence[Coming], active: Active | None) -> Chosen:
         """What the rule wants where the line is at `place`; changes nothing."""
@@ -140,7 +158,21 @@ class Chooser:
             regime, age_s = place
             stay = self.values.stay_of(regime, age_s, active.gain - best, active.rung)
             swaps = self.values.swap(regime, age_s, scene.gains - best, best)
-        return self._best(scene, (), active, stay, swaps)
+        never = self.values.kept(place[0], place[1], active.gain - best, active.rung)
+        found = self._best(scene, (), active, self._attainable(scene, stay, never, swaps), swaps)
+        if found.target is None or not scene.fits[active.rung]:
+            return found
+        # What was learned is doubted: against never swapping, as a fixed net does, it has to win a share of its cost.
+        if swaps[found.target] > never + self.settings.doubt * best * float(self.swap_s[found.target]):
+            return found
+        return replace(found, target=None)
+
+    def _attainable(self, scene: Scene, stay: float, never: float, swaps: Floats) -> float:
+        """The value of staying, without what it owes to a later swap that would not be allowed."""
+        allowed = self._allowed(scene, ())
+        if allowed.all() or not allowed.any():
+            return stay
+        return max(never, stay - max(0.0, float(swaps.max()) - float(swaps[allowed].max())))
 
     def _margin(self, scene: Scene) -> float:
         return self.settings.margin_s * self.best_top1 * scene.rate
@@ -154,12 +186,12 @@ class Chooser:
         return Chosen(target if swaps[target] > stay + margin else None, stay, swaps, margin)
 
     def _allowed(self, scene: Scene, coming: Sequence[Coming]) -> Flags:
-        """A swap goes only to what fits when it ends, where anything does."""
+        """A swap goes only to what fits when it ends, where anything fits."""
         fits = scene.fits
         for one in coming:
             if not one.scene.stopped:
                 fits = np.where(self.swap_s >= one.in_s, one.scene.fits, fits)
-        return fits if fits.any() else np.ones(self.rungs, dtype=np.bool_)
+        return fits if fits.any() or scene.fits.any() else scene.may_run
 
     def _standing(
         self, place: tuple[int, float], scene: Scene, coming: Sequence[Coming], active: Active | None
@@ -167,12 +199,11 @@ class Chooser:
         """Nothing is lost by a swap now. A line that waits for one will go on as it is."""
         after = next((one.scene for one in coming if not one.scene.stopped), None)
         if after is not None:
-            worth = self.values.stay(self.regimes.of(after.level, STILL), 0.0, after.gains - float(after.gains.max()))
+            worth = self.values.stay(self.regimes.of(after.level, CALM), 0.0, after.gains - float(after.gains.max()))
         else:
-            here = self.values.stay(self.regimes.of(scene.level, STILL), 0.0, scene.gains - float(scene.gains.max()))
+            here = self.values.stay(self.regimes.of(scene.level, CALM), 0.0, scene.gains - float(scene.gains.max()))
             worth = self.values.resumed(place[0], here)
-        fits = (after or scene).fits
-        worth = np.where(fits if fits.any() else True, worth, -np.inf)
+        worth = np.where(self._allowed(scene, () if active is None else coming), worth, -np.inf)
         target = int(worth.argmax())
         if active is None:
             return Chosen(target, swaps=worth)
@@ -207,7 +238,7 @@ class Chooser:
         swaps = -best * early + loss * (in_s - early) - best_then * (swap_s - early) + after
         slack_s = in_s - self.settings.late_factor * swap_s - self.settings.late_slack_s
         late = np.where(slack_s >= 0.0, own * (in_s - swap_s) - best * swap_s + after, -np.inf)
-        late = np.where(first.scene.fits | ~first.scene.fits.any(), late, -np.inf)
+        late = np.where(first.scene.allowed, late, -np.inf)
         now = self._best(scene, coming, active, stay, swaps)
         later = int(late.argmax())
         if late[later] > (stay + margin if now.target is None else now.swaps[now.target]):
@@ -221,7 +252,7 @@ class Chooser:
         """What the change itself will call for."""
         if scene.stopped:
             return None
-        place = self.regimes.of(scene.level, STILL), 0.0
+        place = self.regimes.of(scene.level, CALM), 0.0
         return self._still(place, scene, Active(active.rung, float(scene.gains[active.rung]))).target
 
     def _after(self, coming: Sequence[Coming]) -> Floats:
@@ -230,7 +261,7 @@ class Chooser:
         if last.stopped:
             value = np.zeros(self.rungs)
         else:
-            held, swapped = self._held(self.regimes.of(last.level, STILL), 0.0, last.gains)
+            held, swapped = self._held(self.regimes.of(last.level, CALM), 0.0, last.gains)
             value = np.maximum(held, swapped)
         for one, following in zip(reversed(coming[:-1]), reversed(coming[1:]), strict=True):
             span_s = following.in_s - one.in_s
@@ -263,3 +294,11 @@ def _changes(scene: Scene, coming: Sequence[Coming]) -> list[Coming]:
             found.append(one)
             before = one.scene
     return found
+
+
+def forecast(ramp: Ramp, at_speed: Callable[[float], Scene]) -> list[Coming]:
+    """Where a ramp leads to, as if it had been announced: in FORECAST_STEPS steps to where it is expected to end."""
+    left_s = max(LEAST_RAMP_S, ramp.left_s)
+    times = [left_s * (step + 1) / FORECAST_STEPS for step in range(FORECAST_STEPS)]
+    factors = [min(FASTEST, max(SLOWEST, 1.0 + ramp.slope_per_s * at_s)) for at_s in times]
+    return [Coming(at_s, at_speed(factor)) for at_s, factor in zip(times, factors, strict=True)]

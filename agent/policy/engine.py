@@ -10,7 +10,8 @@ clock and draws no random number: equal calls give equal decisions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import copy
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,18 +24,19 @@ from agent.domain.result import LatencySample
 from agent.domain.subnet import Catalogue
 from agent.policy.account import account, dwell
 from agent.policy.candidates import Limits
-from agent.policy.chooser import Active, Chooser, ChooserSettings, Chosen, Coming
+from agent.policy.chooser import Active, Chooser, ChooserSettings, Chosen, Coming, forecast
 from agent.policy.delivery import SPREAD_FROM
 from agent.policy.guard import Guard
 from agent.policy.rungs import Floats, SwapTimes
 from agent.policy.sight import Grid, Ladder, Sight
 from agent.policy.timing import LatencyModel
-from agent.policy.tracker import Scene
+from agent.policy.tracker import RAMP_OVER_S, Scene
 from agent.policy.verdict import Case, InfeasibleMode, Promise, Verdict, verdict, without_rungs
 
 RULE = ChooserSettings()
 SCHEMA = "ofa-agent.policy/1"
 LOOK_EVERY_S = 0.5  # how old the numbers of a line that has not changed may be
+FORECAST_EVERY_S = 0.5
 MOVED = 0.01  # of the slow-down: a step of the camera is looked at at once
 
 
@@ -116,13 +118,13 @@ class SwapPolicy:
         """What to do now; also takes in how the line is at this time."""
         empty = without_rungs(self._ladder, view.quarantined, view.active_id)
         if empty is not None or self._rule is None:
-            return self._told(view, empty, None, (0, 0.0))
+            return self._nothing(view, empty)
         sight = self._look(view)
         self._rule.learn(view, sight.scene, self._swap_times)
         place = self._rule.chooser.place(view.now_s, sight.scene)
-        coming = self._coming(view)
-        chosen = self._rule.chosen(view, place, sight, coming)
-        decision = self._told(view, self._verdict(view, sight, chosen), sight, place)
+        coming = self._coming(view, sight)
+        case = self._case(view, sight)
+        decision = self._told(case, verdict(case, self._rule.chosen(view, place, sight, coming)), self._rule, place)
         if decision.action is Action.KEEP and decision.feasible and not view.swapping and sight.active is not None:
             self._promise = Promise(decision.budget.id, sight.active.bound_ms)  # a swap promises nothing until it ended
         return decision
@@ -131,12 +133,14 @@ class SwapPolicy:
         """The decision for this view; nothing is learned."""
         empty = without_rungs(self._ladder, view.quarantined, view.active_id)
         if empty is not None or self._rule is None:
-            return self._told(view, empty, None, (0, 0.0))
-        sight = self._ladder.look(view.demand, view.active_id, view.quarantined, self._settings.miss_cost)
-        self._rule.ready(view, self._swap_times)
-        place = self._rule.chooser.place(view.now_s, sight.scene)
-        chosen = self._rule.chooser.choose(place, sight.scene, self._coming(view), _active(sight))
-        return self._told(view, self._verdict(view, sight, chosen), sight, place)
+            return self._nothing(view, empty)
+        with self._model.unchanged():
+            sight = self._ladder.look(view.demand, view.active_id, view.quarantined, self._settings.miss_cost)
+            rule = self._rule.to_ask(view, self._swap_times)
+            place, case = rule.chooser.place(view.now_s, sight.scene), self._case(view, sight)
+            decision = self._told(case, verdict(case, rule.asked(place, sight, self._coming(view, sight))), rule, place)
+            _ = decision.account  # told now, as asking for bounds at another quantile leaves its trace
+        return decision
 
     def judged(self) -> tuple[bool, float, bool] | None:
         """Of the last decision: (the active net fits, its service bound in ms, some net fits); None where none runs."""
@@ -155,9 +159,12 @@ class SwapPolicy:
         return bool(sight.scene.fits[place]), float(sight.bounds_ms[place]), bool(sight.scene.fits.any())
 
     def saved(self) -> dict[str, object]:
-        """What was learned, as JSON."""
-        rule = {} if self._rule is None else self._rule.chooser.saved()
-        return {"schema": SCHEMA, "rungs": list(self._ladder.ids), "timing": self._model.saved(), "line": rule}
+        """What was learned, as JSON; empty before there is anything."""
+        timing = self._model.saved()
+        line = {} if self._rule is None or not self._rule.chooser.regimes.visits.any() else self._rule.chooser.saved()
+        if not timing and not line:
+            return {}
+        return {"schema": SCHEMA, "rungs": list(self._ladder.ids), "timing": timing, "line": line}
 
     def restore(self, saved: Mapping[str, object]) -> None:
         """Take over what an earlier run had learned; what does not fit is left out."""
@@ -170,7 +177,7 @@ class SwapPolicy:
         if isinstance(line, Mapping) and saved.get("rungs") == list(self._ladder.ids) and self._rule is not None:
             try:
                 self._rule.chooser.restore(line)
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, OverflowError):
                 return
 
     def _climb(self, catalogue: Catalogue) -> None:
@@ -179,7 +186,9 @@ class SwapPolicy:
         same = self._rule is not None and self._ladder.ids == ladder.ids
         self._ladder, self._looked = ladder, None
         if not same:
-            self._rule = _Rule(ladder, self._settings.rule) if len(ladder) else None
+            self._rule = _Rule(ladder, self._settings.rule, self._settings.miss_cost) if len(ladder) else None
+        elif self._rule is not None and not self._rule.begun:  # profiles come before the first network
+            self._rule.chooser.values.set_unseen(ladder.unseen(self._settings.miss_cost))
 
     def _look(self, view: View) -> Sight:
         key = (view.demand, view.active_id, tuple(view.quarantined))
@@ -195,15 +204,17 @@ class SwapPolicy:
         self._looked = _Looked(key, view.now_s, slowdown, sight)
         return sight
 
-    def _coming(self, view: View) -> list[Coming]:
-        """What was announced, as the rungs will see it."""
-        return [Coming(one.at_s - view.now_s, self._then(one, view)) for one in view.announced if one.at_s > view.now_s]
+    def _coming(self, view: View, sight: Sight) -> list[Coming]:
+        """What was announced, as the rungs will see it, and after that what a ramp that the line is on leads to."""
+        told = [Coming(one.at_s - view.now_s, self._then(one, view)) for one in view.announced if one.at_s > view.now_s]
+        if self._rule is None or view.demand.stopped or (told and told[-1].in_s < view.notice_s - RAMP_OVER_S):
+            return told
+        at_speed = partial(self._ladder.at_speed, sight, miss_cost=self._settings.miss_cost)
+        known_s = told[-1].in_s if told else 0.0
+        return told + [one for one in self._rule.forecast(view.now_s, at_speed) if one.in_s > known_s]
 
     def _then(self, one: Announced, view: View) -> Scene:
         return self._ladder.look(one.demand, None, view.quarantined, self._settings.miss_cost).scene
-
-    def _verdict(self, view: View, sight: Sight, chosen: Chosen) -> Verdict:
-        return verdict(self._case(view, sight), chosen)
 
     def _case(self, view: View, sight: Sight) -> Case:
         settings = self._settings
@@ -227,10 +238,19 @@ class SwapPolicy:
         rows = np.array([self._ladder.row_of[active_id]], dtype=np.intp)
         return bool(self._model.levels_ms(rows)[0] <= sight.limit_ms)
 
-    def _told(self, view: View, found: Verdict | None, sight: Sight | None, place: tuple[int, float]) -> Decision:
+    def _nothing(self, view: View, found: Verdict | None) -> Decision:
+        """No net may run; `found` says why."""
         if found is None:
             raise AssertionError("a ladder without a rule has nothing to choose from")
-        explained = partial(self._account, view, found, sight, place)
+        nets = len(self.catalogue.subnets)
+        words = f"all {nets} sub-nets are quarantined" if nets else "the library has no sub-net"
+        return Decision(
+            found.action, found.reason, None, view.active_id, view.demand.effective, False, Account((), words)
+        )
+
+    def _told(self, case: Case, found: Verdict, rule: _Rule, place: tuple[int, float]) -> Decision:
+        view = case.view
+        explained = partial(self._account, case, found, rule.chooser, place)
         return Decision(
             found.action,
             found.reason,
@@ -242,29 +262,26 @@ class SwapPolicy:
             found.starts_s,
         )
 
-    def _account(self, view: View, found: Verdict, sight: Sight | None, place: tuple[int, float]) -> Account:
-        demand = view.demand
+    def _account(self, case: Case, found: Verdict, chooser: Chooser, place: tuple[int, float]) -> Account:
+        demand = case.view.demand
         limits = Limits(
             demand.effective.budget, demand.frame_period_ms, self._settings.free_running, self._settings.results_wait
         )
-        if sight is None or self._rule is None:
-            words = "the library has no sub-net"
-            count = len(self.catalogue.subnets)
-            return Account((), words if not count else f"all {count} sub-nets are quarantined")
-        lasts = dwell(self._rule.chooser, place)
-        swap_s = dict(zip(self._ladder.ids, self._rule.chooser.swap_s.tolist(), strict=True))
-        return account(self._case(view, sight), found, self._model, limits, lasts, swap_s)
+        swap_s = dict(zip(case.ladder.ids, chooser.swap_s.tolist(), strict=True))
+        return account(case, found, self._model, limits, dwell(chooser, place), swap_s)
 
 
 class _Rule:
     """The rule for one set of rungs, and what keeps it from falling behind."""
 
-    def __init__(self, ladder: Ladder, settings: ChooserSettings) -> None:
+    def __init__(self, ladder: Ladder, settings: ChooserSettings, miss_cost: float) -> None:
         self._ladder = ladder
-        self.chooser = Chooser(ladder.top1, ladder.swap_s(), ladder.unseen(), settings)
+        self.chooser = Chooser(ladder.top1, ladder.swap_s(), ladder.unseen(miss_cost), settings)
         self._guard = Guard(self.chooser)
+        self.begun = False
         self._swap_version = -1
         self._last: tuple[tuple[object, ...], float, Chosen] | None = None
+        self._forecast: tuple[float, list[Coming]] | None = None
 
     def ready(self, view: View, swap_times: SwapTimes) -> None:
         """Have values to decide by, also before anything was learned."""
@@ -276,10 +293,45 @@ class _Rule:
             self.chooser.notice_s = view.notice_s
             self.chooser.solve(view.now_s)
 
+    def to_ask(self, view: View, swap_times: SwapTimes) -> _Rule:
+        """Itself, or where it has to take something in before it can answer, a copy that does."""
+        if self.chooser.values.solved and swap_times.version == self._swap_version:
+            return self
+        other = copy.copy(self)
+        other.chooser = copy.deepcopy(self.chooser)
+        other.ready(view, swap_times)
+        return other
+
+    def asked(self, place: tuple[int, float], sight: Sight, coming: list[Coming]) -> Chosen:
+        """What is wanted at that place; nothing is kept."""
+        active = _active(sight)
+        found = self.chooser.choose(place, sight.scene, coming, active)
+        return found if active is None else self._guard.ruled(sight.scene, active, found)
+
     def learn(self, view: View, scene: Scene, swap_times: SwapTimes) -> None:
+        """From the first network on: of what was asked for before that nobody knows since when, nor what it earned."""
+        if not self.begun and view.active_id is None:
+            self.ready(view, swap_times)
+            return
+        if not self.begun:
+            self.begun = True
+            began_s = view.now_s if view.activated_s is None else min(view.activated_s, view.now_s)
+            self._guard.begin(began_s, scene, self._ladder.place_of.get(view.active_id or ""))
+            self.chooser.learn(began_s, scene, view.notice_s)
         self._guard.pass_time(view.now_s, scene)
         self.chooser.learn(view.now_s, scene, view.notice_s)
         self.ready(view, swap_times)
+
+    def forecast(self, now_s: float, at_speed: Callable[[float], Scene]) -> list[Coming]:
+        """Where a ramp leads to; looked at anew once in a while."""
+        ramp = self.chooser.tracker.ramp(now_s)
+        if ramp is None:
+            self._forecast = None
+            return []
+        if self._forecast is None or not 0.0 <= now_s - self._forecast[0] < FORECAST_EVERY_S:
+            self._forecast = now_s, forecast(ramp, at_speed)
+        made_s, found = self._forecast
+        return [Coming(one.in_s - (now_s - made_s), one.scene) for one in found if one.in_s > now_s - made_s]
 
     def chosen(self, view: View, place: tuple[int, float], sight: Sight, coming: list[Coming]) -> Chosen:
         """Looked at anew when the line has changed or something was announced, else once in a while."""

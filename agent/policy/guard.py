@@ -31,6 +31,10 @@ class Guard:
         self._usual = 0.0  # correct parts a second of the best rung
         self.held: int | None = None
 
+    def begin(self, now_s: float, scene: Scene, rung: int | None) -> None:
+        """The first network runs; None for one that is no rung."""
+        self._before, self._rung = (now_s, scene), rung
+
     def pass_time(self, now_s: float, scene: Scene) -> None:
         """The line has been as it was said the last time until now."""
         if self._before is not None:
@@ -72,14 +76,18 @@ class Guard:
             if chosen.target is not None and chosen.target != self._rung:
                 self._rung = chosen.target
                 self._blind_until_s = now_s + (0.0 if scene.stopped else float(self._chooser.swap_s[self._rung]))
-        if scene.stopped:
+        if not scene.stopped:
+            self._decide()
+        return self.ruled(scene, active, own)
+
+    def ruled(self, scene: Scene, active: Active, own: Chosen) -> Chosen:
+        """The guard's choice where it holds a rung that may run, else `own`; changes nothing."""
+        held = self.held
+        if held is None or scene.stopped or (held != active.rung and scene.fits.any() and not scene.fits[held]):
             return own
-        self._decide()
-        if self.held is None:
-            return own
-        if self.held == active.rung or not (scene.fits[self.held] or not scene.fits.any()):
-            return Chosen(None, own.stay, own.swaps, own.margin, guarded=True)
-        return Chosen(self.held, own.stay, own.swaps, own.margin, guarded=True)
+        if held == active.rung:
+            return Chosen(None, own.stay, own.swaps, own.margin, guarded=own.target is not None)
+        return Chosen(held, own.stay, own.swaps, own.margin, guarded=held != own.target)
 
     def _decide(self) -> None:
         chooser, settings = self._chooser, self._chooser.settings

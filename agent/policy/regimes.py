@@ -1,45 +1,54 @@
 """What the line asks for, as regimes, and how long they last: a semi-Markov model that is learned as time passes.
 
-A regime is the number of rungs that are fast enough, together with the direction in which that is drifting (still, up,
-down). Regimes do not depend on what the policy does, so everything is learned of all of them whatever runs.
+A regime is the number of rungs that are fast enough, and the tempo: hectic after a spell of less than SHORT_S, else
+calm. Regimes do not depend on what the policy does, so everything is learned of all of them whatever runs.
 
-Hazards are hierarchical: a prior, one pooled curve over age for regimes that are still and one for those that drift,
-and a factor and a curve of each regime's own, each shrunk to the one before (design/policy-relay.md section 2). A line
-that stands is a place of its own among the transitions: time does not pass there.
+How long regimes last (`dwell.py`) may be alike for all of them, or of a few kinds that some share; what follows a
+regime may be the same whichever it was, or not. Which of these holds is judged by how well each would have
+foretold what came, and they are believed in that proportion. A line that stands is a place of its own among the
+transitions. A ramp belongs to no regime: how long ramps last is learned beside.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from agent.policy import dwell
+from agent.policy.dwell import BINS, EDGES_S, Floats, bin_of
 
-EDGES_S = np.array([0.0, 1.0, 2.5, 5.0, 8.0, 12.0, 20.0, 30.0, 45.0, 70.0, 110.0, 170.0, 300.0, 640.0])
-BINS = len(EDGES_S)
-STILL, UP, DOWN = range(3)
+CALM, HECTIC = range(2)
+TEMPI = 2
+SHORT_S = 12.0
+MOST = 1e12  # spells, moves or correct parts a second that can have been counted
 
 
 @dataclass(frozen=True, slots=True)
 class RegimePriors:
-    """Strengths of what is assumed before anything was seen."""
+    """What is assumed before anything was seen.
 
-    medians_s: tuple[float, ...] = (1.5, 3.0, 6.0, 12.0, 24.0, 48.0, 96.0, 192.0, 384.0, 768.0)
-    sigmas: tuple[float, ...] = (0.35, 0.7, 1.2)
-    still_weight: tuple[float, ...] = (0.5, 0.5, 0.7, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
-    drifting_weight: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.3, 0.1, 0.05, 0.02)
-    pooled_spells: float = 3.0
-    regime_spells: float = 3.0
-    transitions_still: float = 1.0
-    transitions_drifting: float = 0.2
+    `alike`: log odds that dwells are alike for all regimes. `uncommon`: weight of the prior among kinds of dwells that
+    regimes have in common, in regimes. `ways`: log odds of the ways of Regimes._towards. `moves`: weight of the popularity of regimes among what follows one, in moves.
+    """
+
+    longest_s: float = 400.0
+    longest_ramp_s: float = 60.0
+    alike: float = 4.0
+    uncommon: float = 1.0
+    trust: float = 1.0
+    moves: float = 1.0
+    ways: tuple[float, float, float] = (0.0, 0.0, -1.0)
     unvisited: float = 0.3
+    returns: tuple[float, float] = (1.4, 0.6)  # to other levels, and back
 
 
 PRIORS = RegimePriors()
+CLUSTER_ROUNDS = 6
+MOST_SPELLS = 64  # of a regime that are remembered
+_COUNTS = ("moves", "visits", "returns", "resumed", "gains", "known", "foretold")
 
 
 class Regimes:
@@ -48,80 +57,81 @@ class Regimes:
     def __init__(self, rungs: int, priors: RegimePriors = PRIORS) -> None:
         self.rungs = rungs
         self.levels = rungs + 1
-        self.count = 3 * self.levels
+        self.count = TEMPI * self.levels
         self._priors = priors
-        self.moves = np.zeros((self.count + 1, self.count + 1))  # the last place is the line that stands
-        self.visits = np.zeros(self.count + 1)
-        self.resumed = np.zeros(2)  # lines that went on as another regime, and as the same
+        self._prior, self._ramp_prior = dwell.log_prior(priors.longest_s), dwell.log_prior(priors.longest_ramp_s)
+        self.spells: list[deque[float]] = [deque() for _ in range(self.count)]
+        self.ramps: deque[float] = deque()
+        self._likely = np.zeros((self.count, dwell.HYPOTHESES))
+        self._ramp_likely = np.zeros(dwell.HYPOTHESES)
+        self.moves = np.zeros((self.levels + 1, self.levels + 1))  # of levels; the last place is the line that stands
+        self.visits = np.zeros(self.levels + 1)
+        self.foretold = np.zeros(3)  # logarithms of how well each way of `_towards` has foretold moves
+        self.returns = np.zeros((self.levels, self.levels, 2))  # of (level, the one before): to others, and back
+        self.resumed = np.zeros(2)  # lines that went on as another level, and as the same
         self.gains = np.zeros((self.count, rungs))
         self.known = np.zeros(self.count, dtype=np.bool_)
-        log_medians = np.log(np.repeat(priors.medians_s, len(priors.sigmas)))
-        sigmas = np.tile(priors.sigmas, len(priors.medians_s))
-        self._log_medians, self._sigmas = log_medians, sigmas
-        kinds = len(sigmas)
-        self.spells = np.zeros((self.count, kinds))
-        prior = np.repeat(np.array([priors.still_weight, priors.drifting_weight]), len(priors.sigmas), axis=1)
-        self._prior = prior / prior.sum(axis=1, keepdims=True)
-        edges = np.log(np.append(EDGES_S[1:], 2.0 * EDGES_S[-1]))
-        z = (edges - log_medians[:, None]) / sigmas[:, None]
-        self._alive = np.concatenate([np.ones((kinds, 1)), np.maximum(1e-300, _upper(z))], axis=1)
-        self._shares = self._fresh_shares()
+        self._refresh()
 
     @property
     def stopped(self) -> int:
         """The place of a line that stands."""
         return self.count
 
-    def of(self, level: int, drift: int) -> int:
-        return drift * self.levels + level
+    def of(self, level: int, tempo: int) -> int:
+        return tempo * self.levels + level
 
     def level(self, regime: int) -> int:
         return regime % self.levels
 
-    def end(self, regime: int, age_s: float, following: int) -> None:
-        """`regime` has ended at that age; `following` may be `stopped`."""
-        if regime != self.stopped:
-            z = (np.log(max(0.1, age_s)) - self._log_medians) / self._sigmas
-            likely = self._shares[regime] * np.exp(-0.5 * z * z) / self._sigmas
-            total = likely.sum()
-            if total > 0.0:
-                self.spells[regime] += likely / total
-                self._shares = self._fresh_shares()
-        self.moves[regime, following] += 1.0
-        self.visits[following] += 1.0
-
-    def _fresh_shares(self) -> Floats:
-        """(regime, kind of dwell): how likely a spell of the regime is of that kind."""
-        priors, levels = self._priors, self.levels
-        shares = np.empty_like(self.spells)
-        for group, prior in zip((slice(0, levels), slice(levels, self.count)), self._prior, strict=True):
-            pooled = priors.pooled_spells * prior + self.spells[group].sum(axis=0)
-            pooled = pooled / pooled.sum()
-            own = self.spells[group]
-            shares[group] = priors.regime_spells * pooled + own
-        return np.asarray(shares / shares.sum(axis=1, keepdims=True))
-
     def begin(self, regime: int) -> None:
         """The first regime that is seen."""
-        self.visits[regime] += 1.0
+        self.visits[self.level(regime)] += 1.0
+
+    def end(self, regime: int, age_s: float, following: int, before: int = -1) -> None:
+        """`regime` has ended at that age; `following` may be `stopped`; `before`: the level before it, -1 unknown."""
+        if before >= 0 and following != self.stopped:
+            self.returns[self.level(regime), before, int(self.level(following) == before)] += 1.0
+        self._likely[regime] += _remember(self.spells[regime], age_s)
+        self._refresh()
+        self._move(self.level(regime), self._place(following))
+
+    def _place(self, regime: int) -> int:
+        """Its level, or the last place for a line that stands."""
+        return self.levels if regime == self.stopped else self.level(regime)
+
+    def _move(self, level: int, following: int) -> None:
+        told = self._towards()[:, level, following]
+        if (told > 0.0).all():
+            self.foretold += np.log(told)
+            self.foretold -= self.foretold.max()
+        self.moves[level, following] += 1.0
+        self.visits[following] += 1.0
+
+    def end_ramp(self, lasted_s: float) -> None:
+        """The line has gone from one speed to another in that time."""
+        self._ramp_likely += _remember(self.ramps, lasted_s)
 
     def resume(self, before: int, following: int) -> None:
         """The line runs again, in `following`; before it stood it was in `before` (-1: not known)."""
-        self.moves[self.stopped, following] += 1.0
-        self.visits[following] += 1.0
-        self.resumed += (0.0, 1.0) if following == before else (1.0, 0.0)
+        self.moves[self.levels, self.level(following)] += 1.0
+        self.visits[self.level(following)] += 1.0
+        same = before >= 0 and self.level(before) == self.level(following)
+        self.resumed += (0.0, 1.0) if same else (1.0, 0.0)
 
     def resumptions(self, before: int) -> Floats:
         """Probabilities of what follows a stop after `before`: each regime, and last that it goes on as it was."""
         same = (self.resumed[1] + 1.0) / (self.resumed.sum() + 2.0)
         others = self.transitions()[self.stopped, : self.count].copy()
         if before >= 0:
-            others[before] = 0.0
-        others /= others.sum()
-        return np.append((1.0 - same) * others, same)
+            others[self.level(before) :: self.levels] = 0.0
+        total = others.sum()
+        if total <= 0.0:
+            return np.append(np.zeros(self.count), 1.0)
+        return np.append((1.0 - same) * others / total, same)
 
     def note_gains(self, regime: int, gains: Floats, fresh: bool) -> None:
-        """What each rung would earn a second now: a running mean, in which a `fresh` spell weighs more."""
+        """What each rung would earn a second now: a running mean, in which the begin of a spell weighs more."""
         if self.known[regime]:
             self.gains[regime] += (0.3 if fresh else 0.1) * (gains - self.gains[regime])
         else:
@@ -130,57 +140,150 @@ class Regimes:
 
     def hazards(self) -> Floats:
         """(regime, bin), per second."""
-        alive = self._shares @ self._alive
-        spans_s = np.append(np.diff(EDGES_S), EDGES_S[-1])
-        return np.asarray(np.maximum(1e-5, -np.diff(np.log(alive), axis=1) / spans_s))
+        return self._hazards
+
+    def return_share(self, regime: int, before: int) -> float:
+        """Probability that the level `before` follows a regime which it has led to."""
+        priors, level = self._priors, self.level(regime)
+        share = priors.returns[1] / sum(priors.returns)
+        strength = sum(priors.returns)
+        for away, back in (
+            self.returns.sum(axis=(0, 1)),
+            self.returns[level].sum(axis=0),
+            self.returns[level, before],
+        ):
+            share = (strength * share + back) / (strength + away + back)
+        return float(share)
+
+    def quick(self, regime: int) -> bool:
+        """Whether a spell of the regime is usually short."""
+        return dwell.median_left_s(self._hazards[regime], 0.0) < SHORT_S
+
+    def ramp_left_s(self, age_s: float) -> float:
+        """Time that is left of a ramp in half of the cases."""
+        outlived = dwell.alive(self._ramp_prior + self._ramp_likely)
+        return dwell.median_left_s(dwell.hazards(outlived), age_s)
 
     def transitions(self) -> Floats:
-        """(regime or stopped, following regime or stopped): probabilities, none to itself."""
-        priors, levels = self._priors, self.levels
+        """(regime or stopped, following regime or stopped): probabilities, none to the same level.
+
+        Of levels; how likely the following regime is hectic is how likely a spell of this one is short.
+        """
+        share = np.exp(self.foretold + self._priors.ways)
+        level_to = np.einsum("w,wab->ab", share / share.sum(), self._towards())
+        levels, count = self.levels, self.count
+        found = np.zeros((count + 1, count + 1))
+        running = np.tile(level_to[:levels, :levels], (TEMPI, 1))
+        found[:count, :levels] = running * (1.0 - self._short[:, None])
+        found[:count, levels:count] = running * self._short[:, None]
+        found[:count, count] = np.tile(level_to[:levels, levels], TEMPI)
+        found[count, :levels] = level_to[levels, :levels]
+        return found
+
+    def _towards(self) -> Floats:
+        """(way, level or stopped, following): by how often each is visited, by what has followed levels whose spells are
+        as short or as long, and by what has followed each one."""
         popular = self.visits.copy()
-        popular[:levels] += priors.unvisited
-        popular /= popular.sum()
-        weight = np.full(self.count + 1, priors.transitions_still)
-        weight[levels : self.count] = priors.transitions_drifting
-        found = self.moves + weight[:, None] * popular
-        every = np.arange(levels)
-        for drift, step in ((UP, 1), (DOWN, -1)):
-            drifting = drift * levels + every
-            found[drifting, every] += 0.3
-            beside = drift * levels + np.clip(every + step, 0, levels - 1)
-            found[drifting, beside] += 0.7
-        regimes = np.arange(self.count)
-        found[regimes, regimes] = 0.0
-        return np.asarray(found / found.sum(axis=1, keepdims=True))
+        popular[: self.levels] += self._priors.unvisited
+        popular = popular / popular.sum()
+        each = np.tile(popular, (self.levels + 1, 1))
+        weight, like = self._priors.moves * each, self._alike()
+        return np.stack([_proper(each), _proper(like @ self.moves + weight), _proper(self.moves + weight)])
+
+    def _alike(self) -> Floats:
+        """(place, place): 1 where both levels have spells shorter than usual, or both have not."""
+        medians = np.zeros(self.levels)
+        for level in range(self.levels):
+            own = [age_s for tempo in range(TEMPI) for age_s in self.spells[self.of(level, tempo)]]
+            medians[level] = float(np.median(own)) if len(own) > 1 else np.inf
+        known = medians[np.isfinite(medians)]
+        usual_s = float(np.exp(np.log(np.maximum(known, dwell.LEAST_AGE_S)).mean())) if len(known) else 0.0
+        short = np.append(medians < usual_s, False)
+        like = (short[:, None] == short).astype(np.float64)
+        like[-1], like[:, -1] = 0.0, 0.0
+        like[-1, -1] = 1.0
+        return np.asarray(like)
+
+    def _refresh(self) -> None:
+        """How long a spell of each regime lasts, by how well each way to pool them foretold those that ended."""
+        whole = self._prior + self._likely.sum(axis=0)
+        seen = self._priors.trust * self._likely[[bool(spells) for spells in self.spells]]
+        common = np.exp(self._prior)
+        for _ in range(CLUSTER_ROUNDS if len(seen) > 1 else 0):
+            kinds = np.log(common) + seen
+            kinds = np.exp(kinds - kinds.max(axis=1, keepdims=True))
+            kinds /= kinds.sum(axis=1, keepdims=True)
+            common = (self._priors.uncommon * np.exp(self._prior) + kinds.sum(axis=0)) / (
+                self._priors.uncommon + len(seen)
+            )
+        clustered = np.log(common)
+        outlived = dwell.alive(clustered + self._priors.trust * self._likely)
+        told = float(dwell.evidence(whole)) - float(dwell.evidence(clustered + seen).sum() if len(seen) else 0.0)
+        odds = np.exp(min(50.0, max(-50.0, told + self._priors.alike)))
+        outlived = (odds * dwell.alive(whole) + outlived) / (1.0 + odds)
+        self._hazards = dwell.hazards(outlived)
+        self._short = 1.0 - outlived[:, bin_of(SHORT_S)]
 
     def saved(self) -> dict[str, object]:
         """As JSON."""
-        names = ("spells", "moves", "visits", "resumed", "gains")
-        return {name: np.round(getattr(self, name), 4).tolist() for name in names} | {"known": self.known.tolist()}
+        counts: dict[str, object] = {name: np.round(getattr(self, name), 4).tolist() for name in _COUNTS[:-2]}
+        spells = [[round(age_s, 2) for age_s in spells] for spells in self.spells]
+        ramps = [round(lasted_s, 2) for lasted_s in self.ramps]
+        foretold = np.round(self.foretold, 4).tolist()
+        return counts | {"known": self.known.tolist(), "foretold": foretold, "spells": spells, "ramps": ramps}
 
     def restore(self, saved: Mapping[str, object]) -> None:
-        """Raises ValueError where the shapes or values do not fit; nothing is taken over then."""
+        """Raises ValueError, TypeError or OverflowError where it does not fit; then nothing is taken over."""
         found = {}
-        for name in ("spells", "moves", "visits", "resumed", "gains", "known"):
-            mine = getattr(self, name)
-            value = np.array(saved.get(name), dtype=mine.dtype)
-            if value.shape != mine.shape or not np.isfinite(value).all():
+        for name in _COUNTS:
+            mine, value = getattr(self, name), np.array(saved.get(name))
+            numbers = value.dtype.kind == "b" if name == "known" else value.dtype.kind in "if"
+            if value.shape != mine.shape or not numbers or not _possible(name, value):
                 raise ValueError(f"{name} does not fit {self.rungs} rungs")
-            found[name] = value
+            found[name] = value.astype(mine.dtype)
+        spells, ramps = saved.get("spells"), saved.get("ramps")
+        if not isinstance(spells, list) or len(spells) != self.count:
+            raise ValueError(f"spells do not fit {self.rungs} rungs")
+        remembered = [_spells(one) for one in spells]
+        self.ramps = _spells(ramps)
+        self.spells = remembered
         for name, value in found.items():
             setattr(self, name, value)
-        self._shares = self._fresh_shares()
+        self._likely = np.array([dwell.log_likelihood(one) for one in self.spells])
+        self._ramp_likely = dwell.log_likelihood(self.ramps)
+        self._refresh()
 
 
-def bin_of(age_s: float) -> int:
-    """The age bin; ages below 0 count as 0."""
-    return max(0, int(EDGES_S.searchsorted(age_s, side="right")) - 1)
+def _proper(weights: Floats) -> Floats:
+    """Rows as probabilities, none to the same place."""
+    np.fill_diagonal(weights, 0.0)
+    total = weights.sum(axis=1, keepdims=True)
+    return np.asarray(np.divide(weights, total, out=np.zeros_like(weights), where=total > 0.0))
 
 
-_NORMAL = NormalDist()
+def _remember(spells: deque[float], age_s: float) -> Floats:
+    """Add a spell; what that changes of the logarithm of the likelihood."""
+    gained = dwell.log_likely(age_s)
+    spells.append(age_s)
+    return gained - dwell.log_likely(spells.popleft()) if len(spells) > MOST_SPELLS else gained
 
 
-def _upper(z: Floats) -> Floats:
-    return np.array(
-        [[1.0 - _NORMAL.cdf(one) if one < 5 else _NORMAL.pdf(one) / one for one in row] for row in z.tolist()]
-    )
+def _spells(saved: object) -> deque[float]:
+    """Raises ValueError or TypeError."""
+    if not isinstance(saved, list) or len(saved) > MOST_SPELLS:
+        raise ValueError("spells are no list of at most that many")
+    ages = np.array(saved, dtype=np.float64)
+    if ages.ndim != 1 or not ((ages >= 0.0) & (ages < MOST)).all():
+        raise ValueError("spells are not times")
+    return deque(ages.tolist())
+
+
+def _possible(name: str, value: Floats) -> bool:
+    """Whether these can be counts; gains and logarithms may be negative."""
+    if name == "known":
+        return True
+    signed = name in ("gains", "foretold")
+    return bool((np.abs(value) < MOST).all() and (signed or (value >= 0).all()))
+
+
+__all__ = ["BINS", "CALM", "EDGES_S", "HECTIC", "PRIORS", "Floats", "RegimePriors", "Regimes", "bin_of"]

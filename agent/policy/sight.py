@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -95,8 +95,9 @@ class Ladder:
     def swap_s(self) -> Floats:
         return self.swap_times.of(self.ids)
 
-    def unseen(self) -> Floats:
-        return unseen_gains(self.top1, np.sort(self._model.levels_ms(self.rows) / self._model.slowdown))
+    def unseen(self, miss_cost: float) -> Floats:
+        """See `unseen_gains`."""
+        return unseen_gains(self.top1 + miss_cost, np.sort(self._model.levels_ms(self.rows) / self._model.slowdown))
 
     def look(self, demand: Demand, active_id: str | None, quarantined: Mapping[str, str], miss_cost: float) -> Sight:
         """The rungs under `demand` as the model has them now."""
@@ -110,16 +111,37 @@ class Ladder:
             np.ones(len(self), dtype=np.bool_) if budget.min_accuracy is None else self.top1 >= budget.min_accuracy
         )
         fits = (bounds_ms <= limit_ms) & accurate
-        late = LATE_WORTH * np.minimum(1.0, limit_ms / levels_ms)
-        gains = rate * (self.top1 * met + (self.top1 * late - miss_cost) * (1.0 - met))
-        if accurate.any():
-            gains = np.where(accurate, gains, 0.0)
+        gains = self._gains(rate, limit_ms, levels_ms, met, accurate, miss_cost)
+        usable = None
         if quarantined:
-            fits &= np.array([name not in quarantined or name == active_id for name in self.ids])
+            usable = np.array([name not in quarantined or name == active_id for name in self.ids], dtype=np.bool_)
+            fits &= usable
         edges = np.sort(np.log(levels_ms)) + HEADROOM
-        scene = Scene(math.log(limit_ms), edges, gains, fits, rate, demand.stopped)
+        scene = Scene(math.log(limit_ms), edges, gains, fits, rate, demand.stopped, usable)
         active = self._active(active_id, budget, limit_ms, scene, levels_ms, bounds_ms, miss_cost)
         return Sight(demand, limit_ms, scene, levels_ms, bounds_ms, met, accurate, active)
+
+    def at_speed(self, sight: Sight, factor: float, miss_cost: float) -> Scene:
+        """What the rungs would see if parts came by that factor faster, and had to be done in so much less time."""
+        scene, limit_ms = sight.scene, sight.limit_ms / factor
+        met = self._model.meets(self.rows, limit_ms)
+        rate = scene.rate * factor
+        gains = self._gains(rate, limit_ms, sight.levels_ms, met, sight.accurate, miss_cost)
+        fits = (sight.bounds_ms <= limit_ms) & sight.accurate
+        if scene.usable is not None:
+            fits &= scene.usable
+        return replace(scene, log_limit=math.log(limit_ms), gains=gains, fits=fits, rate=rate)
+
+    def _gains(
+        self, rate: float, limit_ms: float, levels_ms: Floats, met: Floats, accurate: Flags, miss_cost: float
+    ) -> Floats:
+        """What each rung earns a second, in correct parts.
+
+        A late part and one that passes in a gap cost alike: with that spared, no net at all earns nothing.
+        """
+        late = LATE_WORTH * np.minimum(1.0, limit_ms / levels_ms)
+        gains = rate * ((self.top1 + miss_cost) * met + self.top1 * late * (1.0 - met))
+        return np.where(accurate, gains, 0.0) if accurate.any() else gains
 
     def _active(
         self,
@@ -154,7 +176,7 @@ class Ladder:
         bound_ms = float(self._model.service_bounds_ms(rows, budget.quantile)[0])
         met, top1 = float(self._model.meets(rows, limit_ms)[0]), float(self.all_top1[row])
         enough = budget.min_accuracy is None or top1 >= budget.min_accuracy
-        gain = scene.rate * (top1 * met - miss_cost * (1.0 - met)) * (1.0 if enough else 0.0)
+        gain = scene.rate * (top1 + miss_cost) * met * (1.0 if enough else 0.0)
         rung = int(np.abs(levels_ms - level_ms).argmin())
         return ActiveSight(active_id, rung, gain, bound_ms <= limit_ms and enough, bound_ms, False, top1)
 
@@ -181,7 +203,14 @@ class Ladder:
                 fits[self.row_of[name]] = False
         if not fits.any():
             return None
-        return self.catalogue.subnets[int(np.where(fits, self.all_top1, -1.0).argmax())].id
+        return self.fastest(np.flatnonzero(fits & (self.all_top1 == self.all_top1[fits].max())))
+
+    def fastest(self, rows: Rows) -> str:
+        """Of these nets the one with the shortest service time, and of equal ones the first by name."""
+        levels_ms: list[float] = self._model.levels_ms(rows).tolist()
+        names: list[str] = [self.catalogue.subnets[row].id for row in rows.tolist()]
+        _, name = min(zip(levels_ms, names, strict=True))
+        return name
 
     def usable(self, quarantined: Mapping[str, str]) -> Rows:
         """Rows that may be uploaded."""

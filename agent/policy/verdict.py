@@ -14,8 +14,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import numpy as np
-
 from agent.domain.decision import Action, Reason
 from agent.domain.line import View
 from agent.policy.chooser import Chosen
@@ -62,11 +60,9 @@ class Case:
 
     @property
     def best(self) -> int | None:
-        """The rung that earns most of those that fit; None where none does."""
-        scene = self.sight.scene
-        if not scene.fits.any():
-            return None
-        return int(np.where(scene.fits, self.ladder.top1, -np.inf).argmax())
+        """The most accurate rung of those that fit, which is the last of them; None where none does."""
+        places = self.sight.scene.fits.nonzero()[0]
+        return int(places[-1]) if len(places) else None
 
     def dwell_left_s(self) -> float:
         """Seconds until a swap for a gain is allowed; 0 when it is."""
@@ -86,7 +82,7 @@ def without_rungs(ladder: Ladder, quarantined: Mapping[str, str], active_id: str
     """Where there is nothing to choose from."""
     if not len(ladder):
         return Verdict(Action.NONE, Reason.EMPTY, None, False)
-    if all(name in quarantined for name in ladder.row_of if name != active_id) and active_id not in ladder.row_of:
+    if quarantined and active_id not in ladder.row_of and all(name in quarantined for name in ladder.row_of):
         return Verdict(Action.NONE, Reason.QUARANTINED, None, False)
     return None
 
@@ -157,7 +153,7 @@ def _last_resort(case: Case, active: ActiveSight | None) -> Verdict:
     rows = case.ladder.usable(case.view.quarantined)
     if not len(rows):
         return Verdict(Action.NONE, Reason.QUARANTINED, None, False)
-    return Verdict(Action.SWAP, Reason.INFEASIBLE, case.ladder.catalogue.subnets[int(rows[0])].id, False)
+    return Verdict(Action.SWAP, Reason.INFEASIBLE, case.ladder.fastest(rows), False)
 
 
 def _fail_safe(case: Case, active: ActiveSight, chosen: Chosen) -> Verdict:
