@@ -159,7 +159,9 @@ class Chooser:
             stay = self.values.stay_of(regime, age_s, active.gain - best, active.rung)
             swaps = self.values.swap(regime, age_s, scene.gains - best, best)
         never = self.values.kept(place[0], place[1], active.gain - best, active.rung)
-        found = self._best(scene, (), active, self._attainable(scene, stay, never, swaps), swaps)
+        if not scene.fits[active.rung]:
+            stay = self._attainable(scene, stay, never, swaps)
+        found = self._best(scene, (), active, stay, swaps)
         if found.target is None or not scene.fits[active.rung]:
             return found
         # What was learned is doubted: against never swapping, as a fixed net does, it has to win a share of its cost.

@@ -31,7 +31,8 @@ class RegimePriors:
     """What is assumed before anything was seen.
 
     `alike`: log odds that dwells are alike for all regimes. `uncommon`: weight of the prior among kinds of dwells that
-    regimes have in common, in regimes. `ways`: log odds of the ways of Regimes._towards. `moves`: weight of the popularity of regimes among what follows one, in moves.
+    regimes have in common, in regimes; `trust`: of the evidence of single regimes. `ways`: log odds of the ways of
+    Regimes._towards. `moves`: weight of popularity among what follows a level, in moves. `returns`: see Regimes.
     """
 
     longest_s: float = 400.0
@@ -47,8 +48,9 @@ class RegimePriors:
 
 PRIORS = RegimePriors()
 CLUSTER_ROUNDS = 6
+LEAST_MOVE = 0.05  # what is left of a move that was seen once, when it is left out
 MOST_SPELLS = 64  # of a regime that are remembered
-_COUNTS = ("moves", "visits", "returns", "resumed", "gains", "known", "foretold")
+_COUNTS = ("moves", "visits", "returns", "resumed", "gains", "known")
 
 
 class Regimes:
@@ -66,7 +68,6 @@ class Regimes:
         self._ramp_likely = np.zeros(dwell.HYPOTHESES)
         self.moves = np.zeros((self.levels + 1, self.levels + 1))  # of levels; the last place is the line that stands
         self.visits = np.zeros(self.levels + 1)
-        self.foretold = np.zeros(3)  # logarithms of how well each way of `_towards` has foretold moves
         self.returns = np.zeros((self.levels, self.levels, 2))  # of (level, the one before): to others, and back
         self.resumed = np.zeros(2)  # lines that went on as another level, and as the same
         self.gains = np.zeros((self.count, rungs))
@@ -101,10 +102,6 @@ class Regimes:
         return self.levels if regime == self.stopped else self.level(regime)
 
     def _move(self, level: int, following: int) -> None:
-        told = self._towards()[:, level, following]
-        if (told > 0.0).all():
-            self.foretold += np.log(told)
-            self.foretold -= self.foretold.max()
         self.moves[level, following] += 1.0
         self.visits[following] += 1.0
 
@@ -169,8 +166,7 @@ class Regimes:
 
         Of levels; how likely the following regime is hectic is how likely a spell of this one is short.
         """
-        share = np.exp(self.foretold + self._priors.ways)
-        level_to = np.einsum("w,wab->ab", share / share.sum(), self._towards())
+        level_to = self._towards()
         levels, count = self.levels, self.count
         found = np.zeros((count + 1, count + 1))
         running = np.tile(level_to[:levels, :levels], (TEMPI, 1))
@@ -181,14 +177,30 @@ class Regimes:
         return found
 
     def _towards(self) -> Floats:
-        """(way, level or stopped, following): by how often each is visited, by what has followed levels whose spells are
-        as short or as long, and by what has followed each one."""
+        """(level or stopped, following): probabilities, by how well each way foretells the moves seen, one left out.
+
+        The ways: how often a level is visited, what followed levels whose spells are as short or as long, and what
+        followed each one.
+        """
         popular = self.visits.copy()
         popular[: self.levels] += self._priors.unvisited
-        popular = popular / popular.sum()
-        each = np.tile(popular, (self.levels + 1, 1))
-        weight, like = self._priors.moves * each, self._alike()
-        return np.stack([_proper(each), _proper(like @ self.moves + weight), _proper(self.moves + weight)])
+        each = np.tile(popular / popular.sum(), (self.levels + 1, 1))
+        moves, own = self.moves, self._priors.moves * each
+        ways = (
+            (np.tile(popular, (self.levels + 1, 1)), 0.0),
+            (self._alike() @ moves, self._priors.moves),
+            (moves, self._priors.moves),
+        )
+        found, told = [], np.array(self._priors.ways)
+        for place, (counts, weight) in enumerate(ways):
+            weights = counts + (own if weight else 0.0)
+            found.append(_proper(weights.copy()))
+            seen = moves > 0.0
+            rest = weights.sum(axis=1, keepdims=True) - np.diag(weights)[:, None] - 1.0
+            left_out = np.maximum(weights - 1.0, LEAST_MOVE) / np.maximum(rest, LEAST_MOVE)
+            told[place] += float((moves[seen] * np.log(left_out[seen])).sum())
+        share = np.exp(told - told.max())
+        return np.asarray(np.einsum("w,wab->ab", share / share.sum(), np.stack(found)))
 
     def _alike(self) -> Floats:
         """(place, place): 1 where both levels have spells shorter than usual, or both have not."""
@@ -226,11 +238,10 @@ class Regimes:
 
     def saved(self) -> dict[str, object]:
         """As JSON."""
-        counts: dict[str, object] = {name: np.round(getattr(self, name), 4).tolist() for name in _COUNTS[:-2]}
+        counts: dict[str, object] = {name: np.round(getattr(self, name), 4).tolist() for name in _COUNTS[:-1]}
         spells = [[round(age_s, 2) for age_s in spells] for spells in self.spells]
         ramps = [round(lasted_s, 2) for lasted_s in self.ramps]
-        foretold = np.round(self.foretold, 4).tolist()
-        return counts | {"known": self.known.tolist(), "foretold": foretold, "spells": spells, "ramps": ramps}
+        return counts | {"known": self.known.tolist(), "spells": spells, "ramps": ramps}
 
     def restore(self, saved: Mapping[str, object]) -> None:
         """Raises ValueError, TypeError or OverflowError where it does not fit; then nothing is taken over."""
@@ -279,11 +290,10 @@ def _spells(saved: object) -> deque[float]:
 
 
 def _possible(name: str, value: Floats) -> bool:
-    """Whether these can be counts; gains and logarithms may be negative."""
+    """Whether these can be counts; gains may be negative."""
     if name == "known":
         return True
-    signed = name in ("gains", "foretold")
-    return bool((np.abs(value) < MOST).all() and (signed or (value >= 0).all()))
+    return bool((np.abs(value) < MOST).all() and (name == "gains" or (value >= 0).all()))
 
 
 __all__ = ["BINS", "CALM", "EDGES_S", "HECTIC", "PRIORS", "Floats", "RegimePriors", "Regimes", "bin_of"]
