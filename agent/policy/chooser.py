@@ -20,6 +20,7 @@ from agent.policy.regimes import CALM, HECTIC, PRIORS, SHORT_S, RegimePriors, Re
 from agent.policy.tracker import Flags, Ramp, Scene, Tracker
 from agent.policy.values import Values
 
+MEANT = 0.9  # a budget that a client sets while its line stands is for the next run
 FORECAST_STEPS = 6
 LEAST_RAMP_S = 0.5
 SLOWEST, FASTEST = 0.05, 20.0  # of the speed now: further than that no ramp is followed
@@ -205,6 +206,9 @@ class Chooser:
         else:
             here = self.values.stay(self.regimes.of(scene.level, CALM), 0.0, scene.gains - float(scene.gains.max()))
             worth = self.values.resumed(place[0], here)
+            before = self.tracker.regime
+            if before >= 0 and self.regimes.level(before) != scene.level:  # asked for while it stands: for what follows
+                worth = MEANT * here + (1.0 - MEANT) * worth
         worth = np.where(self._allowed(scene, () if active is None else coming), worth, -np.inf)
         target = int(worth.argmax())
         if active is None:

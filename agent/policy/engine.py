@@ -78,6 +78,7 @@ class SwapPolicy:
         self._ladder: Ladder
         self._looked: _Looked | None = None
         self._rule: _Rule | None = None
+        self._unranked = False
         self._before: Mapping[str, object] = {}
         self.use(catalogue)
 
@@ -112,10 +113,11 @@ class SwapPolicy:
         self._model.set_profile(profile, stale)
         if profile.swap_s is not None:
             self._swap_times.note(profile.subnet_id, profile.swap_s)
-        self._climb(self.catalogue)
+        self._unranked = True  # thousands of profiles come at once
 
     def decide(self, view: View) -> Decision:
         """What to do now; also takes in how the line is at this time."""
+        self._rank()
         empty = without_rungs(self._ladder, view.quarantined, view.active_id)
         if empty is not None or self._rule is None:
             return self._nothing(view, empty)
@@ -131,6 +133,7 @@ class SwapPolicy:
 
     def explain(self, view: View) -> Decision:
         """The decision for this view; nothing is learned."""
+        self._rank()
         empty = without_rungs(self._ladder, view.quarantined, view.active_id)
         if empty is not None or self._rule is None:
             return self._nothing(view, empty)
@@ -160,6 +163,7 @@ class SwapPolicy:
 
     def saved(self) -> dict[str, object]:
         """What was learned, as JSON; empty before there is anything."""
+        self._rank()
         timing = self._model.saved()
         line = {} if self._rule is None or not self._rule.chooser.regimes.visits.any() else self._rule.chooser.saved()
         if not timing and not line:
@@ -180,8 +184,14 @@ class SwapPolicy:
             except (ValueError, TypeError, OverflowError):
                 return
 
+    def _rank(self) -> None:
+        """Take in profiles that came since."""
+        if self._unranked:
+            self._climb(self.catalogue)
+
     def _climb(self, catalogue: Catalogue) -> None:
         """The rungs as they are known now. What was learned of the line is about rungs, and is kept while they stay."""
+        self._unranked = False
         ladder = Ladder(catalogue, self._model, self._swap_times, self._grid)
         same = self._rule is not None and self._ladder.ids == ladder.ids
         self._ladder, self._looked = ladder, None

@@ -109,7 +109,7 @@ def _leave(case: Case, active: ActiveSight, target: int, chosen: Chosen) -> Verd
     left_s = case.dwell_left_s()
     if active.fits and left_s > 0.0 and not case.sight.scene.stopped:
         held = _of_rung(case, Action.HOLD, Reason.DWELL, target, chosen)
-        return replace(held, starts_s=case.view.now_s + left_s)
+        return replace(held, starts_s=round(case.view.now_s + left_s, 3))
     reason = case.cause(Reason.MORE_ACCURATE if active.fits else Reason.MEASURED)
     return _of_rung(case, Action.SWAP, Reason.GUARDED if chosen.guarded else reason, target, chosen)
 
@@ -171,7 +171,7 @@ def _stay(case: Case, active: ActiveSight, chosen: Chosen) -> Verdict:
     best = case.best
     if chosen.later is not None and case.ladder.ids[chosen.later] != active.id:
         later = case.ladder.ids[chosen.later]
-        starts_s = case.view.now_s + chosen.later_in_s
+        starts_s = round(case.view.now_s + chosen.later_in_s, 3)  # the same at each look
         return Verdict(Action.HOLD, Reason.ANNOUNCED, later, active.fits or best is not None, chosen, starts_s)
     reason = Reason.GUARDED if chosen.guarded else Reason.NOT_WORTH
     if not active.fits and best is not None:
