@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -34,6 +34,7 @@ from agent.policy.tracker import RAMP_OVER_S, Scene
 from agent.policy.verdict import Case, InfeasibleMode, Promise, Verdict, verdict, without_rungs
 
 RULE = ChooserSettings()
+WAITING_MARGINS = 3.0
 SCHEMA = "ofa-agent.policy/1"
 LOOK_EVERY_S = 0.5  # how old the numbers of a line that has not changed may be
 FORECAST_EVERY_S = 0.5
@@ -358,6 +359,8 @@ class _Rule:
         found = self.chooser.choose(place, scene, coming, active)
         if active is not None:
             found = self._guard.look(view.now_s, place, scene, coming, active, found)
+        if view.swapping and last is not None:
+            found = _still_wanted(last[2], found)
         self._last = key, view.now_s, found
         return found
 
@@ -365,3 +368,11 @@ class _Rule:
 def _active(sight: Sight) -> Active | None:
     active = sight.active
     return None if active is None else Active(active.rung, active.gain, active.own)
+
+
+def _still_wanted(before: Chosen, now: Chosen) -> Chosen:
+    """A swap that waits for its permit goes on waiting until it is clearly not worth it any more."""
+    target = before.target
+    if target is None or now.target is not None or target >= len(now.swaps):
+        return now
+    return replace(now, target=target) if now.swaps[target] > now.stay - WAITING_MARGINS * now.margin else now
