@@ -18,6 +18,7 @@ from agent.policy.timing import LatencyModel
 from agent.policy.tracker import HEADROOM, Flags, Scene
 
 LATE_WORTH = 0.02  # of a correct part: a late result is worth next to nothing, but an early one of two is better
+HOPE = 1e-3
 LONGEST_MS = 1e7  # stands for no limit
 
 
@@ -106,7 +107,7 @@ class Ladder:
         rate = 1.0 if demand.parts_per_s is None else demand.parts_per_s
         levels_ms = model.levels_ms(self.rows)
         bounds_ms = model.service_bounds_ms(self.rows, budget.quantile)
-        met = model.meets(self.rows, limit_ms)
+        met = self._met(limit_ms, bounds_ms)
         accurate = (
             np.ones(len(self), dtype=np.bool_) if budget.min_accuracy is None else self.top1 >= budget.min_accuracy
         )
@@ -124,13 +125,24 @@ class Ladder:
     def at_speed(self, sight: Sight, factor: float, miss_cost: float) -> Scene:
         """What the rungs would see if parts came by that factor faster, and had to be done in so much less time."""
         scene, limit_ms = sight.scene, sight.limit_ms / factor
-        met = self._model.meets(self.rows, limit_ms)
+        met = self._met(limit_ms, sight.bounds_ms)
         rate = scene.rate * factor
         gains = self._gains(rate, limit_ms, sight.levels_ms, met, sight.accurate, miss_cost)
         fits = (sight.bounds_ms <= limit_ms) & sight.accurate
         if scene.usable is not None:
             fits &= scene.usable
         return replace(scene, log_limit=math.log(limit_ms), gains=gains, fits=fits, rate=rate)
+
+    def _met(self, limit_ms: float, bounds_ms: Floats) -> Floats:
+        """Probability that a result of each rung is in time.
+
+        What is not known of a net that is too slow counts against it: to hope for it would be to measure nets by
+        swapping, one after the other, each with its gap.
+        """
+        met = self._model.meets(self.rows, limit_ms)
+        if ((bounds_ms > limit_ms) & (met > HOPE)).any():
+            met = np.minimum(met, self._model.meets(self.rows, limit_ms, sure=True))
+        return met
 
     def _gains(
         self, rate: float, limit_ms: float, levels_ms: Floats, met: Floats, accurate: Flags, miss_cost: float

@@ -81,12 +81,13 @@ class LatencyModel:
         """U_k: service time that `quantile` of each row's results stay within."""
         return self._bounds(self._show(rows), quantile)
 
-    def meets(self, rows: Rows, limit_ms: float) -> Floats:
-        """p_k: probability that one result's service time is within the limit."""
+    def meets(self, rows: Rows, limit_ms: float, *, sure: bool = False) -> Floats:
+        """p_k: probability that one result's service time is within the limit; `sure`: if levels were as they seem."""
         if not limit_ms > 0.0:
             return np.zeros(len(rows))
         shown = self._show(rows)
-        return self._tracking.residuals.share_within(math.log(limit_ms) - self._levels(shown), self._unsure(shown))
+        unsure = np.zeros(len(rows)) if sure else self._unsure(shown)
+        return self._tracking.residuals.share_within(math.log(limit_ms) - self._levels(shown), unsure)
 
     def service_bound_ms(self, subnet_id: str, quantile: float) -> float:
         """U_k of one net, of a retired one too. Raises KeyError for one that nothing is known of."""

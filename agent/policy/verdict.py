@@ -19,6 +19,7 @@ from agent.domain.line import View
 from agent.policy.chooser import Chosen
 from agent.policy.sight import ActiveSight, Ladder, Sight
 
+LEAST_RELIEF = 0.1  # share of the parts that a swap must save for min_dwell not to matter where nothing fits
 InfeasibleMode = Literal["best_effort", "hold"]
 
 
@@ -132,7 +133,9 @@ def _infeasible(case: Case, active: ActiveSight | None, chosen: Chosen) -> Verdi
     other = case.ladder.best_of_all(budget, case.sight.limit_ms, view.quarantined)
     if other is not None:
         return Verdict(Action.SWAP, case.cause(Reason.INITIAL if active is None else Reason.MEASURED), other, True)
-    if active is not None and (case.infeasible == "hold" or chosen.target is None):
+    if active is not None and (
+        case.infeasible == "hold" or chosen.target is None or _idle(case, active, chosen.target)
+    ):
         return Verdict(Action.KEEP, Reason.INFEASIBLE, active.id, False, chosen)
     usable = [place for place, name in enumerate(case.ladder.ids) if name not in view.quarantined]
     target = chosen.target
@@ -144,6 +147,15 @@ def _infeasible(case: Case, active: ActiveSight | None, chosen: Chosen) -> Verdi
         return Verdict(Action.KEEP, Reason.INFEASIBLE, active.id, False, chosen)
     reason = Reason.FAIL_SAFE if case.fail_safe else Reason.INFEASIBLE
     return _of_rung(case, Action.SWAP, reason, target, chosen)
+
+
+def _idle(case: Case, active: ActiveSight, target: int) -> bool:
+    """Where nothing is earned a swap seems to cost nothing: it is not made back and forth, nor for what may come."""
+    scene = case.sight.scene
+    if scene.stopped or case.fail_safe or case.view.announced:
+        return False
+    gained = float(scene.gains[target]) - active.gain
+    return gained <= 0.0 or (case.dwell_left_s() > 0.0 and gained < LEAST_RELIEF * scene.rate)
 
 
 def _last_resort(case: Case, active: ActiveSight | None) -> Verdict:
