@@ -131,7 +131,7 @@ def test_an_excerpt_of_the_benchmark_ends_in_the_same_decisions(
     tmp_path: Path, published: Station, notice_s: float
 ) -> None:
     full = lineshift("infeasible", TUNING_SEED)
-    line = published.line(excerpt(full.trace, 130.0), full.noise)
+    line = published.line(excerpt(full.trace, 150.0), full.noise)
     _, run, found = published.both(tmp_path, line, notice_s=notice_s)
     assert found == []
     assert len(run.swaps) >= 1
