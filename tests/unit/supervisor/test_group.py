@@ -275,8 +275,7 @@ def test_with_the_other_camera_unplugged_a_gain_is_given_up_and_waits_anew() -> 
         line.cameras["b"].emit(EventKind.LOST, "unplugged")
         await asyncio.sleep(1.0)
         await made["a"].release_budget("plc")
-        while len(line.swaps("a", SwapOutcome.REFUSED)) < 2:
-            await asyncio.sleep(1.0)
+        await asyncio.sleep(70.0)  # two waits of 20 s; a gain in accuracy is wanted only after a while
         refused = line.swaps("a", SwapOutcome.REFUSED)
         assert [row.failed_step for row in refused] == ["permit", "permit"]
         assert "no other camera of line-1 gives results; given up after 20 s" in str(refused[0].error)
