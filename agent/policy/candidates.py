@@ -9,24 +9,20 @@ from dataclasses import dataclass
 from agent.domain.budget import Budget
 from agent.domain.decision import Candidate
 from agent.domain.subnet import Catalogue, Subnet
+from agent.policy.delivery import GRID_TOLERANCE as EXACT
 from agent.policy.delivery import whole_periods_ms
 from agent.policy.timing import LatencyModel
 
 GRID_TOLERANCE = 5e-3  # frame periods are measured; n of them must not miss a rate of exactly n frames by their noise
+LONGEST_MS, LEAST_MS = 1e7, 1e-3  # stand for no limit, and for one that nothing meets
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A candidate, how far it is off the budget (0 = fits, .2 = 20 % too slow) and whether it may be uploaded.
-
-    `keeps_pace`: it answers each part before the next one comes. A late answer is still one; a part that passes while
-    the network is busy has none.
-    """
+    """A candidate, and whether it may be uploaded."""
 
     candidate: Candidate
-    excess: float
     usable: bool
-    keeps_pace: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,30 +42,41 @@ class Limits:
         """Period of the frames that results wait for; None where they wait for none."""
         return self.period_ms if self.results_wait else None
 
-    def service(self, service_ms: float) -> tuple[float, str]:
-        """Relative excess over the part rate, and the words for it."""
+    def longest_service_ms(self, model: LatencyModel) -> float:
+        """The service time up to which neither `service` nor `latency` has a word to say."""
+        longest_ms = min(LONGEST_MS, self.budget.service_limit_ms())
+        if self.free_running and self.period_ms:
+            longest_ms = _whole_ms(longest_ms * (1.0 + GRID_TOLERANCE), self.period_ms)
+        if self.budget.max_latency_ms is not None:
+            waits_ms = self.wait_period_ms
+            room_ms = self.budget.max_latency_ms - model.delivered_ms(0.0, self.budget.quantile, waits_ms)
+            longest_ms = min(longest_ms, _whole_ms(room_ms, waits_ms) if waits_ms else room_ms)
+        return max(longest_ms, LEAST_MS)
+
+    def service(self, service_ms: float) -> str:
+        """How a service time breaks the part rate, in words; empty where it does not."""
         allowed = self.budget.service_limit_ms()
         counted = whole_periods_ms(service_ms, self.period_ms) if self.free_running else service_ms
         tolerance = GRID_TOLERANCE if self.free_running and self.period_ms else 0.0
         if counted <= allowed * (1.0 + tolerance):
-            return 0.0, ""
+            return ""
         frames = "" if counted == service_ms else f" = {counted:.1f} ms in whole frames"
         rate = f"({self.budget.parts_per_minute:g} parts/min)"
-        return counted / allowed - 1.0, f"service {_over(service_ms, allowed)} ms{frames} > {allowed:.1f} ms {rate}"
+        return f"service {_over(service_ms, allowed)} ms{frames} > {allowed:.1f} ms {rate}"
 
-    def latency(self, latency_ms: float) -> tuple[float, str]:
-        """Relative excess over the latency limit, and the words for it."""
+    def latency(self, latency_ms: float) -> str:
+        """How a result latency breaks its limit, in words; empty where it does not."""
         allowed = self.budget.max_latency_ms
         if allowed is None or latency_ms <= allowed:
-            return 0.0, ""
-        return latency_ms / allowed - 1.0, f"latency {_over(latency_ms, allowed)} ms > {allowed:.1f} ms"
+            return ""
+        return f"latency {_over(latency_ms, allowed)} ms > {allowed:.1f} ms"
 
-    def accuracy(self, accuracy: float) -> tuple[float, str]:
-        """Relative shortfall of accuracy, and the words for it."""
+    def accuracy(self, accuracy: float) -> str:
+        """How an accuracy falls short, in words; empty where it does not."""
         wanted = self.budget.min_accuracy
         if wanted is None or accuracy >= wanted:
-            return 0.0, ""
-        return 1.0 - accuracy / wanted, f"accuracy {accuracy:.3f} < {wanted:.3f}"
+            return ""
+        return f"accuracy {accuracy:.3f} < {wanted:.3f}"
 
 
 def judge_all(
@@ -90,7 +97,7 @@ def _judge(subnet: Subnet, model: LatencyModel, limits: Limits, quarantine: str)
         service = subnet.predicted_ms
     latency = model.delivered_ms(service, quantile, limits.wait_period_ms)
     verdicts = (limits.service(service), limits.latency(latency), limits.accuracy(subnet.accuracy.top1))
-    reasons = [words for _, words in verdicts if words]
+    reasons = [words for words in verdicts if words]
     if quarantine:
         reasons.insert(0, f"quarantined: {quarantine}")
     candidate = Candidate(
@@ -102,7 +109,12 @@ def _judge(subnet: Subnet, model: LatencyModel, limits: Limits, quarantine: str)
         feasible=not reasons,
         why_not="; ".join(reasons),
     )
-    return Judged(candidate, max(excess for excess, _ in verdicts), not quarantine, not verdicts[0][1])
+    return Judged(candidate, not quarantine)
+
+
+def _whole_ms(span_ms: float, period_ms: float) -> float:
+    """The whole frame periods that a time has room for."""
+    return math.floor(span_ms / period_ms + EXACT) * period_ms
 
 
 def _over(value: float, allowed: float) -> str:

@@ -30,9 +30,11 @@ SLOWEST, FASTEST = 0.05, 20.0  # of the speed now: further than that no ramp is 
 class ChooserSettings:
     """Constants of the rule; they were fixed on the tuning seeds of LineShift (docs/reference/lineshift.md).
 
-    `margin_s`: what a swap must gain at least, in seconds of the best accuracy. `late_factor`, `late_slack_s`: a swap
-    that is to end with an announced change begins so much of its length, and so many seconds, before. `guard_s`,
-    `guard_notice_s`: by how many seconds of the best accuracy the rule may fall behind the best fixed rung.
+    `margin_s`: what a swap must gain over waiting, in seconds of the best accuracy. `doubt`: what it must gain over
+    never swapping, as a share of its own cost. `look_every_s`: how often a line that has not changed is weighed anew.
+    `late_factor`, `late_slack_s`: a swap that is to end with an announced change begins so much of its length, and so
+    many seconds, before. `guard_s`, `guard_notice_s`: by how many seconds of the best accuracy the rule may fall behind
+    the best fixed rung.
     """
 
     margin_s: float = 0.06
@@ -44,7 +46,6 @@ class ChooserSettings:
     guard_s: float = 8.0
     guard_notice_s: float = 12.0
     guard_memory_s: float = 3600.0
-    pairs: bool = True
     priors: RegimePriors = PRIORS
 
 
@@ -58,11 +59,18 @@ class Coming:
 
 @dataclass(frozen=True, slots=True)
 class Active:
-    """The net that runs: the rung that it is, or the nearest one (`own` False), and what it earns a second itself."""
+    """The net that runs: the rung that it is, or the nearest one (`own` False), what it earns a second, and whether it
+    fits the budget, itself."""
 
     rung: int
     gain: float
+    fits: bool
     own: bool = True
+
+    @classmethod
+    def of(cls, rung: int, scene: Scene) -> Active:
+        """A rung, in that scene."""
+        return cls(rung, float(scene.gains[rung]), bool(scene.fits[rung]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +126,7 @@ class Chooser:
         self.values.solve(self.notice_s)
         self._solved_s = now_s
         here, before = self.tracker.regime, self.tracker.before
-        if self.settings.pairs and here >= 0 and before >= 0 and not self.tracker.ramping:
+        if here >= 0 and before >= 0 and not self.tracker.ramping:
             back = self.regimes.of(before, HECTIC if self.regimes.quick(here) else CALM)
             shares = self.regimes.return_share(here, before), self.regimes.return_share(back, self.regimes.level(here))
             self.values.pair((here, back), shares, self.notice_s)
@@ -160,10 +168,10 @@ class Chooser:
             stay = self.values.stay_of(regime, age_s, active.gain - best, active.rung)
             swaps = self.values.swap(regime, age_s, scene.gains - best, best)
         never = self.values.kept(place[0], place[1], active.gain - best, active.rung)
-        if not scene.fits[active.rung]:
+        if not active.fits:
             stay = self._attainable(scene, stay, never, swaps)
         found = self._best(scene, (), active, stay, swaps)
-        if found.target is None or not scene.fits[active.rung]:
+        if found.target is None or not active.fits:
             return found
         # What was learned is doubted: against never swapping, as a fixed net does, it has to win a share of its cost.
         if swaps[found.target] > never + self.settings.doubt * best * float(self.swap_s[found.target]):
@@ -259,7 +267,7 @@ class Chooser:
         if scene.stopped:
             return None
         place = self.regimes.of(scene.level, CALM), 0.0
-        return self._still(place, scene, Active(active.rung, float(scene.gains[active.rung]))).target
+        return self._still(place, scene, Active.of(active.rung, scene)).target
 
     def _after(self, coming: Sequence[Coming]) -> Floats:
         """Value of having each rung when the first of the changes comes: backwards from the last."""

@@ -23,7 +23,6 @@ from agent.domain.profile import NetProfile
 from agent.domain.result import LatencySample
 from agent.domain.subnet import Catalogue
 from agent.policy.account import account, dwell
-from agent.policy.candidates import Limits
 from agent.policy.chooser import Active, Chooser, ChooserSettings, Chosen, Coming, forecast
 from agent.policy.delivery import SPREAD_FROM
 from agent.policy.guard import Guard
@@ -80,7 +79,6 @@ class SwapPolicy:
         self._looked: _Looked | None = None
         self._rule: _Rule | None = None
         self._unranked = False
-        self._before: Mapping[str, object] = {}
         self.use(catalogue)
 
     @property
@@ -274,10 +272,7 @@ class SwapPolicy:
         )
 
     def _account(self, case: Case, found: Verdict, chooser: Chooser, place: tuple[int, float]) -> Account:
-        demand = case.view.demand
-        limits = Limits(
-            demand.effective.budget, demand.frame_period_ms, self._settings.free_running, self._settings.results_wait
-        )
+        limits = self._grid.limits(case.view.demand)
         swap_s = dict(zip(case.ladder.ids, chooser.swap_s.tolist(), strict=True))
         return account(case, found, self._model, limits, dwell(chooser, place), swap_s)
 
@@ -367,7 +362,7 @@ class _Rule:
 
 def _active(sight: Sight) -> Active | None:
     active = sight.active
-    return None if active is None else Active(active.rung, active.gain, active.own)
+    return None if active is None else Active(active.rung, active.gain, active.fits, active.own)
 
 
 def _still_wanted(before: Chosen, now: Chosen) -> Chosen:

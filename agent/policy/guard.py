@@ -71,7 +71,7 @@ class Guard:
         if now_s >= self._blind_until_s:
             chosen = own
             if self._rung != active.rung:
-                shadow = Active(self._rung, float(scene.gains[self._rung]))
+                shadow = Active.of(self._rung, scene)
                 chosen = self._chooser.choose(place, scene, coming, shadow)
             if chosen.target is not None and chosen.target != self._rung:
                 self._rung = chosen.target

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agent.policy import dwell
-from agent.policy.dwell import BINS, EDGES_S, Floats, bin_of
+from agent.policy.dwell import Floats, bin_of
 
 CALM, HECTIC = range(2)
 TEMPI = 2
@@ -31,15 +31,14 @@ class RegimePriors:
     """What is assumed before anything was seen.
 
     `alike`: log odds that dwells are alike for all regimes. `uncommon`: weight of the prior among kinds of dwells that
-    regimes have in common, in regimes; `trust`: of the evidence of single regimes. `ways`: log odds of the ways of
-    Regimes._towards. `moves`: weight of popularity among what follows a level, in moves. `returns`: see Regimes.
+    regimes have in common, in regimes. `ways`: log odds of the ways of Regimes._towards. `moves`: weight of popularity
+    among what follows a level, in moves. `returns`: see Regimes.
     """
 
     longest_s: float = 400.0
     longest_ramp_s: float = 60.0
     alike: float = 4.0
     uncommon: float = 1.0
-    trust: float = 1.0
     moves: float = 1.0
     ways: tuple[float, float, float] = (0.0, 0.0, -1.0)
     unvisited: float = 0.3
@@ -219,7 +218,7 @@ class Regimes:
     def _refresh(self) -> None:
         """How long a spell of each regime lasts, by how well each way to pool them foretold those that ended."""
         whole = self._prior + self._likely.sum(axis=0)
-        seen = self._priors.trust * self._likely[[bool(spells) for spells in self.spells]]
+        seen = self._likely[[bool(spells) for spells in self.spells]]
         common = np.exp(self._prior)
         for _ in range(CLUSTER_ROUNDS if len(seen) > 1 else 0):
             kinds = np.log(common) + seen
@@ -229,7 +228,7 @@ class Regimes:
                 self._priors.uncommon + len(seen)
             )
         clustered = np.log(common)
-        outlived = dwell.alive(clustered + self._priors.trust * self._likely)
+        outlived = dwell.alive(clustered + self._likely)
         told = float(dwell.evidence(whole)) - float(dwell.evidence(clustered + seen).sum() if len(seen) else 0.0)
         odds = np.exp(min(50.0, max(-50.0, told + self._priors.alike)))
         outlived = (odds * dwell.alive(whole) + outlived) / (1.0 + odds)
@@ -294,6 +293,3 @@ def _possible(name: str, value: Floats) -> bool:
     if name == "known":
         return True
     return bool((np.abs(value) < MOST).all() and (name == "gains" or (value >= 0).all()))
-
-
-__all__ = ["BINS", "CALM", "EDGES_S", "HECTIC", "PRIORS", "Floats", "RegimePriors", "Regimes", "bin_of"]

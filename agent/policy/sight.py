@@ -11,37 +11,24 @@ import numpy as np
 from agent.domain.budget import Budget
 from agent.domain.line import Demand
 from agent.domain.subnet import Catalogue
-from agent.policy.candidates import GRID_TOLERANCE
-from agent.policy.delivery import GRID_TOLERANCE as EXACT
+from agent.policy.candidates import Limits
 from agent.policy.rungs import Floats, Rows, SwapTimes, efficient, unseen_gains
 from agent.policy.timing import LatencyModel
 from agent.policy.tracker import HEADROOM, Flags, Scene
 
 LATE_WORTH = 0.02  # of a correct part: a late result is worth next to nothing, but an early one of two is better
-HOPE = 1e-3
-LONGEST_MS = 1e7  # stands for no limit
+HOPE = 1e-3  # a chance that is worth another look
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """How results leave the camera. `free_running`: service times count in whole frames; `results_wait`: a result
-    travels with a later frame."""
+    """How results leave the camera: what `Limits` has beside the budget and the frame period."""
 
     free_running: bool
     results_wait: bool
 
-    def service_limit_ms(self, budget: Budget, model: LatencyModel, period_ms: float | None) -> float:
-        """Longest service time with which a result meets the budget."""
-        limit_ms = min(LONGEST_MS, budget.service_limit_ms())
-        if self.free_running and period_ms:
-            limit_ms = math.floor(limit_ms * (1.0 + GRID_TOLERANCE) / period_ms) * period_ms
-        if budget.max_latency_ms is not None:
-            waits_ms = period_ms if self.results_wait else None
-            room_ms = budget.max_latency_ms - model.delivered_ms(0.0, budget.quantile, waits_ms)
-            if waits_ms:
-                room_ms = math.floor(room_ms / waits_ms + EXACT) * waits_ms
-            limit_ms = min(limit_ms, room_ms)
-        return max(limit_ms, 1e-3)
+    def limits(self, demand: Demand) -> Limits:
+        return Limits(demand.effective.budget, demand.frame_period_ms, self.free_running, self.results_wait)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +90,7 @@ class Ladder:
     def look(self, demand: Demand, active_id: str | None, quarantined: Mapping[str, str], miss_cost: float) -> Sight:
         """The rungs under `demand` as the model has them now."""
         budget, model = demand.effective.budget, self._model
-        limit_ms = self._grid.service_limit_ms(budget, model, demand.frame_period_ms)
+        limit_ms = self._grid.limits(demand).longest_service_ms(model)
         rate = 1.0 if demand.parts_per_s is None else demand.parts_per_s
         levels_ms = model.levels_ms(self.rows)
         bounds_ms = model.service_bounds_ms(self.rows, budget.quantile)
@@ -227,6 +214,3 @@ class Ladder:
     def usable(self, quarantined: Mapping[str, str]) -> Rows:
         """Rows that may be uploaded."""
         return np.array([row for name, row in self.row_of.items() if name not in quarantined], dtype=np.intp)
-
-
-__all__ = ["ActiveSight", "Grid", "Ladder", "Rows", "Sight"]

@@ -78,6 +78,22 @@ def fitting(decision: Decision) -> frozenset[str]:
 
 @LINES
 @given(seeds)
+def test_a_net_that_is_said_to_fit_is_weighed_as_one_that_fits(seed: int) -> None:
+    """The words know rate, latency and accuracy apart; what is weighed knows one limit of service time."""
+    drive = driven(a_world(seed))
+    compared = 0
+    for _, found in drive.run():
+        for candidate in found.candidates:
+            weighed = drive.policy.bound_of(candidate.subnet_id)
+            if weighed is not None:
+                assert candidate.feasible == weighed[0]
+                assert math.isclose(candidate.service_bound_ms, weighed[1])
+                compared += 1
+    assert compared > 0
+
+
+@LINES
+@given(seeds)
 def test_a_swap_goes_to_what_fits_when_it_ends_wherever_anything_does(seed: int) -> None:
     for moment in played(seed).moments:
         if moment.swaps:
