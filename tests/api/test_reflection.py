@@ -50,13 +50,22 @@ def test_a_service_comes_with_its_comments_and_all_it_needs(tmp_path: Path, name
             return files(await ask(rig, name, file_containing_symbol="ofa_agent.v1.ControlService"))
 
     found = run(scenario())
-    assert set(found) >= {
+    assert set(found) == {
         "ofa_agent/v1/control.proto",
         "ofa_agent/v1/types.proto",
         "ofa_agent/v1/profile.proto",
+        "google/api/annotations.proto",
+        "google/api/client.proto",
+        "google/api/field_behavior.proto",
+        "google/api/http.proto",
+        "google/api/launch_stage.proto",
         "google/longrunning/operations.proto",
+        "google/protobuf/any.proto",
+        "google/protobuf/descriptor.proto",
         "google/protobuf/duration.proto",
+        "google/protobuf/empty.proto",
         "google/protobuf/timestamp.proto",
+        "google/rpc/status.proto",
     }
     needed = {name for file in found.values() for name in file.dependency}
     assert needed <= set(found)

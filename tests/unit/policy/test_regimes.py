@@ -66,6 +66,8 @@ def test_what_has_followed_is_expected_to_follow() -> None:
     moves = found.transitions()
     assert moves[low, high] > 0.8
     assert moves[high, low] > 0.8
+    assert found.return_share(high, 2) > 0.8
+    assert found.return_share(low, 3) > 0.8
 
 
 def test_after_a_stop_the_line_goes_on_as_it_has_before() -> None:
