@@ -33,7 +33,7 @@ demo: $(VENV)/demo.stamp ## the real daemon on a simulated camera for about a mi
 	@$(BIN)/ofa-agent demo --seconds $(SECONDS)
 
 test: $(VENV)/test.stamp ## the whole test suite
-	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not soak'
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not soak' -n auto --dist loadfile
 
 check: $(VENV)/dev.stamp ## linters, types, rooms, protos, generated code
 	@$(BIN)/ruff check .
