@@ -2,6 +2,7 @@
 
     AgentError
     ├── ConfigError (ValueError)        config file: FILE:LINE: KEY: reason
+    │   └── RestartNeeded               a reload that changes what only a start can take
     ├── BadInput (ValueError)           a request, budget, trace or command argument
     ├── LibraryError                    manifest, blob, signature, golden image
     │   ├── LibraryNotFound (FileNotFoundError)
@@ -23,7 +24,15 @@
     │   ├── UploadFailed
     │   └── VerificationFailed
     ├── Refused (PermissionError)       mode, interlock, permission
-    │   └── NotPermitted                a swap whose wait for a permit ended without one
+    │   ├── NotPermitted                a swap whose wait for a permit ended without one
+    │   ├── ModeForbids                 the camera's mode
+    │   ├── Inhibited                   somebody inhibits swaps
+    │   ├── NotLocal                    only for the machine itself: the unix socket
+    │   └── NoPrevious                  a rollback without anything to go back to
+    ├── Stale                           the etag given is not the present one
+    ├── TooMany                         a cap of the agent is reached
+    ├── ReaderStalled                   a stream whose reader did not read
+    ├── Cancelled                       work that somebody ended before its time
     ├── Infeasible (ValueError)         no sub-net meets the budget and best effort was refused
     ├── JournalError (OSError)
     └── DaemonUnreachable (ConnectionError)
@@ -47,6 +56,12 @@ class ConfigError(AgentError, ValueError):
     """A config file that cannot be used; the message starts with FILE:LINE: KEY:."""
 
     reason = "CONFIG_INVALID"
+
+
+class RestartNeeded(ConfigError):
+    """A reload that changes what only a start of the agent can take; nothing of it was applied."""
+
+    reason = "RESTART_NEEDED"
 
 
 class BadInput(AgentError, ValueError):
@@ -158,6 +173,48 @@ class NotPermitted(Refused):
     """A swap that waited for its permit and did not get it; nothing on the camera was touched."""
 
     reason = "SWAP_NOT_PERMITTED"
+
+
+class ModeForbids(Refused):
+    """A command that the camera's present mode (AUTO, MANUAL, MAINTENANCE) does not take from this caller."""
+
+    reason = "MODE"
+
+
+class Inhibited(Refused):
+    """A swap that somebody's InhibitSwap holds."""
+
+    reason = "SWAP_INHIBITED"
+
+
+class NotLocal(Refused):
+    """A command that only the machine itself may give, over the unix socket."""
+
+    reason = "LOCAL_ONLY"
+
+
+class NoPrevious(Refused):
+    """A rollback where no sub-net ran before the present one."""
+
+    reason = "NO_PREVIOUS_SUBNET"
+
+
+class Stale(AgentError):
+    """The etag given is not the present one: somebody else wrote in between. Nothing was changed."""
+
+    reason = "STALE_ETAG"
+
+
+class TooMany(AgentError):
+    """A cap of the agent is reached; what was asked for was not begun."""
+
+    reason = "TOO_MANY_REQUESTS"
+
+
+class ReaderStalled(AgentError):
+    """A stream that the agent ended because its reader did not read what waited for it."""
+
+    reason = "READER_STALLED"
 
 
 class Cancelled(AgentError):

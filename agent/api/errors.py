@@ -26,6 +26,7 @@ CODES: Mapping[type[errors.AgentError], grpc.StatusCode] = MappingProxyType(
     {
         errors.AgentError: _Code.INTERNAL,
         errors.ConfigError: _Code.FAILED_PRECONDITION,
+        errors.RestartNeeded: _Code.FAILED_PRECONDITION,
         errors.BadInput: _Code.INVALID_ARGUMENT,
         errors.LibraryError: _Code.FAILED_PRECONDITION,
         errors.LibraryNotFound: _Code.NOT_FOUND,
@@ -48,12 +49,22 @@ CODES: Mapping[type[errors.AgentError], grpc.StatusCode] = MappingProxyType(
         errors.VerificationFailed: _Code.DATA_LOSS,
         errors.Refused: _Code.FAILED_PRECONDITION,
         errors.NotPermitted: _Code.FAILED_PRECONDITION,
+        errors.ModeForbids: _Code.FAILED_PRECONDITION,
+        errors.Inhibited: _Code.FAILED_PRECONDITION,
+        errors.NotLocal: _Code.PERMISSION_DENIED,
+        errors.NoPrevious: _Code.FAILED_PRECONDITION,
+        errors.Stale: _Code.ABORTED,
+        errors.TooMany: _Code.RESOURCE_EXHAUSTED,
+        errors.ReaderStalled: _Code.RESOURCE_EXHAUSTED,
         errors.Cancelled: _Code.CANCELLED,
         errors.Infeasible: _Code.FAILED_PRECONDITION,
         errors.JournalError: _Code.UNAVAILABLE,
         errors.DaemonUnreachable: _Code.UNAVAILABLE,
     }
 )
+
+# Another try, unchanged and a little later, may go better: only these say so (google.rpc.RetryInfo).
+RETRIABLE = frozenset({_Code.UNAVAILABLE, _Code.RESOURCE_EXHAUSTED})
 
 
 class Rejected(Exception):
@@ -88,7 +99,7 @@ def to_status(error: errors.AgentError | Rejected, metadata: Mapping[str, str]) 
             type=error.reason, subject=metadata.get("camera", DOMAIN), description=status.message
         )
         details.append(error_details_pb2.PreconditionFailure(violations=[failed]))
-    if code in (_Code.UNAVAILABLE, _Code.RESOURCE_EXHAUSTED):
+    if code in RETRIABLE:
         details.append(error_details_pb2.RetryInfo(retry_delay=Duration(seconds=RETRY_AFTER_S)))
     return _with(status, details)
 
