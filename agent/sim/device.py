@@ -36,6 +36,7 @@ from agent.sim.scene import Scene
 from agent.sim.spec import FaultSpec, SimulationSpec
 from agent.sim.truth import Truth, TruthReport
 from agent.sim.vpu import Executor
+from agent.sim.wiring import Wiring
 
 T = TypeVar("T")
 
@@ -86,13 +87,14 @@ class Firefly:
         spec = self.spec
         bank = RegisterBank(load_description(spec.firmware))
         faults = FaultPlan(spec.faults, spec.fault_storm, spec.seed)
-        truth, line = Truth(scene.true_class), ProductionLine(spec.scene.parts_per_minute, now_ns)
+        truth, line = Truth(scene.true_class), ProductionLine(spec.scene.parts_per_minute, now_ns, spec.scene.stops)
         files = FileEngine(spec, bank, faults, self._file_closed, self._file_deleted, self._owe)
         vpu = Vpu(spec, Executor(self._images.scaled), faults, truth, self._offset_ns)
         acquisition = Acquisition(spec, line, scene, vpu, truth, faults)
         events = EventQueue(spec, lambda name: is_enabled(bank, name), truth.counters)
         return Parts(
-            spec, bank, faults, files, scene, line, vpu, acquisition, truth, events, self._owe, self._camera_ns
+            spec, bank, faults, files, scene, line, Wiring(line), vpu, acquisition, truth, events, self._owe,
+            self._camera_ns,
         )  # fmt: skip
 
     # -- the bus ---------------------------------------------------------------------------------------------------
@@ -292,6 +294,10 @@ class Firefly:
         return self._locked(
             lambda now: {"parts_per_minute": line.parts_per_minute, "parts": int(line.passed(now) + 0.5)}
         )
+
+    def set_input(self, line: str, high: bool | None) -> None:
+        """Put a level on a digital line, None gives it back to what is wired there; raises BadInput."""
+        self._locked(lambda _: self._parts.wiring.put(line, high))
 
     def set_slowdown(self, factor: float) -> None:
         """Slow the VPU down, as heat would."""

@@ -30,6 +30,7 @@ class PlantServer:
         self._ops: dict[str, Callable[..., Any]] = {
             "set_line": device.set_line,
             "line": device.line_state,
+            "set_input": device.set_input,
             "truth": device.truth,
             "counters": device.counters,
             "slowdown": device.set_slowdown,
@@ -98,6 +99,10 @@ class PlantClient:
     def line(self) -> dict[str, float]:
         """`parts_per_minute` and `parts` so far."""
         return cast(dict[str, float], self._ask("line"))
+
+    def set_input(self, line: str, high: bool | None) -> None:
+        """Put a level on a digital line (Line1 to Line3); None gives it back to what is wired there."""
+        self._ask("set_input", line=line, high=high)
 
     def truth(self, since_ns: int = 0) -> TruthReport:
         """Ground truth from camera time `since_ns` on."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from agent.errors import BadInput
@@ -17,7 +18,7 @@ from agent.sim.quirks import PESSIMISTIC, QUIRK_SETS, Quirks
 
 __all__ = [
     "FIRMWARES", "NEW_FIRMWARE", "OLD_FIRMWARE", "OPERATIONS", "PESSIMISTIC", "Effect", "FaultSpec", "FaultStorm",
-    "Quirks", "SceneSpec", "SimulationSpec", "StorageSpec", "ThermalSpec", "TransportSpec", "VpuSpec",
+    "LineStop", "Quirks", "SceneSpec", "SimulationSpec", "StorageSpec", "ThermalSpec", "TransportSpec", "VpuSpec",
     "fault_from_mapping",
 ]  # fmt: skip
 
@@ -96,6 +97,18 @@ class StorageSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class LineStop:
+    """The line stands from `from_s` until `until_s` after the device was made, whatever its rate is."""
+
+    from_s: float = field(metadata=limits(0.0, 1e9))
+    until_s: float = field(metadata=limits(0.0, 1e9))
+
+    def __post_init__(self) -> None:
+        if self.until_s <= self.from_s:
+            raise BadInput("until_s", f"is {self.until_s:g}, allowed is more than from_s, {self.from_s:g}")
+
+
+@dataclass(frozen=True, slots=True)
 class SceneSpec:
     """The production line in front of the camera. `distinct` parts repeat in turn; 0 means all differ."""
 
@@ -104,6 +117,13 @@ class SceneSpec:
     distinct: int = field(default=0, metadata=limits(0, 1 << 40))
     # Exposure that shows the scene as it is drawn, with no gain.
     exposure_us: float = field(default=5000.0, metadata=limits(29.0, 3e7))
+    stops: tuple[LineStop, ...] = ()
+
+    def __post_init__(self) -> None:
+        ordered = sorted(self.stops, key=lambda stop: stop.from_s)
+        for earlier, later in pairwise(ordered):
+            if later.from_s < earlier.until_s:
+                raise BadInput("stops", f"overlap at {later.from_s:g} s; write them as one")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Digital lines: the part sensor on Line0, the standing line on Line2, outputs as they are driven."""
+"""Digital lines: inputs as they are wired, outputs as their source drives them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from agent.sim.features.parts import Parts, Reader, Writer
 from agent.sim.nodes.lines import LINES
-from agent.sim.plan import PULSE_NS
 
 
 class LineRoom:
@@ -25,20 +24,14 @@ class LineRoom:
         return {}
 
     def levels(self, now_ns: int) -> int:
-        """Line0 is the part sensor, Line2 is high while the line stands (wired to the plant's controller)."""
-        line = self._parts.line
-        since_ns = PULSE_NS + 1
-        if line.parts_per_minute > 0:
-            phase = (line.passed(now_ns) - 0.5) % 1.0
-            since_ns = round(phase * 60e9 / line.parts_per_minute)
-        part_here = since_ns < PULSE_NS and line.passed(now_ns) >= 0.5
-        inputs = int(part_here) | (int(line.parts_per_minute <= 0) << 2)
-        return sum(self._level(name, number, inputs, now_ns) << number for number, name in enumerate(LINES))
+        """Inputs as they are driven from outside (`Wiring`), outputs as their source has it."""
+        driven = self._parts.wiring.driven(now_ns)
+        return sum(self._level(name, number, driven, now_ns) << number for number, name in enumerate(LINES))
 
-    def _level(self, name: str, number: int, inputs: int, now_ns: int) -> int:
+    def _level(self, name: str, number: int, driven: int, now_ns: int) -> int:
         bank = self._parts.bank
         if bank.symbol("LineMode", name) == "Input":
-            return inputs >> number & 1
+            return driven >> number & 1
         source = bank.symbol("LineSource", name)
         if source in {"UserOutput0", "UserOutput1"}:
             return int(bank.flag("UserOutputValue", source))

@@ -16,6 +16,7 @@ from agent.sim.registers import RegisterBank
 from agent.sim.scene import Scene
 from agent.sim.spec import SimulationSpec
 from agent.sim.truth import Truth
+from agent.sim.wiring import Wiring
 
 # Both take the device's time, ns. A reader gives the value of its feature, or None where it put the register itself.
 Reader = Callable[[int], float | int | str | None]
@@ -32,6 +33,7 @@ class Parts:
     files: FileEngine
     scene: Scene
     line: ProductionLine
+    wiring: Wiring
     vpu: Vpu
     acquisition: Acquisition
     truth: Truth

@@ -301,3 +301,14 @@ def test_the_bus_lists_a_place_only_while_something_answers_there(tmp_path: Path
         PySpin.System.GetInstance().ReleaseInstance()
     finally:
         bus.detach(place)
+
+
+def test_the_plant_sets_a_digital_line_that_the_camera_then_reads(camera: Bench, plant: PlantClient) -> None:
+    camera.choose("LineSelector", "Line2")
+    levels = []
+    for high in (True, False, True, None):
+        plant.set_input("Line2", high)
+        levels.append(camera.flag("LineStatus").GetValue())
+    assert levels == [True, False, True, False]
+    with pytest.raises(BadInput, match="part sensor"):
+        plant.set_input("Line0", True)
