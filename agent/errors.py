@@ -43,6 +43,7 @@ what failed, on what, actual against allowed, and what to do.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 
@@ -130,13 +131,13 @@ class SdkVersionMismatch(SdkError):
 
 
 class CameraError(AgentError):
-    """The camera or the SDK failed; `code` is the vendor's error number where it gave one."""
+    """The camera or the SDK failed; `vendor_code` is its error number where it gave one."""
 
     reason = "CAMERA_FAILED"
 
-    def __init__(self, message: str, code: int | None = None) -> None:
+    def __init__(self, message: str, vendor_code: int | None = None) -> None:
         super().__init__(message)
-        self.code = code
+        self.vendor_code = vendor_code
 
 
 class CameraGone(CameraError, ConnectionError):
@@ -235,3 +236,11 @@ class JournalError(AgentError, OSError):
 
 class DaemonUnreachable(AgentError, ConnectionError):
     reason = "DAEMON_UNREACHABLE"
+
+
+def tree(root: type[AgentError] = AgentError) -> Iterator[type[AgentError]]:
+    """`root` and what is below it in this module, parents first."""
+    yield root
+    for child in root.__subclasses__():
+        if child.__module__ == __name__:
+            yield from tree(child)

@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-import grpc
-
 from agent.api.errors import Rejected
 
 T = TypeVar("T")
@@ -47,7 +45,7 @@ class Drain:
     def check(self) -> None:
         """Raises Rejected (UNAVAILABLE) once the server is ending."""
         if self.begun:
-            raise Rejected(grpc.StatusCode.UNAVAILABLE, "AGENT_STOPPING", "the agent is ending; connect again")
+            raise Rejected("AGENT_STOPPING", "the agent is ending; connect again")
 
     async def race(self, work: Coroutine[Any, Any, T]) -> T:
         """What `work` answers; cancels it and raises Rejected (UNAVAILABLE) as soon as the server is ending."""

@@ -89,7 +89,7 @@ class Gate:
     def _one_stream(self) -> Iterator[None]:
         if self._streams >= self._max_streams:
             message = f"{self._streams} streams are open and at most {self._max_streams} may be; close one"
-            raise Rejected(grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_STREAMS", message)
+            raise Rejected("TOO_MANY_STREAMS", message)
         self._streams += 1
         try:
             yield

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import grpc
-
 from agent.api.errors import Rejected
+from agent.api.reasons import RejectionReason
 from agent.clock import Clock
 from agent.domain.control import CameraControl
 from agent.domain.journal import Journal
@@ -51,6 +50,6 @@ class Services:
         return found
 
 
-def not_found(reason: str, message: str) -> Rejected:
+def not_found(reason: RejectionReason, message: str) -> Rejected:
     """The answer for something that a request names and that is not there."""
-    return Rejected(grpc.StatusCode.NOT_FOUND, reason, message)
+    return Rejected(reason, message)

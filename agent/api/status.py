@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from contextlib import closing
 
-import grpc
-
 from agent.api import convert, convert_status
 from agent.api.drain import Drain
 from agent.api.errors import Rejected
@@ -115,7 +113,7 @@ class StatusHandlers:
             return None
         if request.resume_epoch != self._epoch or request.resume_revision > camera.snapshot().revision:
             message = f"revision {request.resume_revision} is of another run of the agent; watch again without it"
-            raise Rejected(grpc.StatusCode.OUT_OF_RANGE, "REVISION_UNKNOWN", message)
+            raise Rejected("REVISION_UNKNOWN", message)
         return request.resume_revision
 
 

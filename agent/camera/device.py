@@ -272,7 +272,7 @@ class FireflyDevice:
         if isinstance(error, CameraRefused) or self._session is None or self._session.alive():
             return None
         return CameraGone(
-            f"camera {self.settings.serial} does not answer any more ({error}); connect again", error.code
+            f"camera {self.settings.serial} does not answer any more ({error}); connect again", error.vendor_code
         )
 
     # -- for commissioning ---------------------------------------------------------------------------------------------

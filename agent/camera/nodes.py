@@ -240,7 +240,7 @@ class Nodes:
         except self._sdk.SpinnakerException as exc:
             error = self.wrap(name, exc, f"set {value} to")
             if isinstance(error, CameraRefused):
-                raise CameraRefused(f"{error} (allowed: {self._describe(allowed)})", error.code) from exc
+                raise CameraRefused(f"{error} (allowed: {self._describe(allowed)})", error.vendor_code) from exc
             raise error from exc
 
     def _describe(self, allowed: Callable[[], str]) -> str:

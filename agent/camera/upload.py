@@ -195,7 +195,7 @@ class FileSlot:
             if not self.close_leftover():
                 raise UploadFailed(
                     f"{self._slot}: the camera does not close the file ({exc}); it cannot stream before it is reset",
-                    exc.code,
+                    exc.vendor_code,
                 ) from exc
 
     # -- single transactions -----------------------------------------------------------------------------------------
@@ -231,7 +231,7 @@ class FileSlot:
         except (CameraGone, CameraTimeout, UploadFailed):
             raise
         except CameraError as exc:
-            raise UploadFailed(f"{self._slot}: {exc}", exc.code) from exc
+            raise UploadFailed(f"{self._slot}: {exc}", exc.vendor_code) from exc
 
 
 def buffer_bytes(nodes: Nodes) -> int:

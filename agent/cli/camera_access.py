@@ -53,7 +53,7 @@ def plainly() -> Iterator[None]:
     try:
         yield
     except CameraBusy as exc:
-        raise CameraBusy(f"{exc}; a running ofa-agent owns its cameras: stop it first", exc.code) from exc
+        raise CameraBusy(f"{exc}; a running ofa-agent owns its cameras: stop it first", exc.vendor_code) from exc
 
 
 @contextmanager

@@ -1,14 +1,19 @@
-"""What a call can end with, read from the daemon's rich status."""
+"""What a call can end with, read from the daemon's rich status.
+
+What the daemon answers is a RpcFailed, and also the error of agent.errors that it was in the daemon where its reason
+names one: `except Infeasible`, `except CameraGone`, `except Stale` work on either side of the wire.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import grpc
 from google.rpc import error_details_pb2, status_pb2
 
-from agent.errors import AgentError, DaemonUnreachable
+from agent.errors import AgentError, DaemonUnreachable, tree
 
 DETAILS_KEY = "grpc-status-details-bin"
 
@@ -36,13 +41,27 @@ class RpcFailed(AgentError):
         metadata: Mapping[str, str] | None = None,
         retry_after_s: float | None = None,
     ) -> None:
-        super().__init__(message)
+        Exception.__init__(self, message)  # classes made of this one have ancestors that are made otherwise
         self.code = code
         self.reason = reason or code  # type: ignore[misc]  # the daemon's word takes the place of the class's
         self.message = message
         self.violations = tuple(violations)
         self.metadata = dict(metadata or {})
         self.retry_after_s = retry_after_s
+        first = next(iter(self.violations), FieldViolation("", message))
+        self.field, self.description = first.field, first.description  # as BadInput has them
+        vendor_code = self.metadata.get("vendor_code")
+        self.vendor_code = int(vendor_code) if vendor_code else None  # as CameraError has it
+
+
+def _answered(kind: type[AgentError]) -> type[RpcFailed]:
+    """The error `kind` as the daemon's answer."""
+    if kind is AgentError:
+        return RpcFailed
+    return type(kind.__name__, (RpcFailed, kind), {"__doc__": f"The daemon answered: {kind.reason}."})
+
+
+ANSWERS: Mapping[str, type[RpcFailed]] = MappingProxyType({kind.reason: _answered(kind) for kind in tree()})
 
 
 def failure(error: grpc.aio.AioRpcError, target: str) -> RpcFailed | DaemonUnreachable:
@@ -55,7 +74,7 @@ def failure(error: grpc.aio.AioRpcError, target: str) -> RpcFailed | DaemonUnrea
     info.MergeFromString(details.get("info", b""))
     bad = error_details_pb2.BadRequest.FromString(details.get("bad", b""))
     retry = error_details_pb2.RetryInfo.FromString(details["retry"]) if "retry" in details else None
-    return RpcFailed(
+    return ANSWERS.get(info.reason, RpcFailed)(
         code=code.name,
         message=message,
         reason=info.reason,

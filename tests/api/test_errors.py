@@ -11,26 +11,22 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 
 from agent import errors
-from agent.api.errors import CODES, DOMAIN, LONGEST_MESSAGE, Rejected, code_of, to_status
+from agent.api.errors import DOMAIN, LONGEST_MESSAGE, Rejected, code_of, to_status
+from agent.api.reasons import MEANINGS
 from agent.client import RpcFailed
-from agent.errors import AgentError, BadInput, CameraError, CameraGone
+from agent.errors import AgentError, BadInput, CameraError, CameraGone, tree
 from agent.pb.ofa_agent.v1 import control_pb2, types_pb2
 from tests.api.harness import run, serving
 from tests.support.fake_control import FakeControl
 
 SET_BUDGET = "/ofa_agent.v1.ControlService/SetBudget"
+TREE = tuple(tree())
 DETAILS = {
     "ErrorInfo": error_details_pb2.ErrorInfo,
     "BadRequest": error_details_pb2.BadRequest,
     "PreconditionFailure": error_details_pb2.PreconditionFailure,
     "RetryInfo": error_details_pb2.RetryInfo,
 }
-
-
-def tree(root: type[AgentError] = AgentError) -> list[type[AgentError]]:
-    """Every class of agent.errors, the root first."""
-    below = [kind for child in root.__subclasses__() for kind in tree(child)]
-    return [kind for kind in [root, *below] if kind.__module__ == errors.__name__]
 
 
 def an_error(kind: type[AgentError]) -> AgentError:
@@ -44,7 +40,7 @@ def details(status: status_pb2.Status) -> dict[str, bytes]:
 
 
 def test_every_error_of_the_tree_has_its_code_and_nothing_else_has_one() -> None:
-    assert set(CODES) == set(tree())
+    assert set(MEANINGS) == set(TREE)
 
 
 def test_an_error_from_elsewhere_takes_the_code_of_its_nearest_ancestor() -> None:
@@ -54,21 +50,21 @@ def test_an_error_from_elsewhere_takes_the_code_of_its_nearest_ancestor() -> Non
     assert code_of(Unplugged("gone")) is grpc.StatusCode.UNAVAILABLE
 
 
-@pytest.mark.parametrize("kind", tree(), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", TREE, ids=lambda kind: kind.__name__)
 def test_an_error_becomes_a_status_with_its_details(kind: type[AgentError]) -> None:
     status = to_status(an_error(kind), {"camera": "station-1"})
     found = details(status)
     info = error_details_pb2.ErrorInfo.FromString(found["ErrorInfo"])
-    assert status.code == CODES[kind].value[0] != 0
+    assert status.code == MEANINGS[kind].code.value[0] != 0
     assert "\n" not in status.message
     assert (info.reason, info.domain, dict(info.metadata)) == (kind.reason, DOMAIN, {"camera": "station-1"})
     assert ("BadRequest" in found) == issubclass(kind, BadInput)
-    assert ("PreconditionFailure" in found) == (CODES[kind] is grpc.StatusCode.FAILED_PRECONDITION)
-    assert ("RetryInfo" in found) == (CODES[kind].name in {"UNAVAILABLE", "RESOURCE_EXHAUSTED"})
+    assert ("PreconditionFailure" in found) == (MEANINGS[kind].code is grpc.StatusCode.FAILED_PRECONDITION)
+    assert ("RetryInfo" in found) == (MEANINGS[kind].code.name in {"UNAVAILABLE", "RESOURCE_EXHAUSTED"})
 
 
 def test_the_vendors_code_is_kept() -> None:
-    found = details(to_status(CameraError("stream lost", code=-1010), {}))
+    found = details(to_status(CameraError("stream lost", vendor_code=-1010), {}))
     assert error_details_pb2.ErrorInfo.FromString(found["ErrorInfo"]).metadata["vendor_code"] == "-1010"
 
 
@@ -86,7 +82,7 @@ def test_every_error_reaches_the_client_as_it_was_raised(tmp_path: Path) -> None
     async def scenario() -> list[tuple[RpcFailed, type[AgentError]]]:
         found = []
         async with serving(tmp_path) as rig:
-            for kind in tree():
+            for kind in TREE:
                 rig.control.error = an_error(kind)
                 with pytest.raises(RpcFailed) as caught:
                     await rig.client.set_budget("station-1", max_latency_ms=5)
@@ -94,10 +90,12 @@ def test_every_error_reaches_the_client_as_it_was_raised(tmp_path: Path) -> None
         return found
 
     for error, kind in run(scenario()):
-        assert (error.code, error.reason) == (CODES[kind].name, kind.reason)
+        assert isinstance(error, kind)
+        assert (error.code, error.reason) == (MEANINGS[kind].code.name, kind.reason)
         assert error.metadata == {"camera": "station-1"}
         assert str(error) == " ".join(str(an_error(kind)).split())
-        assert (error.retry_after_s == 1.0) == (CODES[kind].name in {"UNAVAILABLE", "RESOURCE_EXHAUSTED"})
+        assert getattr(error, "field", "") == getattr(an_error(kind), "field", error.field)
+        assert (error.retry_after_s == 1.0) == (MEANINGS[kind].code.name in {"UNAVAILABLE", "RESOURCE_EXHAUSTED"})
 
 
 def test_an_unforeseen_error_is_logged_and_tells_the_client_nothing(
@@ -161,7 +159,7 @@ def test_a_request_beyond_the_size_limit_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_transports_own_refusals_carry_their_reason() -> None:
-    status = to_status(Rejected(grpc.StatusCode.NOT_FOUND, "CAMERA_NOT_FOUND", "no such camera"), {})
+    status = to_status(Rejected("CAMERA_NOT_FOUND", "no such camera"), {})
     assert error_details_pb2.ErrorInfo.FromString(details(status)["ErrorInfo"]).reason == "CAMERA_NOT_FOUND"
 
 

@@ -85,7 +85,7 @@ def _frames_come(bench: Bench) -> str:
     except CameraGone:
         raise
     except CameraError as exc:
-        return f"refused ({exc.code})"
+        return f"refused ({exc.vendor_code})"
 
 
 def _has_file(bench: Bench) -> bool:

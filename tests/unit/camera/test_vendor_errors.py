@@ -21,7 +21,7 @@ def test_every_published_code_has_a_leaf_and_advice(code: int) -> None:
     entry = CODES[code]
     error = translate(Vendor(f"text [{code}]", code), "open camera 1")
     assert type(error) is entry.leaf
-    assert error.code == code
+    assert error.vendor_code == code
     assert str(error).startswith("open camera 1: text")
     assert entry.advice in str(error)
 
@@ -55,7 +55,7 @@ def test_the_number_is_said_once_and_the_message_is_one_line() -> None:
 def test_an_exception_without_a_number_is_a_camera_error() -> None:
     error = translate(ValueError("odd"), "do something")
     assert type(error) is CameraError
-    assert error.code is None
+    assert error.vendor_code is None
     assert error_code(Vendor("x", "no number")) is None
 
 
