@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from agent.camera import lines
 from agent.camera.frames import Task
 from agent.camera.nodes import Nodes
 from agent.camera.settings import CameraSettings, Roi
@@ -31,6 +32,7 @@ def apply(nodes: Nodes, settings: CameraSettings) -> None:
         nodes.set_enum("DeviceTemperatureSelector", "Sensor")
     set_roi(nodes, settings.roi)
     _set_exposure(nodes, settings)
+    lines.make_inputs(nodes, settings.input_lines)
     apply_trigger(nodes, settings)
 
 

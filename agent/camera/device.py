@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
-from agent.camera import acquisition, network, selftest
+from agent.camera import acquisition, lines, network, selftest
 from agent.camera.events import EventTap
 from agent.camera.feed import Feed
 from agent.camera.frames import FrameReader, Tally, Task
@@ -244,6 +244,9 @@ class FireflyDevice:
             last_frame_age_s=self._stream.silent_s(),
             inference_period_ms=self._stream.inference_period_ms(),
         )
+
+    def read_line(self, line: str) -> bool:
+        return lines.read_input(self._open().nodes, self.settings.serial, line)
 
     def profile(self) -> Profile:
         """Every node of the camera (facts/firefly-dl.md section 7, start-up action)."""

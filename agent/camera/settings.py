@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from agent.errors import BadInput
 
 ResultsFrom = Literal["chunks", "events"]
+Line = Literal["Line0", "Line1", "Line2", "Line3"]
+LINES: tuple[Line, ...] = get_args(Line)
 TriggerSource = Literal["free", "Line0", "Line1", "Line2", "Line3", "software"]
 TRIGGER_SOURCES: tuple[str, ...] = ("free", "Line0", "Line1", "Line2", "Line3", "software")
 
@@ -55,7 +57,10 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class CameraSettings:
-    """Acquisition settings of one camera; None means automatic or the camera's own choice."""
+    """Acquisition settings of one camera; None means automatic or the camera's own choice.
+
+    `input_lines`: digital lines that are read, and so are made inputs.
+    """
 
     name: str
     serial: str
@@ -72,9 +77,15 @@ class CameraSettings:
     results_from: ResultsFrom = "chunks"
     box_threshold: float | None = None  # detection networks: boxes below it are not sent; None = as the user set says
     box_format: str | None = None  # an entry of InferenceNetworkOutputFormatSelector; the names are not published
+    input_lines: tuple[Line, ...] = ()
     timing: Timing = field(default_factory=Timing)
 
     def __post_init__(self) -> None:
+        for line in self.input_lines:
+            if line not in LINES:
+                raise BadInput("input_lines", f"{line!r} is not one of {', '.join(LINES)}")
+            if line == self.trigger.source:
+                raise BadInput("input_lines", f"{line} is the trigger of this camera; wire the input to another line")
         if self.trigger.source not in TRIGGER_SOURCES:
             raise BadInput("trigger.source", f"{self.trigger.source!r} is not one of {', '.join(TRIGGER_SOURCES)}")
         if self.inference_sync == "every_frame" and self.triggered:

@@ -105,6 +105,9 @@ class WorkerCamera:
     async def health(self, deadline_s: float) -> Health:
         return await self._ask("health", lambda _: self._device.health(self._results.dropped), deadline_s)
 
+    async def read_line(self, line: str, deadline_s: float) -> bool:
+        return await self._ask(f"read {line}", lambda _: self._device.read_line(line), deadline_s)
+
     def take_results(self) -> Sequence[RawInference]:
         return self._results.take()
 

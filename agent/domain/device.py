@@ -159,6 +159,13 @@ class Camera(Protocol):
 
     async def health(self, deadline_s: float) -> Health: ...
 
+    async def read_line(self, line: str, deadline_s: float) -> bool:
+        """Whether a digital input, for example "Line2", is high now; frames and results are not touched by it.
+
+        CameraRefused where there is no such line, or it is an output.
+        """
+        ...
+
     def take_results(self) -> Sequence[RawInference]:
         """New results since the last call, oldest first; never blocks, event-loop side only."""
         ...

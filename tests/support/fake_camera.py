@@ -36,6 +36,7 @@ class FakeCamera:
     generation: int | None = None
     wrong_golden: set[str] = field(default_factory=set)
     can_inject: bool = True
+    inputs: dict[str, bool] = field(default_factory=dict)  # level of each digital input
     _results: list[RawInference] = field(default_factory=list)
     _counts: dict[str, int] = field(default_factory=dict)
     _callback: Callable[[CameraEvent], None] | None = None
@@ -104,6 +105,12 @@ class FakeCamera:
     async def health(self, deadline_s: float) -> Health:
         self._called("health")
         return Health(40.0, StreamCounts(), None, None)
+
+    async def read_line(self, line: str, deadline_s: float) -> bool:
+        self._called("read_line")
+        if line not in self.inputs:
+            raise CameraRefused(f"no input {line}")
+        return self.inputs[line]
 
     def take_results(self) -> Sequence[RawInference]:
         taken, self._results = self._results, []
