@@ -11,10 +11,11 @@ from contextlib import suppress
 from agent.camera import acquisition, lines, network, selftest
 from agent.camera.events import EventTap
 from agent.camera.feed import Feed
-from agent.camera.frames import FrameReader, Tally, Task
+from agent.camera.frames import Tally, Task
 from agent.camera.guard import Guard
 from agent.camera.info import read_info
 from agent.camera.nodes import Nodes
+from agent.camera.pictures import Pictures
 from agent.camera.profile import Profile, read_profile
 from agent.camera.sdk import Sdk
 from agent.camera.session import Session, SystemOwner, open_session
@@ -44,6 +45,7 @@ class FireflyDevice:
     def __init__(self, settings: CameraSettings, owner: SystemOwner, clock: Clock) -> None:
         self.settings = settings
         self.tally = Tally()
+        self.pictures = Pictures(clock)
         self._owner = owner
         self._clock = clock
         self._session: Session | None = None
@@ -115,7 +117,7 @@ class FireflyDevice:
         if settings.results_from == "events":
             capacity = settings.timing.events_capacity
             self._tap = EventTap(self._owner.sdk, session.pointer, nodes, settings.serial, capacity)
-        self._feed = Feed(session, settings, self._stream, self.tally, self._clock, self._tap)
+        self._feed = Feed(session, settings, self._stream, self.tally, self._clock, self.pictures, self._tap)
         self._pipe_clear = False
         self._restoration = selftest.Restoration(settings)
         self._resident = selftest.ResidentImage()
@@ -218,13 +220,6 @@ class FireflyDevice:
         if not came:
             self.check_idle()
         return records
-
-    def reader(self) -> FrameReader:
-        """The running acquisition's reader; raises CameraRefused where there is none."""
-        reader = self._open_feed().reader
-        if reader is None:
-            raise CameraRefused(f"camera {self.settings.serial} is not streaming; start the stream first")
-        return reader
 
     def newly_stalled(self) -> str | None:
         return self._open_feed().newly_stalled()

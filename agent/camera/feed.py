@@ -7,11 +7,13 @@ from agent.camera.attribution import Attribution, EventAttribution, Verdict
 from agent.camera.clock_map import ClockMap
 from agent.camera.events import EventTap, InferenceEvent
 from agent.camera.frames import Answer, Frame, FrameReader, Tally, Task
+from agent.camera.pictures import Pictures, Readings
 from agent.camera.session import Session
 from agent.camera.settings import CameraSettings
 from agent.camera.stream import Arrival, Stream
 from agent.camera.upload import SLOTS, FileSlot
 from agent.clock import Clock
+from agent.domain.device import Picture
 from agent.domain.result import RawInference
 from agent.errors import CameraError, CameraGone
 
@@ -30,6 +32,7 @@ class Feed:
         stream: Stream,
         tally: Tally,
         clock: Clock,
+        pictures: Pictures,
         tap: EventTap | None = None,
     ) -> None:
         """With a `tap` results come from its events instead of the chunks."""
@@ -41,6 +44,8 @@ class Feed:
         self._stream = stream
         self._tally = tally
         self._clock = clock
+        self._pictures = pictures
+        self._readings = Readings(session.nodes, clock)
         self._clocks = ClockMap(clock, session.nodes)
         self._reader: FrameReader | None = None
         self._service: network.ServiceTime | None = None
@@ -68,7 +73,7 @@ class Feed:
             attribution = Attribution(pipe_clear, self._bound_ns())
         self._drop_events()
         stamped = self._settings.timestamps
-        reader = FrameReader(session.pointer, session.nodes, task, self._tally, attribution, stamped)
+        reader = FrameReader(session.pointer, session.nodes, task, self._tally, attribution, stamped, self._pictures)
         service = network.ServiceTime(session.nodes, self._clock)
         self._start(session)
         self._reader, self._service, self._generation = reader, service, generation
@@ -103,11 +108,36 @@ class Feed:
         for record in records:
             self._mute = False
             self._slowest_ms = max(self._slowest_ms, record.service_ms or 0.0)
+        if frame is not None:
+            self._show(frame)  # last: what a picture costs must not be part of a result's latency
         return frame is not None, records
 
     def newly_stalled(self) -> str | None:
         """A line about a stream that fell silent, once each time."""
         return self._no_frames() or self._no_results()
+
+    def _show(self, frame: Frame) -> None:
+        """Hand a frame's pixels, where somebody wants them, to the taps."""
+        if frame.pixels is None:
+            return
+        settings, roi = self._settings, self._settings.roi
+        exposure_us, gain_db = self._readings.read()
+        self._pictures.put(
+            Picture(
+                frame_id=frame.frame_id,
+                captured_ns=frame.timestamp_ns,
+                host_ns=frame.timestamp_ns + self._clocks.offset_ns,
+                generation=self._generation,
+                part=self._stream.part_of(frame.frame_id),
+                serial=settings.serial,
+                pixel_format=settings.pixel_format,
+                offset_x=0 if roi is None else roi.x,
+                offset_y=0 if roi is None else roi.y,
+                exposure_us=exposure_us,
+                gain_db=gain_db,
+                pixels=frame.pixels,
+            )
+        )
 
     def _from_chunk(self, frame: Frame | None) -> list[RawInference]:
         if frame is None or frame.answer is None:

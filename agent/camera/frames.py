@@ -5,7 +5,7 @@ Every image is released at once: a missing Release starves the stream (facts/fir
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from agent.camera.attribution import Attribution, Verdict
 from agent.camera.nodes import Nodes
+from agent.camera.pictures import Pictures
 from agent.camera.sdk import TIMEOUT, CameraPtr, ChunkData, Image
 from agent.camera.vendor_errors import error_code, translate
 from agent.domain.result import Box, StreamCounts
@@ -51,20 +52,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One complete frame; `answer` is set where it brings a new result that counts."""
+    """One complete frame; `answer` is set where it brings a new result that counts, `pixels` where they were wanted."""
 
     frame_id: int
     timestamp_ns: int
     answer: Answer | None
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """The pixels of one frame, a copy of their own: (height, width) or (height, width, 3)."""
-
-    frame_id: int
-    timestamp_ns: int
-    pixels: NDArray[np.generic] = field(repr=False)
+    pixels: NDArray[np.generic] | None = field(default=None, repr=False, compare=False)
 
 
 class FrameReader:
@@ -78,6 +71,7 @@ class FrameReader:
         tally: Tally,
         attribution: Attribution | None,
         stamped: Stamped = "exposure_end",
+        pictures: Pictures | None = None,
     ) -> None:
         self._camera = camera
         self._nodes = nodes
@@ -85,17 +79,7 @@ class FrameReader:
         self._tally = tally
         self._attribution = attribution
         self._stamped = stamped
-        self._wanted = False
-        self._picture: Picture | None = None
-
-    def want_picture(self) -> None:
-        """Keep the pixels of the next complete frame."""
-        self._wanted, self._picture = True, None
-
-    def take_picture(self) -> Picture | None:
-        """The kept pixels, once there are any."""
-        picture, self._picture = self._picture, None
-        return picture
+        self._pictures = pictures
 
     def read(self, timeout_ms: int) -> Frame | None:
         """The next complete frame, or None when none came in time; raises a CameraError."""
@@ -106,7 +90,7 @@ class FrameReader:
                 return None
             raise translate(exc, "get the next image") from exc
         try:
-            return self._take(image)
+            return self._with_pixels(self._take(image), image)
         except self._nodes.vendor_exception as exc:
             if error_code(exc) != PARSING_CHUNK_DATA:
                 raise translate(exc, "read an image") from exc
@@ -127,10 +111,6 @@ class FrameReader:
             return None
         self._tally.frames += 1
         timestamp_ns = image.GetTimeStamp()
-        if self._wanted:
-            # Whether GetNDArray is a copy or a view of the buffer is unknown (pyspin-surface.md 2.5).
-            self._wanted = False  # first: a format that GetNDArray refuses must not fail every frame from now on
-            self._picture = Picture(image.GetFrameID(), timestamp_ns, image.GetNDArray().copy())
         if self._stamped == "exposure_start":
             timestamp_ns += round(image.GetChunkData().GetExposureTime() * 1e3)
         if self._attribution is None:
@@ -144,6 +124,19 @@ class FrameReader:
         self._tally.repeated += verdict is Verdict.REPEATED
         self._tally.stale += verdict is Verdict.STALE
         return Frame(frame_id, timestamp_ns, None)
+
+    def _with_pixels(self, frame: Frame | None, image: Image) -> Frame | None:
+        """The frame with a copy of its pixels where a tap is due, before the image is released."""
+        if frame is None or self._pictures is None or not self._pictures.wanted():
+            return frame
+        try:
+            # Whether GetNDArray is a copy or a view of the buffer is unknown (pyspin-surface.md 2.5).
+            pixels: NDArray[np.generic] = image.GetNDArray().copy()
+        except self._nodes.vendor_exception:  # a format that the SDK does not unpack: the frame counts all the same
+            self._pictures.miss()
+            return frame
+        pixels.flags.writeable = False
+        return replace(frame, pixels=pixels)
 
     def _answer(self, chunk: ChunkData, inference_id: int) -> Answer:
         if self._task == "classification":

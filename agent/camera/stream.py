@@ -110,6 +110,11 @@ class Stream:
         """Id of the newest frame of this acquisition; -1 before the first."""
         return self._last_id if self._first_id is not None else -1
 
+    def part_of(self, frame_id: int) -> int | None:
+        """The part that a noted frame shows; None where frames are none."""
+        captured = self._captured(frame_id)
+        return None if captured is None else captured.part
+
     def carried_by(self, frame: Frame) -> Arrival:
         """The arrival of a result that is new on `frame`.
 

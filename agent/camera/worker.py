@@ -3,7 +3,8 @@
     loop: connect … upload … take_results          thread:  request ─► grab ─► request ─► grab …
            │ Mailbox (bounded, refuses)  ──────────►         │
            ◄── futures, call_soon_threadsafe ────────────────┤
-           ◄── RESULTS / LOST / STALLED (coalesced) ─────────┘ results: bounded deque, drops the oldest
+           ◄── RESULTS / LOST / STALLED (coalesced) ─────────┤ results: bounded deque, drops the oldest
+           ◄── pictures, where somebody wants them ──────────┘ one bounded deque a tap, drops the oldest
 
 At most one request is served between two grabs; the thread blocks only in the SDK and on the clock.
 """
@@ -19,7 +20,6 @@ from typing import Any, TypeVar
 import anyio
 
 from agent.camera.device import FireflyDevice
-from agent.camera.frames import Picture
 from agent.camera.guard import Guard
 from agent.camera.mailbox import Mailbox, Request, post
 from agent.camera.profile import Profile
@@ -36,6 +36,7 @@ from agent.domain.device import (
     Health,
     NetworkReport,
     NetworkSetup,
+    PictureTap,
     ProgressFn,
 )
 from agent.domain.result import RawInference
@@ -114,15 +115,14 @@ class WorkerCamera:
     def on_event(self, callback: Callable[[CameraEvent], None]) -> None:
         self._callbacks.append(callback)
 
+    def tap(self, every_s: float, capacity: int, on_picture: Callable[[], None]) -> PictureTap:
+        return self._device.pictures.add(every_s, capacity, on_picture)
+
     # -- beyond the Protocol -----------------------------------------------------------------------------------------
 
     async def fire_trigger(self, deadline_s: float) -> None:
         """One software trigger; refused by the camera unless the trigger source is `software`."""
         await self._ask("software trigger", lambda _: self._device.fire_trigger(), deadline_s)
-
-    async def capture(self, deadline_s: float) -> Picture:
-        """The pixels of the next complete frame of the running stream, whose results go on meanwhile."""
-        return await self._ask("capture", self._capture, deadline_s)
 
     async def profile(self, deadline_s: float) -> Profile:
         """Every node of the camera with type, access, range and entries, as plain data for JSON."""
@@ -208,16 +208,6 @@ class WorkerCamera:
         stalled = self._device.newly_stalled()
         if stalled is not None:
             self._tell(CameraEvent(EventKind.STALLED, stalled))
-
-    def _capture(self, guard: Guard) -> Picture:
-        reader = self._device.reader()
-        reader.want_picture()
-        while True:
-            guard.check()
-            self._grab()
-            picture = reader.take_picture()
-            if picture is not None:
-                return picture
 
     def _guarded(self, step: Callable[[], None]) -> None:
         """Run something that nobody asked for: a lost camera becomes an event, other errors are passing."""

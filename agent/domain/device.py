@@ -90,6 +90,30 @@ class Health:
     inference_period_ms: float | None = None  # mean time between inferred frames; the VPU's pace in saturation
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One frame as the camera gave it, with pixels of its own: (height, width) or (height, width, 3), read-only.
+
+    `captured_ns` is the camera's timestamp as RawInference has it, `host_ns` the same moment on the host's monotonic
+    clock; `generation` is that of the acquisition, None without a network; `part` as RawInference. Exposure and gain
+    are at most half a second old, None where the camera does not tell. `pixel_format` is the camera's name of it;
+    `offset_x`, `offset_y` are where the region of interest begins on the sensor.
+    """
+
+    frame_id: int
+    captured_ns: int
+    host_ns: int
+    generation: int | None
+    part: int | None
+    serial: str
+    pixel_format: str
+    offset_x: int
+    offset_y: int
+    exposure_us: float | None
+    gain_db: float | None
+    pixels: NDArray[np.generic] = field(repr=False)
+
+
 class EventKind(Enum):
     RESULTS = "results"  # take_results has something
     LOST = "lost"  # unplugged, reset or removed; connect again
@@ -102,6 +126,23 @@ class CameraEvent:
 
     kind: EventKind
     detail: str = ""
+
+
+class PictureTap(Protocol):
+    """One reader's pictures of a camera, over all its streams until `close`. Event-loop side only."""
+
+    @property
+    def missed(self) -> int:
+        """Pictures that were due and are lost: the reader was too slow, or the pixels could not be read."""
+        ...
+
+    def take(self) -> Sequence[Picture]:
+        """Those since the last call, oldest first; never blocks."""
+        ...
+
+    def close(self) -> None:
+        """No more pictures; idempotent."""
+        ...
 
 
 class Camera(Protocol):
@@ -172,4 +213,12 @@ class Camera(Protocol):
 
     def on_event(self, callback: Callable[[CameraEvent], None]) -> None:
         """`callback` runs on the event loop."""
+        ...
+
+    def tap(self, every_s: float, capacity: int, on_picture: Callable[[], None]) -> PictureTap:
+        """Pictures of whatever streams from now on, one in `every_s` on average; results and frames lose nothing by it.
+
+        At most `capacity` wait to be taken, the newest ones. `on_picture` runs on the event loop, once until `take`.
+        Nothing is copied while no tap is open.
+        """
         ...

@@ -86,9 +86,9 @@ def test_frames_and_pictures_go_on_beside_events() -> None:
         await made.camera.connect(30)
         await made.install(NET_A)
         await made.camera.start_stream(5, 1)
-        picture = await made.camera.capture(5)
-        assert picture.pixels.shape == (1080, 1440)
+        tap = made.camera.tap(0.5, 4, lambda: None)
         await asyncio.sleep(1)
+        assert [picture.pixels.shape for picture in tap.take()] == [(1080, 1440)] * 2
         counts = (await made.camera.health(5)).counts
         assert counts.frames > 50
         assert counts.results > 10

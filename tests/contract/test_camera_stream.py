@@ -9,7 +9,6 @@ import pytest
 
 from agent.camera import Trigger
 from agent.domain.device import EventKind, GoldenCheck
-from agent.errors import CameraRefused
 from agent.sim.spec import FaultSpec, SimulationSpec, VpuSpec
 from tests.contract.rig import (
     NET_A,
@@ -197,24 +196,6 @@ def test_a_fault_of_the_adapter_itself_loses_the_camera_and_not_the_thread(monke
         monkeypatch.undo()
         await made.camera.connect(30)
         await made.camera.start_stream(5, None)
-
-    play(main)
-
-
-def test_a_capture_is_a_coming_frame_and_costs_no_result() -> None:
-    async def main(made: Rig) -> None:
-        await made.camera.connect(30)
-        with pytest.raises(CameraRefused, match="start the stream first"):
-            await made.camera.capture(5)
-        await made.install(NET_A)
-        await made.camera.start_stream(5, 1)
-        await asyncio.sleep(0.5)
-        pictures = [await made.camera.capture(5) for _ in range(3)]
-        assert [p.pixels.shape for p in pictures] == [(1080, 1440)] * 3
-        assert pictures[0].frame_id < pictures[1].frame_id < pictures[2].frame_id
-        await asyncio.sleep(0.5)
-        ids = [record.frame_id for record in made.camera.take_results()]
-        assert ids == list(range(ids[0], ids[0] + len(ids)))
 
     play(main)
 

@@ -14,12 +14,40 @@ from agent.domain.device import (
     Health,
     NetworkReport,
     NetworkSetup,
+    Picture,
     ProgressFn,
 )
 from agent.domain.result import RawInference, StreamCounts
 from agent.errors import CameraRefused
 
 INFO = CameraInfo("20381234", "FFY-U3-16S2M-DL", "1905.4.103", "4.4.0.246", 65536, 24_000_000, 0, None, True)
+
+
+@dataclass(eq=False)
+class FakeTap:
+    """A tap that shows what the test shows; `every_s` and `capacity` are what was asked for."""
+
+    every_s: float
+    capacity: int
+    on_picture: Callable[[], None]
+    missed: int = 0
+    closed: bool = False
+    _waiting: list[Picture] = field(default_factory=list)
+
+    def take(self) -> Sequence[Picture]:
+        taken, self._waiting = self._waiting, []
+        return taken
+
+    def close(self) -> None:
+        self.closed = True
+
+    def put(self, picture: Picture) -> None:
+        first = not self._waiting
+        self._waiting.append(picture)
+        self.missed += len(self._waiting) > self.capacity
+        self._waiting = self._waiting[-self.capacity :]
+        if first:
+            self.on_picture()
 
 
 @dataclass
@@ -37,6 +65,7 @@ class FakeCamera:
     wrong_golden: set[str] = field(default_factory=set)
     can_inject: bool = True
     inputs: dict[str, bool] = field(default_factory=dict)  # level of each digital input
+    taps: list[FakeTap] = field(default_factory=list)
     _results: list[RawInference] = field(default_factory=list)
     _counts: dict[str, int] = field(default_factory=dict)
     _callback: Callable[[CameraEvent], None] | None = None
@@ -118,6 +147,16 @@ class FakeCamera:
 
     def on_event(self, callback: Callable[[CameraEvent], None]) -> None:
         self._callback = callback
+
+    def tap(self, every_s: float, capacity: int, on_picture: Callable[[], None]) -> FakeTap:
+        self.taps.append(FakeTap(every_s, capacity, on_picture))
+        return self.taps[-1]
+
+    def show(self, picture: Picture) -> None:
+        """A frame that every open tap is due for."""
+        for tap in self.taps:
+            if not tap.closed:
+                tap.put(picture)
 
     def emit(self, kind: EventKind, detail: str = "") -> None:
         """Something happens on the camera by itself."""
