@@ -5,15 +5,19 @@ Methods that answer an awaitable return when the row is durable; `note_*` method
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Protocol
 
+from agent.domain.audit import AuditEntry, AuditPage
 from agent.domain.budget import Claim
 from agent.domain.decision import Decision
 from agent.domain.history import LineRow, SlowdownRow
+from agent.domain.orders import Orders
 from agent.domain.profile import NetProfile, StoredProfile
+from agent.domain.request import RequestMark
 
 
 class SwapOutcome(Enum):
@@ -47,7 +51,10 @@ class SwapRecord:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """Something a person should know. `key` is one per cause, so a repeated cause is one alarm."""
+    """Something a person should know. `key` is one per cause, so a repeated cause is one alarm.
+
+    `count` is how often the cause came, `last_wall_ns` when it did last (0: as raised). An `id` of 0 is not known yet.
+    """
 
     id: int
     camera: str
@@ -56,6 +63,9 @@ class Alarm:
     raised_wall_ns: int
     cleared_wall_ns: int | None = None
     acknowledged_by: str | None = None
+    count: int = 1
+    last_wall_ns: int = 0
+    acknowledged_wall_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +88,42 @@ class StoredAnswer:
     answer: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class StoredOperation:
+    """A profiling or capture run as it is kept; `body` is the encoding of whoever puts it. Swaps are SwapRecords."""
+
+    name: str
+    camera: str
+    kind: str
+    started_wall_ns: int
+    done: bool
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class JournalState:
+    """What the journal can do now; `error` says in words why it cannot write or read.
+
+    `recovered_from`: where a damaged file was moved to by the last recovery of this run, None where there was none.
+    """
+
+    writable: bool
+    readable: bool
+    error: str = ""
+    recovered_from: Path | None = None
+    lost_notes: int = 0
+
+
 class Journal(Protocol):
+    """Awaited writes that raise JournalError have changed nothing, then and after a restart. While a request is carried
+    out (agent.domain.request.CURRENT) put_claim, drop_claim, put_orders, put_operation, put_alarms and
+    acknowledge_alarm write its mark in their own transaction.
+    """
+
+    def on_state(self, callback: Callable[[JournalState], None]) -> None:
+        """Called on the event loop with the state now and whenever it changes."""
+        ...
+
     async def begin_swap(self, swap: SwapRecord) -> None:
         """Durable before the first destructive call of the swap; also clears the camera's Activation."""
         ...
@@ -105,11 +150,36 @@ class Journal(Protocol):
 
     async def claims(self, camera: str) -> Sequence[Claim]: ...
 
+    async def put_orders(self, camera: str, orders: Orders) -> None: ...
+
+    async def orders(self, camera: str) -> Orders:
+        """The orders put last; the defaults where there are none."""
+        ...
+
+    async def put_operation(self, operation: StoredOperation) -> None:
+        """Insert, or replace by name."""
+        ...
+
+    async def operation(self, name: str) -> StoredOperation | None: ...
+
+    async def operations(self, camera: str, limit: int) -> Sequence[StoredOperation]:
+        """Newest first."""
+        ...
+
     async def raise_alarm(self, camera: str, key: str, text: str) -> Alarm: ...
 
     async def clear_alarm(self, camera: str, key: str) -> None: ...
 
     async def acknowledge_alarm(self, alarm_id: int, by: str) -> Alarm | None: ...
+
+    async def put_alarms(self, alarms: Sequence[Alarm]) -> Sequence[Alarm]:
+        """Write them all or none, and answer them with their ids.
+
+        One of id 0 is the alarm of the same camera, key and raised_wall_ns, else the one of camera and key that is not
+        cleared, else a new one; any other id is that alarm where camera and key are the same, else as id 0 but with
+        that id where it is free. All but raised_wall_ns is then as given.
+        """
+        ...
 
     async def alarms(self, active_only: bool) -> Sequence[Alarm]: ...
 
@@ -123,9 +193,25 @@ class Journal(Protocol):
         """Newest first."""
         ...
 
+    async def swap(self, swap_id: str) -> SwapRecord | None: ...
+
     async def stored_answer(self, request_id: str) -> StoredAnswer | None: ...
 
-    async def store_answer(self, answer: StoredAnswer) -> None: ...
+    async def store_answer(self, answer: StoredAnswer, audit: AuditEntry | None = None) -> None:
+        """The first answer to an id stays; the entry is written in the same transaction."""
+        ...
+
+    async def request_marks(self, request_id: str) -> Sequence[RequestMark]:
+        """For which cameras a request was carried out, whether or not it was answered."""
+        ...
+
+    async def put_audit(self, entry: AuditEntry) -> None: ...
+
+    def note_audit(self, entry: AuditEntry) -> None: ...
+
+    async def audit(self, after: int | None, limit: int, camera: str | None) -> AuditPage:
+        """Entries with a higher number than `after`, oldest first; None: the newest ones, newest first."""
+        ...
 
     async def put_profile(self, serial: str, sha256: str, profile: NetProfile) -> None:
         """One more generation of what the camera of that serial measured of the network of that digest."""

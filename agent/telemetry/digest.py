@@ -21,6 +21,7 @@ _QUERIES = (
     "SELECT 'decision', camera, action, reason, target, body FROM decisions ORDER BY seq",
     """SELECT 'claim', id, camera, json_remove(body, '$.boot_id'), dropped_wall_ns IS NOT NULL, dropped_why
         FROM claims ORDER BY seq""",
+    "SELECT 'orders', camera, json_remove(body, '$.pin.wall_ns', '$.inhibits') FROM orders ORDER BY camera",
     "SELECT 'alarm', id, camera, key, text, cleared_wall_ns IS NOT NULL, acknowledged_by FROM alarms ORDER BY id",
     "SELECT 'generation', camera, last FROM generations ORDER BY camera",
     "SELECT 'profile', serial, sha256, source, json_remove(body, '$.wall_ns') FROM profiles ORDER BY seq",

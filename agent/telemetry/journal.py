@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import sqlite3
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from agent.clock import Clock
+from agent.domain.audit import AuditEntry, AuditPage
 from agent.domain.budget import Claim
 from agent.domain.decision import Decision
 from agent.domain.history import LineRow, SlowdownRow
-from agent.domain.journal import Activation, Alarm, StoredAnswer, SwapRecord
+from agent.domain.journal import Activation, Alarm, StoredAnswer, StoredOperation, SwapRecord
+from agent.domain.orders import Orders
 from agent.domain.profile import NetProfile, StoredProfile
-from agent.errors import JournalError
-from agent.telemetry import measured, rows, schema
+from agent.domain.request import CURRENT, RequestMark
+from agent.telemetry import alarm_rows, audit_rows, measured, rows, schema, standing
+from agent.telemetry.calls import JournalCalls
 from agent.telemetry.ids import IdSource
-from agent.telemetry.mailbox import Job, Outcome
-from agent.telemetry.thread import Connect, JournalThread
+from agent.telemetry.thread import Connect
 
 T = TypeVar("T")
-CLOSE_TIMEOUT_S = 5.0
 
 
-class SqliteJournal:
-    """See `agent.domain.journal.Journal`. Owner of the journal thread; every method belongs to the event loop.
+class SqliteJournal(JournalCalls):
+    """See `agent.domain.journal.Journal`; every method belongs to the event loop.
 
     A write that is awaited is durable when it returns and raises JournalError when it is not; the journal works on
     after that. Notes never wait and never raise: `lost_notes` counts those that found no room or no disk.
@@ -41,51 +39,8 @@ class SqliteJournal:
         journal_days: float = 30.0,
         connect: Connect = schema.connect,
     ) -> None:
-        self._path = path
-        self._clock = clock
-        self._ids = ids
-        self._connect = connect
-        self._journal_days = journal_days
-        self._body: JournalThread | None = None
-        self._thread: threading.Thread | None = None
-        self._ended: asyncio.Future[Outcome] | None = None
+        super().__init__(path, clock, ids, journal_days, connect)
         self._last_decisions: dict[str, tuple[object, ...]] = {}
-        self._lost_before = 0
-
-    @property
-    def lost_notes(self) -> int:
-        """Notes dropped since this journal was made."""
-        body = self._body
-        return self._lost_before + (body.lost_notes + body.mailbox.dropped if body else 0)
-
-    async def open(self) -> None:
-        """Make or migrate the file and start the thread; harmless when open."""
-        if self._body is not None:
-            return
-        opened, tell_opened = _waiter()
-        self._ended, tell_ended = _waiter()
-        body = self._body = JournalThread(self._path, self._clock, self._ids.uuid(), self._connect, self._journal_days)
-        self._thread = self._clock.spawn("journal", lambda: body.run(tell_opened, lambda: tell_ended(Outcome())))
-        try:
-            outcome = await opened
-        except asyncio.CancelledError:
-            body.mailbox.close()  # the thread ends by itself, whether or not somebody comes to close
-            raise
-        if outcome.error is not None:
-            await self.close()
-            raise outcome.error
-
-    async def close(self) -> None:
-        """Write what waits and end the thread; idempotent, and bounded by CLOSE_TIMEOUT_S."""
-        body, thread, ended = self._body, self._thread, self._ended
-        if body is None or thread is None or ended is None:
-            return
-        body.mailbox.close()
-        await asyncio.wait({ended}, timeout=CLOSE_TIMEOUT_S)
-        if not ended.done() or not self._clock.join(thread, CLOSE_TIMEOUT_S):
-            raise JournalError(f"journal {self._path}: still writing after {CLOSE_TIMEOUT_S:g} s; is the disk stuck?")
-        self._lost_before = self.lost_notes
-        self._body = self._thread = self._ended = None
 
     async def begin_swap(self, swap: SwapRecord) -> None:
         def work(db: sqlite3.Connection) -> None:
@@ -125,28 +80,48 @@ class SqliteJournal:
 
     async def put_claim(self, claim: Claim) -> None:
         wall_ns = self._clock.wall_ns()
-        await self._ask(lambda db: rows.put_claim(db, claim, wall_ns))
+        await self._change(lambda db: rows.put_claim(db, claim, wall_ns))
 
     async def drop_claim(self, claim_id: str, why: str) -> None:
         wall_ns = self._clock.wall_ns()
-        await self._ask(lambda db: rows.drop_claim(db, claim_id, why, wall_ns))
+        await self._change(lambda db: rows.drop_claim(db, claim_id, why, wall_ns))
 
     async def claims(self, camera: str) -> Sequence[Claim]:
         return await self._ask(lambda db: rows.claims(db, camera))
 
+    async def put_orders(self, camera: str, orders: Orders) -> None:
+        wall_ns = self._clock.wall_ns()
+        await self._change(lambda db: standing.put_orders(db, camera, orders, wall_ns))
+
+    async def orders(self, camera: str) -> Orders:
+        return await self._ask(lambda db: standing.orders(db, camera))
+
+    async def put_operation(self, operation: StoredOperation) -> None:
+        await self._change(lambda db: standing.put_operation(db, operation))
+
+    async def operation(self, name: str) -> StoredOperation | None:
+        return await self._ask(lambda db: standing.operation(db, name))
+
+    async def operations(self, camera: str, limit: int) -> Sequence[StoredOperation]:
+        return await self._ask(lambda db: standing.operations(db, camera, limit))
+
     async def raise_alarm(self, camera: str, key: str, text: str) -> Alarm:
         wall_ns = self._clock.wall_ns()
-        return await self._ask(lambda db: rows.raise_alarm(db, camera, key, text, wall_ns))
+        return await self._ask(lambda db: alarm_rows.raise_alarm(db, camera, key, text, wall_ns))
 
     async def clear_alarm(self, camera: str, key: str) -> None:
         wall_ns = self._clock.wall_ns()
-        await self._ask(lambda db: rows.clear_alarm(db, camera, key, wall_ns))
+        await self._ask(lambda db: alarm_rows.clear_alarm(db, camera, key, wall_ns))
 
     async def acknowledge_alarm(self, alarm_id: int, by: str) -> Alarm | None:
-        return await self._ask(lambda db: rows.acknowledge_alarm(db, alarm_id, by))
+        wall_ns = self._clock.wall_ns()
+        return await self._change(lambda db: alarm_rows.acknowledge_alarm(db, alarm_id, by, wall_ns))
+
+    async def put_alarms(self, alarms: Sequence[Alarm]) -> Sequence[Alarm]:
+        return await self._change(lambda db: tuple(alarm_rows.put_alarm(db, alarm) for alarm in alarms))
 
     async def alarms(self, active_only: bool) -> Sequence[Alarm]:
-        return await self._ask(lambda db: rows.alarms(db, active_only))
+        return await self._ask(lambda db: alarm_rows.alarms(db, active_only))
 
     async def activation(self, camera: str) -> Activation | None:
         return await self._ask(lambda db: rows.activation(db, camera))
@@ -157,6 +132,9 @@ class SqliteJournal:
 
     async def swaps(self, camera: str | None, limit: int) -> Sequence[SwapRecord]:
         return await self._ask(lambda db: rows.swaps(db, camera, limit))
+
+    async def swap(self, swap_id: str) -> SwapRecord | None:
+        return await self._ask(lambda db: rows.swap(db, swap_id))
 
     async def steps(self, swap_id: str) -> Sequence[rows.StepRow]:
         """In the order they were noted."""
@@ -169,9 +147,29 @@ class SqliteJournal:
     async def stored_answer(self, request_id: str) -> StoredAnswer | None:
         return await self._ask(lambda db: rows.answer(db, request_id))
 
-    async def store_answer(self, answer: StoredAnswer) -> None:
+    async def store_answer(self, answer: StoredAnswer, audit: AuditEntry | None = None) -> None:
         wall_ns = self._clock.wall_ns()
-        await self._ask(lambda db: rows.put_answer(db, answer, wall_ns))
+
+        def work(db: sqlite3.Connection) -> None:
+            rows.put_answer(db, answer, wall_ns)
+            if audit is not None:
+                audit_rows.put_audit(db, audit, wall_ns)
+
+        await self._ask(work)
+
+    async def request_marks(self, request_id: str) -> Sequence[RequestMark]:
+        return await self._ask(lambda db: standing.marks(db, request_id))
+
+    async def put_audit(self, entry: AuditEntry) -> None:
+        wall_ns = self._clock.wall_ns()
+        await self._ask(lambda db: audit_rows.put_audit(db, entry, wall_ns))
+
+    def note_audit(self, entry: AuditEntry) -> None:
+        wall_ns = self._clock.wall_ns()
+        self._note(lambda db: audit_rows.put_audit(db, entry, wall_ns))
+
+    async def audit(self, after: int | None, limit: int, camera: str | None) -> AuditPage:
+        return await self._ask(lambda db: audit_rows.audit(db, after, limit, camera))
 
     async def put_profile(self, serial: str, sha256: str, profile: NetProfile) -> None:
         stored = StoredProfile(serial, sha256, profile)
@@ -207,34 +205,13 @@ class SqliteJournal:
         """How slow the camera was in that time, oldest first."""
         return await self._ask(lambda db: measured.slowdowns(db, camera, since_ns, until_ns))
 
-    async def _ask(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        if self._body is None:
-            raise JournalError(f"journal {self._path}: not open")
-        answered, tell = _waiter()
-        self._body.mailbox.put(Job(work, tell))
-        outcome = await answered
-        if outcome.error is not None:
-            raise outcome.error
-        return outcome.value  # type: ignore[return-value]  # what `work` answered, through an untyped queue
+    async def _change(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """A write that carries out a request: the request's mark goes with it."""
+        mark, wall_ns = CURRENT.get(), self._clock.wall_ns()
 
-    def _note(self, work: Callable[[sqlite3.Connection], None]) -> None:
-        if self._body is None:
-            self._lost_before += 1
-        else:
-            self._body.mailbox.put(Job(work))
+        def marked(db: sqlite3.Connection) -> T:
+            if mark is not None:
+                standing.put_mark(db, mark, wall_ns)
+            return work(db)
 
-
-def _waiter() -> tuple[asyncio.Future[Outcome], Callable[[Outcome], None]]:
-    """A future of the running loop, and the call that resolves it from another thread."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Outcome] = loop.create_future()
-
-    def resolve(outcome: Outcome) -> None:
-        if not future.done():
-            future.set_result(outcome)
-
-    def tell(outcome: Outcome) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(resolve, outcome)
-
-    return future, tell
+        return await self._ask(marked)

@@ -11,11 +11,10 @@ import msgspec
 
 from agent.domain.budget import Claim, EffectiveBudget
 from agent.domain.decision import Account, Action, Candidate, Decision, Figure, Reason
-from agent.domain.journal import Activation, Alarm, StoredAnswer, SwapOutcome, SwapRecord
+from agent.domain.journal import Activation, StoredAnswer, SwapOutcome, SwapRecord
 
 _SWAP_NAMES = tuple(f.name for f in fields(SwapRecord))
 _SWAP = ", ".join(_SWAP_NAMES)
-_ALARM = ", ".join(f.name for f in fields(Alarm))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +79,11 @@ def swaps(db: sqlite3.Connection, camera: str | None, limit: int) -> Sequence[Sw
         {"camera": camera, "limit": limit},
     )
     return tuple(_swap(row) for row in found)
+
+
+def swap(db: sqlite3.Connection, swap_id: str) -> SwapRecord | None:
+    row = db.execute(f"SELECT {_SWAP} FROM swaps WHERE id = ?", (swap_id,)).fetchone()
+    return _swap(row) if row else None
 
 
 def last_swap_seq(db: sqlite3.Connection) -> int:
@@ -180,37 +184,6 @@ def claims(db: sqlite3.Connection, camera: str) -> Sequence[Claim]:
     """Those not dropped, oldest first."""
     found = db.execute("SELECT body FROM claims WHERE camera = ? AND dropped_wall_ns IS NULL ORDER BY seq", (camera,))
     return tuple(msgspec.json.decode(body, type=Claim) for (body,) in found)
-
-
-def raise_alarm(db: sqlite3.Connection, camera: str, key: str, text: str, wall_ns: int) -> Alarm:
-    """The alarm of this cause: the one that is active already, with the new text, or a new one."""
-    row = db.execute(
-        "INSERT INTO alarms (camera, key, text, raised_wall_ns) VALUES (?, ?, ?, ?) "
-        "ON CONFLICT (camera, key) WHERE cleared_wall_ns IS NULL DO UPDATE SET text = excluded.text "
-        f"RETURNING {_ALARM}",
-        (camera, key, text, wall_ns),
-    ).fetchone()
-    return Alarm(*row)
-
-
-def clear_alarm(db: sqlite3.Connection, camera: str, key: str, wall_ns: int) -> None:
-    db.execute(
-        "UPDATE alarms SET cleared_wall_ns = ? WHERE camera = ? AND key = ? AND cleared_wall_ns IS NULL",
-        (wall_ns, camera, key),
-    )
-
-
-def acknowledge_alarm(db: sqlite3.Connection, alarm_id: int, by: str) -> Alarm | None:
-    """The first to acknowledge stays named."""
-    db.execute("UPDATE alarms SET acknowledged_by = COALESCE(acknowledged_by, ?) WHERE id = ?", (by, alarm_id))
-    row = db.execute(f"SELECT {_ALARM} FROM alarms WHERE id = ?", (alarm_id,)).fetchone()
-    return Alarm(*row) if row else None
-
-
-def alarms(db: sqlite3.Connection, active_only: bool) -> Sequence[Alarm]:
-    """Oldest first; active ones are those not cleared."""
-    where = "WHERE cleared_wall_ns IS NULL" if active_only else ""
-    return tuple(Alarm(*row) for row in db.execute(f"SELECT {_ALARM} FROM alarms {where} ORDER BY id"))
 
 
 def put_answer(db: sqlite3.Connection, answer: StoredAnswer, wall_ns: int) -> None:

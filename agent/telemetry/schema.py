@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agent.errors import JournalError
 
-VERSION = 2
+VERSION = 3
 BUSY_TIMEOUT_S = 2.0  # another process may read; none may write
 
 # One tuple for each version, which makes it of the one before; what was released is never edited.
@@ -58,7 +58,35 @@ _VERSION_2 = (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, camera TEXT NOT NULL, at_wall_ns INTEGER NOT NULL,
         subnet_id TEXT NOT NULL, measured_ms REAL NOT NULL, level_ms REAL NOT NULL)""",
 )
-_VERSIONS = (_VERSION_1, _VERSION_2)
+_VERSION_3 = (
+    "CREATE TABLE orders (camera TEXT PRIMARY KEY, body TEXT NOT NULL, put_wall_ns INTEGER NOT NULL)",
+    """CREATE TABLE operations (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, camera TEXT NOT NULL, kind TEXT NOT NULL,
+        started_wall_ns INTEGER NOT NULL, done INTEGER NOT NULL, body BLOB NOT NULL)""",
+    "CREATE INDEX operations_of_camera ON operations (camera)",
+    """CREATE TABLE marks (
+        request_id TEXT NOT NULL, camera TEXT NOT NULL, method TEXT NOT NULL, body_sha256 TEXT NOT NULL,
+        put_wall_ns INTEGER NOT NULL, PRIMARY KEY (request_id, camera))""",
+    """CREATE TABLE audit (
+        seq INTEGER PRIMARY KEY, wall_ns INTEGER NOT NULL, client TEXT NOT NULL, origin TEXT NOT NULL,
+        method TEXT NOT NULL, camera TEXT NOT NULL, request_id TEXT NOT NULL, outcome TEXT NOT NULL,
+        reason TEXT NOT NULL, asked TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL,
+        previous_sha256 TEXT NOT NULL, sha256 TEXT NOT NULL)""",
+    "CREATE INDEX audit_of_camera ON audit (camera)",
+    # The newest entry that retention has removed: the oldest one that is left follows on it.
+    """CREATE TABLE audit_anchor (
+        id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, sha256 TEXT NOT NULL)""",
+    "ALTER TABLE alarms ADD COLUMN count INTEGER NOT NULL DEFAULT 1",
+    "ALTER TABLE alarms ADD COLUMN last_wall_ns INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE alarms ADD COLUMN acknowledged_wall_ns INTEGER",
+    # What stood in place of the rows that the newest transaction changed; see agent.telemetry.undo.
+    """CREATE TABLE images (
+        seq INTEGER PRIMARY KEY, batch TEXT NOT NULL DEFAULT '', held TEXT NOT NULL, identity TEXT NOT NULL,
+        body BLOB NOT NULL)""",
+    # Figures about the file itself.
+    "CREATE TABLE about (name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
+)
+_VERSIONS = (_VERSION_1, _VERSION_2, _VERSION_3)
 
 _EXPIRED = (
     """DELETE FROM steps WHERE swap_id IN (
@@ -68,6 +96,14 @@ _EXPIRED = (
     "DELETE FROM claims WHERE dropped_wall_ns < :before",
     "DELETE FROM alarms WHERE cleared_wall_ns < :before",
     "DELETE FROM answers WHERE stored_wall_ns < :before",
+    "DELETE FROM marks WHERE put_wall_ns < :before",
+    "DELETE FROM operations WHERE started_wall_ns < :before AND done",
+    # By number, not by time: a clock that was set back must not tear a hole into the chain.
+    """INSERT INTO audit_anchor (id, seq, sha256) SELECT 1, seq, sha256 FROM audit WHERE seq < (
+        SELECT COALESCE((SELECT MIN(seq) FROM audit WHERE wall_ns >= :before), MAX(seq) + 1) FROM audit)
+        ORDER BY seq DESC LIMIT 1
+        ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, sha256 = excluded.sha256""",
+    "DELETE FROM audit WHERE seq <= (SELECT seq FROM audit_anchor)",
     "DELETE FROM runs WHERE opened_wall_ns < :before",
     "DELETE FROM line_history WHERE until_wall_ns < :before",
     "DELETE FROM slowdowns WHERE at_wall_ns < :before",

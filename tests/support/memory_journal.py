@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from agent.domain.audit import GENESIS_SHA256, AuditEntry, AuditPage
 from agent.domain.budget import Claim
 from agent.domain.decision import Decision
 from agent.domain.history import LineRow, SlowdownRow
-from agent.domain.journal import Activation, Alarm, StoredAnswer, SwapOutcome, SwapRecord
+from agent.domain.journal import (
+    Activation,
+    Alarm,
+    JournalState,
+    StoredAnswer,
+    StoredOperation,
+    SwapOutcome,
+    SwapRecord,
+)
+from agent.domain.orders import Orders
 from agent.domain.profile import NetProfile, StoredProfile, newest
+from agent.domain.request import CURRENT, RequestMark
 from agent.errors import JournalError
 
 
@@ -32,10 +43,23 @@ class MemoryJournal:
     documents: dict[tuple[str, str], Mapping[str, object]] = field(default_factory=dict)
     lines: dict[tuple[str, int], LineRow] = field(default_factory=dict)
     slow: list[SlowdownRow] = field(default_factory=list)
+    known_orders: dict[str, Orders] = field(default_factory=dict)
+    known_operations: dict[str, StoredOperation] = field(default_factory=dict)
+    marks: dict[tuple[str, str], RequestMark] = field(default_factory=dict)
+    chain: list[AuditEntry] = field(default_factory=list)
+
+    def on_state(self, callback: Callable[[JournalState], None]) -> None:
+        callback(JournalState(writable=not self.broken, readable=True))
 
     def _write(self) -> None:
         if self.broken:
             raise JournalError("journal: disk full")
+
+    def _change(self) -> None:
+        self._write()
+        mark = CURRENT.get()
+        if mark is not None:
+            self.marks.setdefault((mark.request_id, mark.camera), mark)
 
     async def begin_swap(self, swap: SwapRecord) -> None:
         self._write()
@@ -63,16 +87,33 @@ class MemoryJournal:
         self.decisions.append(decision)
 
     async def put_claim(self, claim: Claim) -> None:
-        self._write()
+        self._change()
         self.known_claims[claim.id] = claim
 
     async def drop_claim(self, claim_id: str, why: str) -> None:
-        self._write()
+        self._change()
         self.dropped.append((claim_id, why))
         self.known_claims = {c: k for c, k in self.known_claims.items() if k.id != claim_id}
 
     async def claims(self, camera: str) -> Sequence[Claim]:
         return tuple(self.known_claims.values())
+
+    async def put_orders(self, camera: str, orders: Orders) -> None:
+        self._change()
+        self.known_orders[camera] = orders
+
+    async def orders(self, camera: str) -> Orders:
+        return self.known_orders.get(camera, Orders())
+
+    async def put_operation(self, operation: StoredOperation) -> None:
+        self._change()
+        self.known_operations[operation.name] = operation
+
+    async def operation(self, name: str) -> StoredOperation | None:
+        return self.known_operations.get(name)
+
+    async def operations(self, camera: str, limit: int) -> Sequence[StoredOperation]:
+        return [one for one in self.known_operations.values() if one.camera == camera][::-1][:limit]
 
     async def raise_alarm(self, camera: str, key: str, text: str) -> Alarm:
         self._write()
@@ -84,7 +125,28 @@ class MemoryJournal:
         self._write()
         self.known_alarms = [replace(a, cleared_wall_ns=1) if a.key == key else a for a in self.known_alarms]
 
+    async def put_alarms(self, alarms: Sequence[Alarm]) -> Sequence[Alarm]:
+        self._change()
+        return tuple(self._put_alarm(alarm) for alarm in alarms)
+
+    def _put_alarm(self, alarm: Alarm) -> Alarm:
+        same = [a for a in self.known_alarms if (a.camera, a.key) == (alarm.camera, alarm.key)]
+        found = [
+            *(a for a in same if a.id == alarm.id),
+            *(a for a in same if a.raised_wall_ns == alarm.raised_wall_ns),
+            *(a for a in same if a.cleared_wall_ns is None),
+        ]
+        if found:
+            put = replace(alarm, id=found[0].id, raised_wall_ns=found[0].raised_wall_ns)
+            self.known_alarms = [put if a.id == put.id else a for a in self.known_alarms]
+            return put
+        ids = {a.id for a in self.known_alarms}
+        put = replace(alarm, id=alarm.id if alarm.id and alarm.id not in ids else max(ids, default=0) + 1)
+        self.known_alarms.append(put)
+        return put
+
     async def acknowledge_alarm(self, alarm_id: int, by: str) -> Alarm | None:
+        self._change()
         return next((a for a in self.known_alarms if a.id == alarm_id), None)
 
     async def alarms(self, active_only: bool) -> Sequence[Alarm]:
@@ -99,12 +161,33 @@ class MemoryJournal:
     async def swaps(self, camera: str | None, limit: int) -> Sequence[SwapRecord]:
         return list(self.rows.values())[::-1][:limit]
 
+    async def swap(self, swap_id: str) -> SwapRecord | None:
+        return self.rows.get(swap_id)
+
     async def stored_answer(self, request_id: str) -> StoredAnswer | None:
         return self.answers.get(request_id)
 
-    async def store_answer(self, answer: StoredAnswer) -> None:
+    async def store_answer(self, answer: StoredAnswer, audit: AuditEntry | None = None) -> None:
         self._write()
-        self.answers[answer.request_id] = answer
+        self.answers.setdefault(answer.request_id, answer)
+        if audit is not None:
+            self.note_audit(audit)
+
+    async def request_marks(self, request_id: str) -> Sequence[RequestMark]:
+        return [mark for mark in self.marks.values() if mark.request_id == request_id]
+
+    async def put_audit(self, entry: AuditEntry) -> None:
+        self._write()
+        self.note_audit(entry)
+
+    def note_audit(self, entry: AuditEntry) -> None:
+        previous = self.chain[-1].sha256 if self.chain else GENESIS_SHA256
+        self.chain.append(entry.chained(len(self.chain) + 1, 0, previous))
+
+    async def audit(self, after: int | None, limit: int, camera: str | None) -> AuditPage:
+        mine = [entry for entry in self.chain if camera in (None, entry.camera) and entry.seq > (after or 0)]
+        shown = mine[::-1] if after is None else mine
+        return AuditPage(tuple(shown[:limit]), newest=len(self.chain))
 
     async def put_profile(self, serial: str, sha256: str, profile: NetProfile) -> None:
         self._write()

@@ -334,7 +334,7 @@ def test_a_newer_file_is_refused_with_both_versions_and_what_to_do(path: Path) -
     other = sqlite3.connect(path)
     other.execute("PRAGMA user_version = 9")
     other.close()
-    with pytest.raises(JournalError, match=r"schema version 9, this ofa-agent knows up to 2; run the version"):
+    with pytest.raises(JournalError, match=rf"version 9, this ofa-agent knows up to {schema.VERSION}; run the version"):
         play(_primed, path)
 
 

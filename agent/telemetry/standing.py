@@ -1,0 +1,63 @@
+"""Rows of orders, of operations and of requests that were carried out: run by the journal thread."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+import msgspec
+
+from agent.domain.journal import StoredOperation
+from agent.domain.orders import Orders
+from agent.domain.request import RequestMark
+
+_OPERATION = "name, camera, kind, started_wall_ns, done, body"
+
+
+def put_orders(db: sqlite3.Connection, camera: str, orders: Orders, wall_ns: int) -> None:
+    row = (camera, msgspec.json.encode(orders).decode(), wall_ns)
+    db.execute("INSERT OR REPLACE INTO orders (camera, body, put_wall_ns) VALUES (?, ?, ?)", row)
+
+
+def orders(db: sqlite3.Connection, camera: str) -> Orders:
+    row = db.execute("SELECT body FROM orders WHERE camera = ?", (camera,)).fetchone()
+    return msgspec.json.decode(row[0], type=Orders) if row else Orders()
+
+
+def put_operation(db: sqlite3.Connection, stored: StoredOperation) -> None:
+    row = (stored.name, stored.camera, stored.kind, stored.started_wall_ns, stored.done, stored.body)
+    db.execute(
+        f"INSERT INTO operations ({_OPERATION}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
+        "camera = excluded.camera, kind = excluded.kind, started_wall_ns = excluded.started_wall_ns, "
+        "done = excluded.done, body = excluded.body",
+        row,
+    )
+
+
+def operation(db: sqlite3.Connection, name: str) -> StoredOperation | None:
+    row = db.execute(f"SELECT {_OPERATION} FROM operations WHERE name = ?", (name,)).fetchone()
+    return _operation(row) if row else None
+
+
+def operations(db: sqlite3.Connection, camera: str, limit: int) -> Sequence[StoredOperation]:
+    """Newest first."""
+    query = f"SELECT {_OPERATION} FROM operations WHERE camera = ? ORDER BY seq DESC LIMIT ?"
+    return tuple(_operation(row) for row in db.execute(query, (camera, limit)))
+
+
+def put_mark(db: sqlite3.Connection, mark: RequestMark, wall_ns: int) -> None:
+    """The first one of a request and camera stays."""
+    row = (mark.request_id, mark.camera, mark.method, mark.body_sha256, wall_ns)
+    db.execute(
+        "INSERT OR IGNORE INTO marks (request_id, camera, method, body_sha256, put_wall_ns) VALUES (?, ?, ?, ?, ?)", row
+    )
+
+
+def marks(db: sqlite3.Connection, request_id: str) -> Sequence[RequestMark]:
+    query = "SELECT request_id, camera, method, body_sha256 FROM marks WHERE request_id = ? ORDER BY camera"
+    return tuple(RequestMark(*row) for row in db.execute(query, (request_id,)))
+
+
+def _operation(row: tuple[str, str, str, int, int, bytes]) -> StoredOperation:
+    name, camera, kind, started_wall_ns, done, body = row
+    return StoredOperation(name, camera, kind, started_wall_ns, bool(done), body)
