@@ -86,5 +86,5 @@ def _report(value: LineReport, moment: Moment) -> types_pb2.LineReport:
         client=value.client,
         stopped=value.stopped,
         parts_per_minute=value.parts_per_minute,
-        remaining=moment.until_boot(value.expires_boot_ns),
+        remaining=None if value.expires_boot_ns is None else moment.until_boot(value.expires_boot_ns),
     )

@@ -95,8 +95,13 @@ def coming_words(coming: pb.ComingSwap) -> str:
 def line_words(line: pb.LineState) -> str:
     """`stands, says plc for 42 s`."""
     rate = f" at {line.parts_per_minute:g} parts/min" if line.HasField("parts_per_minute") and not line.stopped else ""
-    said = ", ".join(f"{one.client} for {seconds(one.remaining):.0f} s" for one in line.reports)
+    said = ", ".join(map(_report_words, line.reports))
     return f"{'stands' if line.stopped else 'runs'}{rate}{f', says {said}' if said else ''}"
+
+
+def _report_words(report: pb.LineReport) -> str:
+    """Not for how long where it is an input of the camera: that counts while it can be read."""
+    return f"{report.client} for {seconds(report.remaining):.0f} s" if report.HasField("remaining") else report.client
 
 
 def change_words(change: pb.AnnouncedChange) -> str:

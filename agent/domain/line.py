@@ -12,6 +12,23 @@ from agent.domain.budget import EffectiveBudget
 
 
 @dataclass(frozen=True, slots=True)
+class LineInput:
+    """A digital input of a camera by which the line's controller says whether the line stands."""
+
+    line: str  # "Line2"
+    stopped_when_high: bool = True
+
+    @property
+    def reporter(self) -> str:
+        """The name under which its word stands among those of clients."""
+        return f"input:{self.line}"
+
+    def says_stopped(self, high: bool) -> bool:
+        """What a level means."""
+        return high is self.stopped_when_high
+
+
+@dataclass(frozen=True, slots=True)
 class Demand:
     """The budget in force and how fast parts come.
 

@@ -14,13 +14,16 @@ from agent.domain.budget import Budget
 
 @dataclass(frozen=True, slots=True)
 class LineReport:
-    """What one client last said of the line, and when; it counts until `expires_boot_ns` (both CLOCK_BOOTTIME)."""
+    """What one client last said of the line, and when; it counts until `expires_boot_ns` (both CLOCK_BOOTTIME).
+
+    An input of the camera has no such end (None): it counts for as long as it can be read.
+    """
 
     client: str
     stopped: bool
     parts_per_minute: float | None
     told_boot_ns: int
-    expires_boot_ns: int
+    expires_boot_ns: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from agent.domain.budget import Budget
+from agent.domain.line import LineInput
 from agent.domain.profile import ProfileAge
 
 
@@ -38,6 +39,7 @@ class SupervisorSettings:
     backoff_max_s: float = 10.0
     quarantine_s: float = 60.0
     tick_s: float = 0.25
+    line_stopped_input: LineInput | None = None
     health_every_s: float = 1.0
     profile_age: ProfileAge = field(default_factory=ProfileAge)
     idle_profiling_after_s: float | None = None

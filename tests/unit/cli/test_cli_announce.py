@@ -87,6 +87,8 @@ def test_a_change_for_which_the_line_stands_has_no_time_and_a_line_that_stands_n
     assert describe.change_words(told.changes[0]) == "READY 1500 parts/min, p99 by plc"
     assert describe.line_words(told.line) == "stands, says plc for 42 s"
     assert describe.line_words(pb.LineState()) == "runs"
+    told.line.reports.add(client="input:Line2", stopped=True)
+    assert describe.line_words(told.line) == "stands, says plc for 42 s, input:Line2"
 
 
 def decision(figures: int) -> pb.Decision:

@@ -89,3 +89,37 @@ def test_a_bad_report_is_refused_and_the_last_good_one_stays(rate: float | None,
         desk.report("plc", False, rate, ttl_s)
     assert caught.value.field == field
     assert desk.state().stopped
+
+
+def test_an_input_counts_until_it_changes_or_is_lost() -> None:
+    clock = VirtualClock()
+    desk = LineDesk(clock)
+    desk.sense("input:Line2", True)
+    clock.sleep(90_000.0)
+    state = desk.state()
+    assert state.stopped
+    assert [(one.client, one.expires_boot_ns) for one in state.reports] == [("input:Line2", None)]
+    assert desk.until_change_s() is None
+    desk.sense("input:Line2", False)
+    assert not desk.state().stopped
+    desk.lose("input:Line2")
+    desk.lose("input:Line2")
+    assert desk.state() == UNKNOWN_LINE
+
+
+def test_an_input_and_a_client_must_agree_that_the_line_stands() -> None:
+    desk = LineDesk(VirtualClock())
+    desk.sense("input:Line2", True)
+    desk.report("plc", False, None, 10.0)
+    assert not desk.state().stopped
+    desk.report("plc", True, None, 10.0)
+    assert desk.state().stopped
+    desk.sense("input:Line2", False)
+    assert not desk.state().stopped
+
+
+def test_a_client_that_calls_itself_an_input_does_not_speak_for_it() -> None:
+    desk = LineDesk(VirtualClock())
+    desk.sense("input:Line2", False)
+    desk.report("input:Line2", True, None, 10.0)
+    assert not desk.state().stopped
