@@ -1,18 +1,35 @@
-"""Requests that never run twice: the same id gets the first answer, also after a restart."""
+"""Requests that never run twice: the same id gets the first answer, also after a restart, and is audited once.
+
+What a mutation changes is durable together with the request's mark, one for each camera, and its answer follows with
+its audit entry. Where the agent dies between the two, the request that comes again finds its marks: it is answered
+from the present state and not carried out again, so that it cannot overwrite what was asked for later.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 from google.protobuf.message import Message
 
+from agent.api.errors import Rejected, code_of
+from agent.api.trail import Etagged, Trail
+from agent.domain.audit import AuditEntry
 from agent.domain.journal import Journal, StoredAnswer
-from agent.errors import BadInput
+from agent.domain.request import CURRENT, RequestMark
+from agent.errors import AgentError, BadInput, JournalError, TooMany
+from agent.logs import event, logger
+
+_log = logger("requests")
+UNSTORED = 1024  # answers kept in memory while the journal cannot take them
 
 
 class Mutation(Protocol):
@@ -29,10 +46,11 @@ Run = Callable[[], Coroutine[Any, Any, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Running:
-    method: str
-    body_sha256: str
-    task: asyncio.Task[bytes]
+class MutationLimits:
+    """At most `under_way` mutations at once; a caller is answered within `answer_s`, while what was begun goes on."""
+
+    under_way: int = 128
+    answer_s: float = 30.0
 
 
 class RequestLog:
@@ -40,29 +58,60 @@ class RequestLog:
 
     A mutation runs in a task of its own, so that it comes to its end though its caller hangs up; callers that send the
     same id meanwhile wait for the same task. Only successful answers are kept: a refused request changed nothing.
+    `cameras` tell the etags for the audit.
     """
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(
+        self, journal: Journal, cameras: Mapping[str, Etagged] | None = None, limits: MutationLimits | None = None
+    ) -> None:
         self._journal = journal
+        self._trail = Trail(cameras or {})
+        self._limits = limits or MutationLimits()
         self._running: dict[str, _Running] = {}
         self._tasks: set[asyncio.Task[bytes]] = set()
+        self._unstored: OrderedDict[str, StoredAnswer] = OrderedDict()
+
+    @property
+    def under_way(self) -> int:
+        """Mutations that have begun and not ended."""
+        return len(self._tasks)
 
     async def once(self, request: Q, answer_type: type[A], act: Callable[[Q], Awaitable[A]]) -> A:
         """The answer of `act(request)`, or the first answer to this request's id.
 
-        Raises BadInput for an id that is no UUID4 or was used with another body, and what `act` and the journal raise.
+        Raises BadInput for an id that is no UUID4 or was used with another body, TooMany over the bound, Rejected
+        (CALL_TOO_LONG) for one that goes on without its caller, and what `act` and the journal raise.
         """
 
         async def run() -> bytes:
             return (await act(request)).SerializeToString(deterministic=True)
 
         request_id = canonical_id(request.request_id)
-        if request_id:
-            key = _Key(request_id, type(request).__name__, _body_sha256(request))
-            task = self._task(key, run)
+        key = _Key(request_id, type(request).__name__, _body_sha256(request) if request_id else "")
+        task = self._task(key, lambda: self._carried_out(key, request, run))
+        done, _ = await asyncio.wait({task}, timeout=self._limits.answer_s)
+        if not done:
+            message = f"{key.method} has no answer within {self._limits.answer_s:g} s and goes on"
+            raise Rejected("CALL_TOO_LONG", message)
+        return answer_type.FromString(task.result())
+
+    @asynccontextmanager
+    async def for_camera(self, camera: str) -> AsyncIterator[bool]:
+        """Around the part of a mutation that changes this camera (empty: the agent itself).
+
+        Yields whether it is still to be done: False where it was carried out before the agent died in the request.
+        """
+        work = _WORK.get(None)
+        if work is None or not work.key.request_id:
+            yield True
+        elif camera in work.carried_out:
+            yield False
         else:
-            task = self._own(run())
-        return answer_type.FromString(await asyncio.shield(task))
+            token = CURRENT.set(RequestMark(work.key.request_id, camera, work.key.method, work.key.body_sha256))
+            try:
+                yield True
+            finally:
+                CURRENT.reset(token)
 
     async def close(self, timeout_s: float) -> None:
         """Wait for what is under way, then cancel it; idempotent."""
@@ -74,35 +123,75 @@ class RequestLog:
         if left:
             await asyncio.wait(left)
 
-    def _task(self, key: _Key, run: Run) -> asyncio.Task[bytes]:
+    def _task(self, key: _Key, work: Run) -> asyncio.Task[bytes]:
         running = self._running.get(key.request_id)
         if running is not None:
-            key.check_same(running.method, running.body_sha256)
+            key.check_same(running.key.method, running.key.body_sha256)
             return running.task
-        task = self._own(self._first(key, run))
-        self._running[key.request_id] = _Running(key.method, key.body_sha256, task)
-        task.add_done_callback(lambda _: self._running.pop(key.request_id))
-        return task
-
-    async def _first(self, key: _Key, run: Run) -> bytes:
-        stored = await self._journal.stored_answer(key.request_id)
-        if stored is not None:
-            key.check_same(stored.method, stored.body_sha256)
-            return stored.answer
-        answer = await run()
-        await self._journal.store_answer(StoredAnswer(key.request_id, key.method, key.body_sha256, answer))
-        return answer
-
-    def _own(self, work: Coroutine[Any, Any, bytes]) -> asyncio.Task[bytes]:
-        task = asyncio.create_task(work, name="api-mutation")
+        if len(self._tasks) >= self._limits.under_way:
+            raise TooMany(f"{len(self._tasks)} changes are under way and at most {self._limits.under_way} may be")
+        task = asyncio.create_task(work(), name="api-mutation")
         self._tasks.add(task)
-        task.add_done_callback(self._done)
+        if key.request_id:
+            self._running[key.request_id] = _Running(key, task)
+        task.add_done_callback(lambda ended: self._done(key, ended))
         return task
 
-    def _done(self, task: asyncio.Task[bytes]) -> None:
+    def _done(self, key: _Key, task: asyncio.Task[bytes]) -> None:
         self._tasks.discard(task)
+        self._running.pop(key.request_id, None)
         if not task.cancelled():
             task.exception()  # its caller may have hung up; nobody is left to be told
+
+    async def _carried_out(self, key: _Key, request: Mutation, run: Run) -> bytes:
+        """Look the request up, carry out what is left of it, and keep its answer and its audit entry."""
+        entry = self._trail.begun(request, key.request_id)
+        try:
+            known = await self._known(key)
+            if known is not None:
+                return known
+            _WORK.set(_Work(key, await self._carried_out_before(key)))
+            answer = await run()
+        except BaseException as error:
+            self._journal.note_audit(replace(entry, outcome=_code(error), reason=getattr(error, "reason", "")))
+            raise
+        await self._keep(StoredAnswer(key.request_id, key.method, key.body_sha256, answer), self._trail.done(entry))
+        return answer
+
+    async def _known(self, key: _Key) -> bytes | None:
+        """The first answer to that id; raises BadInput where it was given to another request."""
+        if not key.request_id:
+            return None
+        stored = self._unstored.get(key.request_id) or await self._journal.stored_answer(key.request_id)
+        if stored is None:
+            return None
+        key.check_same(stored.method, stored.body_sha256)
+        return stored.answer
+
+    async def _carried_out_before(self, key: _Key) -> frozenset[str]:
+        """The cameras for which the request was carried out by an agent that did not come to answer it."""
+        if not key.request_id:
+            return frozenset()
+        marks = await self._journal.request_marks(key.request_id)
+        for mark in marks:
+            key.check_same(mark.method, mark.body_sha256)
+        return frozenset(mark.camera for mark in marks)
+
+    async def _keep(self, answer: StoredAnswer, entry: AuditEntry) -> None:
+        """Durable before the caller hears of it. A journal that fails now does not take back what was done: then the
+        caller is told so, and answer and entry are written as soon as they can be."""
+        try:
+            if answer.request_id:
+                await self._journal.store_answer(answer, entry)
+            else:
+                await self._journal.put_audit(entry)
+        except JournalError as error:
+            event(_log, logging.ERROR, "journal_unavailable", method=answer.method, error=error)
+            self._journal.note_answer(answer if answer.request_id else None, entry)
+            if answer.request_id:
+                self._unstored[answer.request_id] = answer
+                while len(self._unstored) > UNSTORED:
+                    self._unstored.popitem(last=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +203,23 @@ class _Key:
     def check_same(self, method: str, body_sha256: str) -> None:
         if (method, body_sha256) != (self.method, self.body_sha256):
             raise BadInput("request_id", f"{self.request_id} was used before with another request; make up a new one")
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    key: _Key
+    task: asyncio.Task[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """The mutation that the present task carries out."""
+
+    key: _Key
+    carried_out: frozenset[str]
+
+
+_WORK: ContextVar[_Work] = ContextVar("ofa_agent_mutation")
 
 
 def canonical_id(text: str) -> str:
@@ -135,3 +241,9 @@ def _body_sha256(request: Mutation) -> str:
     body.CopyFrom(request)  # type: ignore[attr-defined]
     body.request_id = ""
     return hashlib.sha256(body.SerializeToString(deterministic=True)).hexdigest()
+
+
+def _code(error: BaseException) -> str:
+    if isinstance(error, asyncio.CancelledError):
+        return "CANCELLED"
+    return code_of(error).name if isinstance(error, AgentError | Rejected) else "INTERNAL"

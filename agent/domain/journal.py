@@ -201,6 +201,10 @@ class Journal(Protocol):
         """The first answer to an id stays; the entry is written in the same transaction."""
         ...
 
+    def note_answer(self, answer: StoredAnswer | None, audit: AuditEntry) -> None:
+        """The same as a note, for an answer that was given all the same; None: of a request without an id."""
+        ...
+
     async def request_marks(self, request_id: str) -> Sequence[RequestMark]:
         """For which cameras a request was carried out, whether or not it was answered."""
         ...

@@ -148,14 +148,21 @@ class SqliteJournal(JournalCalls):
         return await self._ask(lambda db: rows.answer(db, request_id))
 
     async def store_answer(self, answer: StoredAnswer, audit: AuditEntry | None = None) -> None:
+        await self._ask(self._answered(answer, audit))
+
+    def note_answer(self, answer: StoredAnswer | None, audit: AuditEntry) -> None:
+        self._note(self._answered(answer, audit))
+
+    def _answered(self, answer: StoredAnswer | None, audit: AuditEntry | None) -> Callable[[sqlite3.Connection], None]:
         wall_ns = self._clock.wall_ns()
 
         def work(db: sqlite3.Connection) -> None:
-            rows.put_answer(db, answer, wall_ns)
+            if answer is not None:
+                rows.put_answer(db, answer, wall_ns)
             if audit is not None:
                 audit_rows.put_audit(db, audit, wall_ns)
 
-        await self._ask(work)
+        return work
 
     async def request_marks(self, request_id: str) -> Sequence[RequestMark]:
         return await self._ask(lambda db: standing.marks(db, request_id))

@@ -173,6 +173,11 @@ class MemoryJournal:
         if audit is not None:
             self.note_audit(audit)
 
+    def note_answer(self, answer: StoredAnswer | None, audit: AuditEntry) -> None:
+        if answer is not None:
+            self.answers.setdefault(answer.request_id, answer)
+        self.note_audit(audit)
+
     async def request_marks(self, request_id: str) -> Sequence[RequestMark]:
         return [mark for mark in self.marks.values() if mark.request_id == request_id]
 
