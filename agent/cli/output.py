@@ -16,7 +16,12 @@ WIDTH = 80
 
 def print_json(value: object, indent: int | None = 2) -> None:
     """One JSON value on stdout; numbers that JSON cannot hold become null."""
-    click.echo(json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False))
+    click.echo(json_line(value, indent))
+
+
+def json_line(value: object, indent: int | None = None) -> str:
+    """One JSON value, by default without line breaks; numbers that JSON cannot hold become null."""
+    return json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
 
 
 def print_json_line(value: object) -> None:
