@@ -15,6 +15,7 @@ from collections.abc import Callable
 from anyio.abc import TaskGroup
 
 from agent.clock import Clock
+from agent.domain.alarms import AlarmKey
 from agent.domain.device import Camera
 from agent.domain.line import LineInput
 from agent.domain.states import CameraState
@@ -27,7 +28,7 @@ _log = logger("inputs")
 POLL_S = 0.2  # with the loop's tick about four times a second; a swap in a stop begins half a second after it
 READ_DEADLINE_S = 2.0
 ALARM_AFTER_S = 10.0  # a read that fails now and then is no matter for a person
-UNREADABLE = "line_input_unreadable"
+UNREADABLE: AlarmKey = "line_input_unreadable"
 _OPEN = (CameraState.IDLE, CameraState.ACTIVE)
 
 

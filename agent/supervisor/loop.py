@@ -18,6 +18,7 @@ from collections.abc import Awaitable
 import anyio
 from anyio.abc import TaskGroup
 
+from agent.domain.alarms import AlarmKey
 from agent.domain.budget import Budget, Claim
 from agent.domain.control import ClaimOutcome, Committed, LineOutcome, Prepared, ProfileStarted
 from agent.domain.decision import Account, Action, Decision, Reason
@@ -31,7 +32,7 @@ from agent.domain.subnet import Catalogue
 from agent.errors import AgentError, CameraError, CameraGone, Infeasible, JournalError
 from agent.logs import event, logger
 from agent.supervisor.actor import Actor
-from agent.supervisor.alarms import AlarmDesk
+from agent.supervisor.alarms import StandingAlarms
 from agent.supervisor.desire import Desire
 from agent.supervisor.feed import Broadcast, Reader
 from agent.supervisor.foresee import coming_swap, prepared, settled
@@ -46,7 +47,7 @@ from agent.telemetry.figures import RollingFigures
 
 _log = logger("supervisor")
 HEALTH_DEADLINE_S = 2.0
-LEASE_EXPIRED = "lease_expired"  # the alarm whose acknowledgement lifts the fail-safe budget
+LEASE_EXPIRED: AlarmKey = "lease_expired"  # the alarm whose acknowledgement lifts the fail-safe budget
 _READY = (CameraState.IDLE, CameraState.ACTIVE)
 
 
@@ -64,7 +65,7 @@ class Supervisor:
         self._desire = Desire(name, parts.settings, parts.journal, parts.clock, parts.boot_id, parts.new_id)
         self._claims, self._changes, self._line = self._desire.claims, self._desire.changes, self._desire.line
         self._desk = ResultDesk(name, parts.clock)
-        self._alarms = AlarmDesk(name, parts.journal)
+        self._alarms = (parts.alarms or StandingAlarms(parts.journal, parts.clock)).desk(name)
         self._turn = parts.group.turn(name) if parts.group else None
         self._actor = Actor(
             parts.camera,
@@ -231,6 +232,7 @@ class Supervisor:
         self._act(tasks, self._decision)
         self._changes.settle(self._rests(self._decision))
         self._publish()
+        await self._alarms.keep()
 
     def _act(self, tasks: TaskGroup, decision: Decision) -> None:
         """Start at most one action."""

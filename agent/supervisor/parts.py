@@ -9,6 +9,7 @@ from agent.clock import Clock
 from agent.domain.device import Camera
 from agent.domain.journal import Journal
 from agent.policy.engine import PolicySettings, SwapPolicy
+from agent.supervisor.alarms import StandingAlarms
 from agent.supervisor.group import SwapGroup
 from agent.supervisor.settings import SupervisorSettings
 from agent.supervisor.source import SubnetSource
@@ -26,6 +27,7 @@ class Parts:
     new_id: Callable[[], str]
     boot_id: str
     group: SwapGroup | None = None  # cameras of one line that must not be blind all at once
+    alarms: StandingAlarms | None = None  # of the whole agent; without one the camera keeps its own
 
 
 def policy_of(parts: Parts) -> SwapPolicy | None:

@@ -10,10 +10,11 @@ import anyio
 import pytest
 
 from agent.clock import VirtualClock, run_virtual
+from agent.domain.alarms import HOLD_OFF_S
 from agent.domain.line import LineInput
 from agent.domain.states import CameraState
 from agent.errors import CameraGone, CameraRefused, CameraTimeout
-from agent.supervisor.alarms import AlarmDesk
+from agent.supervisor.alarms import StandingAlarms
 from agent.supervisor.inputs import ALARM_AFTER_S, UNREADABLE, LineInputWatch
 from agent.supervisor.line import LineDesk
 from tests.support.fake_camera import FakeCamera
@@ -55,7 +56,7 @@ class Stand:
 
     def __post_init__(self) -> None:
         self.desk = LineDesk(self.clock)
-        self.alarms = AlarmDesk("station-1", self.journal)
+        self.alarms = StandingAlarms(self.journal, self.clock).desk("station-1")
         self.watch = LineInputWatch(self.camera, self.clock, self.desk, self.alarms, self.wanted, self._changed)
 
     def play(self, story: Callable[[Stand], Awaitable[None]]) -> None:
@@ -71,6 +72,7 @@ class Stand:
         async with anyio.create_task_group() as tasks:
             while True:
                 self.watch.look(tasks, self.state, self.infers)
+                await self.alarms.keep()
                 await asyncio.sleep(TICK_S)
 
     def _changed(self) -> None:
@@ -213,7 +215,7 @@ def test_an_input_that_cannot_be_read_for_long_is_told_once_in_the_log_and_as_an
         assert "the line is taken to run: no input Line2" in stand.alarms.active[UNREADABLE]
         await asyncio.sleep(60.0)
         stand.camera.inputs["Line2"] = True
-        await ticks(3)
+        await asyncio.sleep(HOLD_OFF_S + 3 * TICK_S)
         assert stand.active_alarms == set()
         assert stand.says() is True
 
@@ -272,7 +274,7 @@ def test_the_alarm_of_an_input_that_the_config_no_longer_has_clears_by_itself() 
         await asyncio.sleep(ALARM_AFTER_S + 1.0)
         assert stand.active_alarms == {UNREADABLE}
         stand.watch.reconfigure(None)
-        await ticks(2)
+        await asyncio.sleep(HOLD_OFF_S + 3 * TICK_S)
         assert stand.active_alarms == set()
 
     Stand().play(story)
