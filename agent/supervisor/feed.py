@@ -1,23 +1,29 @@
-"""Bounded broadcast on the event loop: a slow reader loses its own oldest items, nobody else's time."""
+"""Bounded broadcast on the event loop: a slow reader loses its own oldest items, nobody else's time.
+
+Readers that sleep are woken a few at a time, each few in a turn of the loop of their own: however many readers an item
+has, what else the loop has to do comes in between.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
-import anyio
-
 T = TypeVar("T")
+WAKES_AT_ONCE = 8
 
 
 class Reader(Generic[T]):
-    """One reader's queue; see agent.domain.control.Feed."""
+    """One reader's queue, for one task; see agent.domain.control.Feed."""
 
-    def __init__(self, owner: Broadcast[T], capacity: int) -> None:
+    def __init__(self, owner: Broadcast[T], capacity: int, wanted: Callable[[T], bool] | None) -> None:
         self._owner = owner
+        self._wanted = wanted
         self._items: deque[T] = deque(maxlen=capacity)
-        self._ready = asyncio.Event()
+        self._waiter: asyncio.Future[None] | None = None
+        self._to_be_woken = False
         self._closed = False
         self._dropped = 0
 
@@ -25,50 +31,81 @@ class Reader(Generic[T]):
     def dropped(self) -> int:
         return self._dropped
 
-    def put(self, item: T) -> None:
+    def put(self, item: T) -> bool:
+        """Take what this reader wants; whether somebody now has to wake it."""
+        if self._wanted is not None and not self._wanted(item):
+            return False
         if len(self._items) == self._items.maxlen:
             self._dropped += 1
         self._items.append(item)
-        self._ready.set()
+        if self._waiter is None or self._to_be_woken:
+            return False
+        self._to_be_woken = True
+        return True
 
     async def next(self, timeout_s: float) -> T | None:
         """The oldest item not yet read; None after `timeout_s` or once closed."""
         if not self._items and not self._closed:
-            with anyio.move_on_after(timeout_s):  # wait_for before 3.12 can lose a cancellation
-                await self._ready.wait()
-        item = self._items.popleft() if self._items else None
-        if not self._items and not self._closed:
-            self._ready.clear()
-        return item
+            await self._sleep(timeout_s)
+        return self._items.popleft() if self._items else None
+
+    def wake(self) -> None:
+        """End the wait of `next`."""
+        self._to_be_woken = False
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def close(self) -> None:
         self._closed = True
-        self._ready.set()
+        self.wake()
         self._owner.forget(self)
+
+    async def _sleep(self, timeout_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        timer = loop.call_later(timeout_s, self.wake)
+        try:
+            await self._waiter
+        finally:
+            timer.cancel()
+            self._waiter = None
 
 
 class Broadcast(Generic[T]):
-    """Hands each item to every reader."""
+    """Hands each item to every reader that wants it."""
 
     def __init__(self) -> None:
         self._readers: list[Reader[T]] = []
+        self._to_wake: deque[Reader[T]] = deque()
 
     @property
     def readers(self) -> int:
         return len(self._readers)
 
-    def subscribe(self, capacity: int, first: T | None = None) -> Reader[T]:
-        """A new reader of at most `capacity` unread items, beginning with `first` where given."""
-        reader: Reader[T] = Reader(self, capacity)
+    def subscribe(self, capacity: int, first: T | None = None, wanted: Callable[[T], bool] | None = None) -> Reader[T]:
+        """A new reader of at most `capacity` unread items, beginning with `first` where given.
+
+        It gets the items that are `wanted`, by default all; what is not wanted takes no room and is not dropped.
+        """
+        reader: Reader[T] = Reader(self, capacity, wanted)
         if first is not None:
             reader.put(first)
         self._readers.append(reader)
         return reader
 
     def publish(self, item: T) -> None:
-        for reader in self._readers:
-            reader.put(item)
+        """Called on the loop, or where nobody waits."""
+        waking = bool(self._to_wake)
+        self._to_wake.extend([reader for reader in self._readers if reader.put(item)])
+        if not waking:
+            self._wake_some()
 
     def forget(self, reader: Reader[T]) -> None:
         if reader in self._readers:
             self._readers.remove(reader)
+
+    def _wake_some(self) -> None:
+        for _ in range(min(WAKES_AT_ONCE, len(self._to_wake))):
+            self._to_wake.popleft().wake()
+        if self._to_wake:
+            asyncio.get_running_loop().call_soon(self._wake_some)

@@ -6,7 +6,7 @@ Owner of the generation table, the budget stamps and the result feed of one came
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from agent.clock import Clock
@@ -46,13 +46,21 @@ class ResultDesk:
         while len(self._subnets) > KEPT_GENERATIONS:
             self._subnets.popitem(last=False)
 
+    @property
+    def published(self) -> int:
+        """Results so far."""
+        return self._sequence
+
     def stamp(self, budget_id: str) -> None:
         """Parts captured from now on are inspected for this budget."""
         if not self._stamps or self._stamps[-1][1] != budget_id:
             self._stamps.append((self._clock.now_ns(), budget_id))
 
-    def subscribe(self, capacity: int) -> Reader[InferenceResult]:
-        return self._feed.subscribe(capacity)
+    def subscribe(
+        self, capacity: int, wanted: Callable[[InferenceResult], bool] | None = None
+    ) -> Reader[InferenceResult]:
+        """Every result from now on that is `wanted`, by default all."""
+        return self._feed.subscribe(capacity, wanted=wanted)
 
     def publish(self, inferences: Iterable[RawInference]) -> list[Gap]:
         """Name and publish what the camera delivered; returns the gaps that these results ended."""
