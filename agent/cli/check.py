@@ -18,9 +18,26 @@ if TYPE_CHECKING:
     from agent.config import AgentConfig, Group
 
 
+def _print_schema(ctx: click.Context, param: click.Parameter, asked: bool) -> None:  # noqa: ARG001
+    """Before anything else is looked at: an editor has no config yet."""
+    if asked:
+        from agent.config.json_schema import schema_text
+
+        click.echo(schema_text(), nl=False)
+        ctx.exit(DONE)
+
+
 @click.command()
 @CONFIG
 @click.option("--print-effective", is_flag=True, help="Print the config with all defaults filled in.")
+@click.option(
+    "--print-schema",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_schema,
+    help="Print a JSON Schema of config files, for editors; needs no config.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def check(config: Path, print_effective: bool, as_json: bool) -> int:
     """Check config, library manifest, every blob's digest, signatures and permissions."""

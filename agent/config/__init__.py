@@ -1,7 +1,8 @@
 """Config file: YAML to frozen, typed values, with FILE:LINE: KEY: reason for everything that is wrong."""
 
+from agent.config.diff import Change, differences
 from agent.config.dump import effective
-from agent.config.load import load_config
+from agent.config.load import load_config, parse_config
 from agent.config.schema import (
     Acquisition,
     AgentConfig,
@@ -9,25 +10,34 @@ from agent.config.schema import (
     Camera,
     Group,
     LibrarySource,
+    LineInput,
     Policy,
+    ReloadSettings,
     Simulation,
     SwapTimes,
     Telemetry,
     Trigger,
 )
+from agent.config.table import Reload
 
 __all__ = [
     "Acquisition",
     "AgentConfig",
     "Api",
     "Camera",
+    "Change",
     "Group",
     "LibrarySource",
+    "LineInput",
     "Policy",
+    "Reload",
+    "ReloadSettings",
     "Simulation",
     "SwapTimes",
     "Telemetry",
     "Trigger",
+    "differences",
     "effective",
     "load_config",
+    "parse_config",
 ]

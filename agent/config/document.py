@@ -49,9 +49,17 @@ def problem(file: Path, line: int, key: str, reason: str) -> ConfigError:
     return ConfigError(f"{file}:{line}: {key}: {reason}")
 
 
-def read_document(file: Path) -> Table:
-    """The top mapping of `file`. Raises ConfigError."""
-    text = _read_text(file)
+def read_bytes(file: Path) -> bytes:
+    """What is in `file`, bounded. Blocks on the disk. Raises ConfigError."""
+    try:
+        return _read_bounded(file)
+    except OSError as exc:
+        raise problem(file, 1, "file", f"cannot be read: {exc.strerror}") from exc
+
+
+def parse_document(file: Path, data: bytes) -> Table:
+    """The top mapping of what was in `file`. Raises ConfigError."""
+    text = _decoded(file, data)
     try:
         return _Composer(file, text).document()
     except yaml.MarkedYAMLError as exc:
@@ -65,11 +73,7 @@ def read_document(file: Path) -> Table:
         raise problem(file, 1, "syntax", " ".join(str(exc).split())) from exc
 
 
-def _read_text(file: Path) -> str:
-    try:
-        data = _read_bounded(file)
-    except OSError as exc:
-        raise problem(file, 1, "file", f"cannot be read: {exc.strerror}") from exc
+def _decoded(file: Path, data: bytes) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as exc:

@@ -15,7 +15,8 @@ from agent.config.schema import Plain
 T = TypeVar("T", bound=str)
 
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+NAME_PATTERN = "[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
+_NAME = re.compile(NAME_PATTERN)
 _NOT_FINITE = re.compile(r"[-+]?\.?(inf|nan|infinity)", re.IGNORECASE)
 _NULLS = ("", "~", "null", "Null", "NULL")
 MAX_SOCKET_PATH_BYTES = 107  # sun_path of unix(7), without the closing zero
@@ -35,6 +36,10 @@ class Section:
         """Raise ConfigError for `key`, on the line of its value, or of the mapping where it is missing."""
         node = self._values.get(key)
         raise problem(self._file, node.line if node else self._table.line, join(self._path, key), reason)
+
+    def refuse(self, reason: str) -> NoReturn:
+        """Raise ConfigError for the mapping as a whole."""
+        raise problem(self._file, self._table.line, self._path or "file", reason)
 
     def has(self, key: str) -> bool:
         self._asked.add(key)
@@ -106,10 +111,8 @@ class Section:
         """`true` or `false`."""
         return self.choice(key, ("true", "false"), "true" if default else "false") == "true"
 
-    def choices(self, key: str, allowed: Sequence[T], default: tuple[T, ...]) -> tuple[T, ...]:
-        """A list of different words out of `allowed`."""
-        if not self.has(key):
-            return default
+    def choices(self, key: str, allowed: Sequence[T]) -> tuple[T, ...]:
+        """A list of different words out of `allowed`; required."""
         chosen: list[T] = []
         for node, path in self._items(key, "a list of words"):
             if not isinstance(node, Scalar) or node.text not in allowed or node.text in chosen:

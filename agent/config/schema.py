@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from agent.domain.budget import Budget
+from agent.domain.schedule import ScheduleEntry
 
 Sdk = Literal["spinnaker", "simulated"]
 NetworkStorage = Literal["ddr", "flash"]
@@ -19,6 +20,9 @@ UserSet = Literal["Default", "UserSet0", "UserSet1"]
 TriggerSource = Literal["free", "Line0", "software"]
 Activation = Literal["rising", "falling"]
 Infeasible = Literal["best_effort", "hold"]
+Window = Literal["any", "line_stopped", "permit"]
+Line = Literal["Line0", "Line1", "Line2", "Line3"]
+Level = Literal["high", "low"]
 Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 
 SDKS: tuple[Sdk, ...] = get_args(Sdk)
@@ -31,6 +35,9 @@ USER_SETS: tuple[UserSet, ...] = get_args(UserSet)
 SOURCES: tuple[TriggerSource, ...] = get_args(TriggerSource)
 ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
 INFEASIBLES: tuple[Infeasible, ...] = get_args(Infeasible)
+WINDOWS: tuple[Window, ...] = get_args(Window)
+LINES: tuple[Line, ...] = get_args(Line)
+LEVELS: tuple[Level, ...] = get_args(Level)
 
 DEFAULT_BUDGET = Budget(max_latency_ms=80.0)
 FAIL_SAFE_BUDGET = Budget(max_latency_ms=40.0)
@@ -76,24 +83,6 @@ class Simulation:
 
 
 @dataclass(frozen=True, slots=True)
-class Camera:
-    """One camera. `serial` None = the only camera on the bus."""
-
-    name: str
-    sdk: Sdk
-    serial: str | None
-    accepted_formats: tuple[str, ...]
-    network_storage: NetworkStorage = "ddr"
-    inference_sync: InferenceSync = "free_running"
-    results_from: ResultsFrom = "chunks"
-    timestamps: Timestamps = "exposure_end"  # what `camera commission` found that the camera stamps
-    box_threshold: float | None = None  # detection networks; None = as the user set says
-    box_format: str | None = None
-    acquisition: Acquisition = Acquisition()
-    simulation: Simulation | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Group:
     """Cameras of one line, by name: at most `max_concurrent_swaps` of them swap at once, and never all.
 
@@ -109,16 +98,21 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class SwapTimes:
-    """`min_dwell_s` from one activation to the next swap; `deadline_s` for a whole swap."""
+    """When swaps may be: `min_dwell_s` from one activation to the next swap, `deadline_s` for a whole swap.
+
+    `window` holds swaps until the line stands, or somebody permits one; the fail-safe budget waits for neither.
+    """
 
     min_dwell_s: float = 5.0
     deadline_s: float = 60.0
+    window: Window = "any"
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What holds while no client asks for anything, and after a lease ran out.
 
+    `schedule`: budgets by the clock on the wall, in place of `default_budget` from the first time of an entry on.
     `notice_s`: clients promise to announce every change at least so long ahead (0: no such promise); a policy may then
     count on being told, and it takes effect without a swap or a restart. `miss_cost`: of a part without a result in
     time, in correctly judged ones. `idle_profiling`: while the line stands for long, sub-nets without a good profile
@@ -127,11 +121,43 @@ class Policy:
 
     default_budget: Budget = DEFAULT_BUDGET
     fail_safe_budget: Budget = FAIL_SAFE_BUDGET
+    schedule: tuple[ScheduleEntry, ...] = ()
     swap: SwapTimes = SwapTimes()
     infeasible: Infeasible = "best_effort"
     miss_cost: float = 0.0
     notice_s: float = 0.0
     idle_profiling: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LineInput:
+    """A digital input of the camera that tells whether the line stands: it does while the level is `stopped_when`."""
+
+    line: Line
+    stopped_when: Level = "high"
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """One camera. `serial` None = the only camera on the bus.
+
+    `policy`: complete, where the file has something else for this camera than for all; see AgentConfig.policy_of.
+    """
+
+    name: str
+    sdk: Sdk
+    serial: str | None
+    accepted_formats: tuple[str, ...]
+    network_storage: NetworkStorage = "ddr"
+    inference_sync: InferenceSync = "free_running"
+    results_from: ResultsFrom = "chunks"
+    timestamps: Timestamps = "exposure_end"  # what `camera commission` found that the camera stamps
+    box_threshold: float | None = None  # detection networks; None = as the user set says
+    box_format: str | None = None
+    acquisition: Acquisition = Acquisition()
+    line_stopped_input: LineInput | None = None
+    policy: Policy | None = None
+    simulation: Simulation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +167,27 @@ class Api:
 
 @dataclass(frozen=True, slots=True)
 class LibrarySource:
-    """`path` may be a link to a version; with `trusted_keys` the manifest must be signed by one of them."""
+    """`path` may be a link to a version; with `trusted_keys` the manifest must be signed by one of them.
+
+    `allow_older`: a reload may also go back to a lower version than the one in use.
+    """
 
     path: Path
     trusted_keys: tuple[Path, ...] = ()
+    allow_older: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
     journal_days: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadSettings:
+    """`watch`: the file and the library are looked at every `every_s`, and what has changed is taken over."""
+
+    watch: bool = False
+    every_s: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,3 +203,8 @@ class AgentConfig:
     groups: tuple[Group, ...] = ()
     policy: Policy = Policy()
     telemetry: Telemetry = Telemetry()
+    reload: ReloadSettings = ReloadSettings()
+
+    def policy_of(self, camera: Camera) -> Policy:
+        """What holds for this camera: its own policy, else that of the file."""
+        return self.policy if camera.policy is None else camera.policy

@@ -85,7 +85,7 @@ def test_a_group_of_one_camera_is_allowed(tmp_path: Path) -> None:
         ),
         (
             "  - {name: a, cameras: [station-1], max_concurrent_swaps: 0}\n",
-            "7: groups[0].max_concurrent_swaps: 0 is not within 1 to 1: the group has 1 camera(s)",
+            "7: groups[0].max_concurrent_swaps: 0 swaps is outside 1 to 15",
         ),
         (
             "  - {name: a, cameras: [station-1], max_concurrent_swaps: 1.5}\n",

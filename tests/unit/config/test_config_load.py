@@ -128,8 +128,11 @@ def test_the_simulation_takes_a_socket_or_parameters(tmp_path: Path) -> None:
         (BASE + "library: {path: l, trusted_keys: [[]]}\n", "3: library.trusted_keys[0]: is not a file name"),
         (BASE + "state_dir:\n", "3: state_dir: is not a text"),
         (BASE + "policy: 5\n", "3: policy: is not a mapping"),
-        (BASE + "policy:\n  schedule: []\n", "4: policy.schedule: is not supported by this version"),
-        (BASE + "policy:\n  swap: {window: any}\n", "4: policy.swap.window: is not supported"),
+        (BASE + "policy:\n  schedule: {}\n", "4: policy.schedule: is not a list of mappings"),
+        (
+            BASE + "policy:\n  swap: {window: line_stop}\n",
+            "4: policy.swap.window: 'line_stop' is not one of any, line_stopped, permit; did you mean 'line_stopped'?",
+        ),
         (BASE + "policy:\n  swap: {min_dwell_s: -1}\n", "4: policy.swap.min_dwell_s: -1 seconds is outside 0 to"),
         (BASE + "policy:\n  infeasible: best_efort\n", "4: policy.infeasible: 'best_efort' is not one of best_effort"),
         (BASE + "policy:\n  idle_profiling: often\n", "4: policy.idle_profiling: 'often' is not one of true, false"),
@@ -167,8 +170,11 @@ def test_a_wrong_file_is_refused_with_line_key_and_reason(tmp_path: Path, text: 
     [
         ("    sdk2: x\n", "5: cameras[0].sdk2: unknown key; did you mean 'sdk'?"),
         ("    serial: 0012\n", '5: cameras[0].serial: 0012 is a number here; put it in quotes: "0012"'),
-        ("    policy: {}\n", "5: cameras[0].policy: is not supported"),
-        ("    line_stopped_input: Line2\n", "5: cameras[0].line_stopped_input: is not supported"),
+        ("    policy: []\n", "5: cameras[0].policy: is not a mapping of keys to values"),
+        (
+            "    line_stopped_input: Line4\n",
+            "5: cameras[0].line_stopped_input: 'Line4' is not one of Line0, Line1, L",
+        ),
         ("    accepted_formats: [ncsdk]\n", "5: cameras[0].accepted_formats[0]: 'ncsdk' is not one of"),
         ("    accepted_formats: []\n", "5: cameras[0].accepted_formats: is empty"),
         ("    accepted_formats: ncsdk-graph-2\n", "5: cameras[0].accepted_formats: is not a list of words"),
