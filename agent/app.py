@@ -36,6 +36,7 @@ from agent.library import open_library
 from agent.logs import configure, event, logger
 from agent.policy.tickets import TicketRules
 from agent.supervisor import Parts, Supervisor, SupervisorSettings
+from agent.supervisor.alarms import StandingAlarms
 from agent.supervisor.group import SwapGroup
 from agent.supervisor.source import LibrarySource
 from agent.telemetry.boot import boot_id_reader
@@ -64,13 +65,14 @@ class Agent:
         self.journal = SqliteJournal(
             config.state_dir / JOURNAL_NAME, clock, ids, journal_days=config.telemetry.journal_days
         )
+        self.alarms = StandingAlarms(self.journal, clock)
         self._owners: dict[int, SystemOwner] = {}
         self._groups = swap_groups(config, clock)
         self.supervisors: dict[str, Supervisor] = {}
 
     def services(self) -> Services:
         groups = {group.name: group.cameras for group in self.config.groups}
-        return Services(self.supervisors, self.journal, self.clock, groups)
+        return Services(self.supervisors, self.journal, self.clock, groups, self.alarms)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -78,6 +80,7 @@ class Agent:
         async with AsyncExitStack() as stack:
             await self.journal.open()
             stack.push_async_callback(self.journal.close)
+            await self.alarms.restore(camera.name for camera in self.config.cameras)
             for camera in self.config.cameras:
                 sdk, serial = stack.enter_context(sdk_for(camera, self.clock))
                 worker = WorkerCamera(camera_settings(camera, serial), self._owner(sdk), self.clock)
@@ -112,7 +115,7 @@ class Agent:
         settings = supervisor_settings(self.config.policy, camera)
         group = self._groups.get(camera.name)
         return Supervisor(
-            Parts(worker, self.journal, self.clock, settings, source, self._ids.uuid, self._boot_id, group)
+            Parts(worker, self.journal, self.clock, settings, source, self._ids.uuid, self._boot_id, group, self.alarms)
         )
 
     def _owner(self, sdk: Sdk) -> SystemOwner:

@@ -57,9 +57,9 @@ class ControlHandlers(ProfileHandlers):
 
     async def _acknowledge(self, request: control_pb2.AcknowledgeAlarmRequest) -> control_pb2.AcknowledgeAlarmResponse:
         by = client_name(request.client)
-        alarm = await self._services.journal.acknowledge_alarm(request.alarm_id, by)
+        alarm = await self._services.book.acknowledge_alarm(request.alarm_id, by)
         if alarm is None:
-            raise not_found("ALARM_NOT_FOUND", f"alarm {request.alarm_id} is not in the journal")
+            raise not_found("ALARM_NOT_FOUND", f"alarm {request.alarm_id} is not known")
         camera = self._services.cameras.get(alarm.camera)
         if camera is not None and alarm.cleared_wall_ns is None:
             await camera.acknowledge(alarm.key, by)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from agent.api.errors import Rejected
 from agent.api.reasons import RejectionReason
 from agent.clock import Clock
+from agent.domain.alarms import AlarmBook
 from agent.domain.control import CameraControl
 from agent.domain.journal import Journal
 from agent.errors import BadInput
@@ -21,6 +22,12 @@ class Services:
     journal: Journal
     clock: Clock
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    alarms: AlarmBook | None = None  # None: those in the journal are all there are
+
+    @property
+    def book(self) -> AlarmBook:
+        """Where alarms are listed and acknowledged."""
+        return self.journal if self.alarms is None else self.alarms
 
     def named(self, camera: str, group: str) -> list[CameraControl]:
         """The cameras of that group, or the one camera; raises as `camera` does, and where both are given."""

@@ -82,7 +82,7 @@ class StatusHandlers:
 
     async def list_alarms(self, request: status_pb2.ListAlarmsRequest) -> status_pb2.ListAlarmsResponse:
         name = self._services.camera(request.camera).name if request.camera else None
-        alarms = await self._services.journal.alarms(active_only=not request.include_cleared)
+        alarms = await self._services.book.alarms(active_only=not request.include_cleared)
         return status_pb2.ListAlarmsResponse(
             alarms=[convert.alarm(alarm) for alarm in alarms if name is None or alarm.camera == name]
         )
