@@ -86,6 +86,8 @@ class Agent:
                 worker = WorkerCamera(camera_settings(camera, serial), self._owner(sdk), self.clock)
                 stack.push_async_callback(worker.close)
                 self.supervisors[camera.name] = self._supervisor(camera, worker)
+            for supervisor in self.supervisors.values():
+                await supervisor.load()  # before anybody can ask
             async with anyio.create_task_group() as tasks:
                 for name, supervisor in self.supervisors.items():
                     tasks.start_soon(supervisor.run, name=f"supervise-{name}")

@@ -33,6 +33,9 @@
     ├── TooMany                         a cap of the agent is reached
     ├── ReaderStalled                   a stream whose reader did not read
     ├── Cancelled                       work that somebody ended before its time
+    ├── Superseded                      work that was not wanted any more before it began
+    ├── Interrupted                     work that ended with the agent
+    ├── SwapFailed                      a swap of the past that did not end with its network
     ├── Infeasible (ValueError)         no sub-net meets the budget and best effort was refused
     ├── JournalError (OSError)
     └── DaemonUnreachable (ConnectionError)
@@ -224,6 +227,24 @@ class Cancelled(AgentError):
     reason = "CANCELLED"
 
 
+class Superseded(AgentError):
+    """Work that was not wanted any more before it began: nothing was done."""
+
+    reason = "SUPERSEDED"
+
+
+class Interrupted(AgentError):
+    """Work that ended with the agent; what it had done until then stands."""
+
+    reason = "INTERRUPTED"
+
+
+class SwapFailed(AgentError):
+    """A swap, as journalled, that did not end with the wanted network; the message says what came of it."""
+
+    reason = "SWAP_FAILED"
+
+
 class Infeasible(AgentError, ValueError):
     """No sub-net meets the budget and the caller did not accept best effort."""
 
@@ -244,3 +265,9 @@ def tree(root: type[AgentError] = AgentError) -> Iterator[type[AgentError]]:
     for child in root.__subclasses__():
         if child.__module__ == __name__:
             yield from tree(child)
+
+
+def error_of(reason: str, message: str) -> AgentError:
+    """The error of the tree with that reason, as it was written down; the root where none fits."""
+    kind = next((one for one in tree() if one.reason == reason and not issubclass(one, BadInput)), AgentError)
+    return kind(message)

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TypeAlias
 
-from agent.api import convert
+from agent.api import convert, convert_operation
+from agent.api.commands import local_only, no_etag_of_group
+from agent.api.enums import CLAIM_KINDS
 from agent.api.parse import budget_of, client_name, ttl_s_of
 from agent.api.profile import ProfileHandlers
 from agent.api.services import not_found
-from agent.domain.control import ClaimOutcome
-from agent.pb.ofa_agent.v1 import control_pb2
+from agent.api.stalls import Write
+from agent.domain.budget import ClaimKind
+from agent.domain.control import CameraControl, ClaimOutcome
+from agent.errors import BadInput, Refused
+from agent.pb.ofa_agent.v1 import capture_pb2, config_pb2, control_pb2, types_pb2
 
-Answer = TypeVar("Answer", control_pb2.SetBudgetResponse, control_pb2.RenewBudgetResponse)
+Answer: TypeAlias = (
+    "control_pb2.SetBudgetResponse | control_pb2.RenewBudgetResponse | control_pb2.ReleaseBudgetResponse"
+    " | control_pb2.BudgetOutcome"
+)
+_KINDS = {number: kind for kind, number in CLAIM_KINDS.items()}
 
 
 class ControlHandlers(ProfileHandlers):
@@ -31,29 +40,43 @@ class ControlHandlers(ProfileHandlers):
     ) -> control_pb2.AcknowledgeAlarmResponse:
         return await self._requests.once(request, control_pb2.AcknowledgeAlarmResponse, self._acknowledge)
 
+    async def reload_config(self, request: config_pb2.ReloadConfigRequest) -> config_pb2.ReloadConfigResponse:
+        raise Refused("the configuration cannot be reloaded yet")
+
+    async def capture_images(self, request: capture_pb2.CaptureImagesRequest, write: Write) -> None:
+        raise Refused("images cannot be captured yet")
+
     async def _set_budget(self, request: control_pb2.SetBudgetRequest) -> control_pb2.SetBudgetResponse:
-        camera = self._services.camera(request.camera)
-        outcome = await camera.set_budget(
-            client_name(request.client),
-            budget_of(request.budget),
-            ttl_s_of(request.ttl) if request.HasField("ttl") else None,
-            request.allow_infeasible if request.HasField("allow_infeasible") else True,
-        )
-        return self._filled(control_pb2.SetBudgetResponse(), outcome)
+        client, budget = client_name(request.client), budget_of(request.budget)
+        ttl_s = ttl_s_of(request.ttl) if request.HasField("ttl") else None
+        allow = request.allow_infeasible if request.HasField("allow_infeasible") else True
+        kind = _kind(request.kind, ttl_s)
+        no_etag_of_group(request.group, request.etag)
+        answer = control_pb2.SetBudgetResponse()
+        for camera in self._services.named(request.camera, request.group):
+            async with self._commanding(camera, request.etag) as fresh:
+                outcome = (
+                    await camera.set_budget(client, budget, ttl_s, allow, kind) if fresh else camera.present(client)
+                )
+                self._fill(answer.cameras.add(camera=camera.name) if request.group else answer, camera, outcome)
+        return answer
 
     async def _renew_budget(self, request: control_pb2.RenewBudgetRequest) -> control_pb2.RenewBudgetResponse:
-        camera = self._services.camera(request.camera)
-        outcome = await camera.renew_budget(client_name(request.client))
-        return self._filled(control_pb2.RenewBudgetResponse(), outcome)
+        camera, client = self._services.camera(request.camera), client_name(request.client)
+        answer = control_pb2.RenewBudgetResponse()
+        async with self._commanding(camera, request.etag) as fresh:
+            self._fill(answer, camera, await camera.renew_budget(client) if fresh else camera.present(client))
+        return answer
 
     async def _release_budget(self, request: control_pb2.ReleaseBudgetRequest) -> control_pb2.ReleaseBudgetResponse:
-        camera = self._services.camera(request.camera)
-        outcome = await camera.release_budget(client_name(request.client))
-        return control_pb2.ReleaseBudgetResponse(
-            effective=convert.effective(outcome.effective),
-            decision=convert.decision(outcome.decision, self._moment()),
-            swap_id=outcome.swap_id if outcome.swap_expected else None,
-        )
+        client = client_name(request.client)
+        no_etag_of_group(request.group, request.etag)
+        answer = control_pb2.ReleaseBudgetResponse()
+        for camera in self._services.named(request.camera, request.group):
+            async with self._commanding(camera, request.etag) as fresh:
+                outcome = await camera.release_budget(client) if fresh else camera.present(client)
+                self._fill(answer.cameras.add(camera=camera.name) if request.group else answer, camera, outcome)
+        return answer
 
     async def _acknowledge(self, request: control_pb2.AcknowledgeAlarmRequest) -> control_pb2.AcknowledgeAlarmResponse:
         by = client_name(request.client)
@@ -65,11 +88,26 @@ class ControlHandlers(ProfileHandlers):
             await camera.acknowledge(alarm.key, by)
         return control_pb2.AcknowledgeAlarmResponse(alarm=convert.alarm(alarm))
 
-    def _filled(self, answer: Answer, outcome: ClaimOutcome) -> Answer:
-        if outcome.claim is not None:
-            answer.claim.CopyFrom(convert.claim(outcome.claim, self._moment()))
+    def _fill(self, answer: Answer, camera: CameraControl, outcome: ClaimOutcome) -> None:
+        moment = self._moment()
+        if outcome.claim is not None and not isinstance(answer, control_pb2.ReleaseBudgetResponse):
+            answer.claim.CopyFrom(convert.claim(outcome.claim, moment))
         answer.effective.CopyFrom(convert.effective(outcome.effective))
-        answer.decision.CopyFrom(convert.decision(outcome.decision, self._moment()))
+        answer.decision.CopyFrom(convert.decision(outcome.decision, moment))
+        answer.etag = camera.etag
         if outcome.swap_expected and outcome.swap_id is not None:
             answer.swap_id = outcome.swap_id
-        return answer
+        if outcome.operation is not None:
+            answer.operation.CopyFrom(convert_operation.operation(outcome.operation, moment))
+
+
+def _kind(given: types_pb2.ClaimKind, ttl_s: float | None) -> ClaimKind:
+    """What kind of claim is asked for; raises BadInput, and NotLocal for one that only the machine itself may make."""
+    kind = _KINDS.get(given)
+    if kind is None and given:
+        raise BadInput("kind", f"{given} is none of {', '.join(one.value for one in ClaimKind)}")
+    if kind is None:
+        kind = ClaimKind.MANUAL if ttl_s is None else ClaimKind.LEASE
+    if kind is not ClaimKind.LEASE:
+        local_only(f"a claim of kind {kind.value}")
+    return kind

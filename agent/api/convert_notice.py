@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.api import convert
+from agent.api import convert, convert_operation
 from agent.api.enums import CHANGE_STATES, COMING_CAUSES
 from agent.api.moment import Moment
 from agent.domain.control import Committed, LineOutcome, Prepared
@@ -51,6 +51,7 @@ def reported(camera: str, value: LineOutcome, moment: Moment) -> control_pb2.Rep
         line=line(value.line, moment),
         decision=convert.decision(value.decision, moment),
         swap_id=value.swap_id,
+        operation=convert_operation.optional(value.operation, moment),
     )
 
 
@@ -78,6 +79,7 @@ def committed(camera: str, value: Committed, moment: Moment) -> control_pb2.Comm
         effective=convert.effective(value.effective),
         decision=convert.decision(value.decision, moment),
         swap_id=value.swap_id,
+        operation=convert_operation.optional(value.operation, moment),
     )
 
 

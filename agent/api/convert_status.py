@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.api import convert, convert_notice
+from agent.api import convert, convert_notice, convert_orders
 from agent.api.enums import PROOFS, STAGES, STATES
 from agent.api.moment import Moment, timestamp
 from agent.domain.device import CameraInfo, Health
@@ -34,6 +34,8 @@ def status(value: CameraSnapshot, moment: Moment) -> types_pb2.CameraStatus:
         line=convert_notice.line(value.line, moment),
         changes=[convert_notice.change(change, moment) for change in value.changes],
         coming_swap=None if value.coming is None else convert_notice.coming_swap(value.coming, moment),
+        orders=convert_orders.orders(value.orders, value.permit_boot_ns, moment),
+        etag=value.etag,
     )
 
 

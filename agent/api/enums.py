@@ -7,6 +7,7 @@ from agent.domain.decision import Action
 from agent.domain.journal import SwapOutcome
 from agent.domain.notice import ChangeState
 from agent.domain.operation import ProfileStage
+from agent.domain.orders import Mode
 from agent.domain.snapshot import ComingCause, Proof
 from agent.domain.states import CameraState, SwapStage
 from agent.pb.ofa_agent.v1 import profile_pb2, types_pb2
@@ -14,6 +15,13 @@ from agent.pb.ofa_agent.v1 import profile_pb2, types_pb2
 CLAIM_KINDS = {
     ClaimKind.MANUAL: types_pb2.CLAIM_KIND_MANUAL,
     ClaimKind.LEASE: types_pb2.CLAIM_KIND_LEASE,
+    ClaimKind.MAINTENANCE: types_pb2.CLAIM_KIND_MAINTENANCE,
+    ClaimKind.LOCAL_OVERRIDE: types_pb2.CLAIM_KIND_LOCAL_OVERRIDE,
+}
+MODES = {
+    Mode.AUTO: types_pb2.MODE_AUTO,
+    Mode.MANUAL: types_pb2.MODE_MANUAL,
+    Mode.MAINTENANCE: types_pb2.MODE_MAINTENANCE,
 }
 PRIORITIES = {
     Priority.DEFAULT: types_pb2.BUDGET_PRIORITY_DEFAULT,
@@ -69,6 +77,8 @@ COMING_CAUSES = {
     ComingCause.ANNOUNCED_CHANGE: types_pb2.COMING_SWAP_CAUSE_ANNOUNCED_CHANGE,
     ComingCause.MIN_DWELL: types_pb2.COMING_SWAP_CAUSE_MIN_DWELL,
     ComingCause.MEASURING: types_pb2.COMING_SWAP_CAUSE_MEASURING,
+    ComingCause.WINDOW: types_pb2.COMING_SWAP_CAUSE_WINDOW,
+    ComingCause.INHIBITED: types_pb2.COMING_SWAP_CAUSE_INHIBITED,
     ComingCause.OTHER: types_pb2.COMING_SWAP_CAUSE_OTHER,
 }
 PROFILE_STAGES = {

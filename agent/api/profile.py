@@ -1,24 +1,27 @@
-"""ProfileSubnets, and google.longrunning.Operations by which its runs are followed."""
+"""ProfileSubnets, and google.longrunning.Operations by which swaps, runs and captures are followed."""
 
 from __future__ import annotations
 
 from google.longrunning import operations_pb2
 from google.protobuf.empty_pb2 import Empty
 
-from agent.api import convert, convert_profile
+from agent.api import convert, convert_operation, convert_profile
 from agent.api.drain import Drain
-from agent.api.line import LineHandlers
+from agent.api.moment import Moment
+from agent.api.orders import OrderHandlers
 from agent.api.parse import seconds_of
 from agent.api.services import Services, not_found
-from agent.domain.operation import DEFAULT_RESULTS, Operation, Operations, ProfileAsk
+from agent.domain.operation import DEFAULT_RESULTS, PREFIX, Operation, Operations, ProfileAsk
 from agent.errors import BadInput
 from agent.pb.ofa_agent.v1 import profile_pb2 as pb
+from agent.supervisor.operations import restored, swap_operation
 
 OPERATIONS = operations_pb2.DESCRIPTOR.services_by_name["Operations"]
 MAX_WAIT_S = 60.0  # of one call; a client that wants to wait longer calls again
+LISTED = 50  # operations of the past, a camera and kind
 
 
-class ProfileHandlers(LineHandlers):
+class ProfileHandlers(OrderHandlers):
     """One coroutine per RPC; see Gate for how they are served."""
 
     async def profile_subnets(self, request: pb.ProfileSubnetsRequest) -> pb.ProfileSubnetsResponse:
@@ -30,21 +33,22 @@ class ProfileHandlers(LineHandlers):
         answer = pb.ProfileSubnetsResponse(plan=convert_profile.plan(camera.plan_profile(ask)))
         if request.validate_only:
             return answer
-        started = camera.start_profile(ask)
-        answer.operation.CopyFrom(convert_profile.operation(started.operation))
-        answer.decision.CopyFrom(convert.decision(started.decision, self._moment()))
+        async with self._ordering(camera):
+            started, moment = await camera.start_profile(ask), self._moment()
+        answer.operation.CopyFrom(convert_operation.operation(started.operation, moment))
+        answer.decision.CopyFrom(convert.decision(started.decision, moment))
         return answer
 
 
 class OperationHandlers:
-    """google.longrunning.Operations over the runs of all cameras. They are kept in memory, the last ones of each."""
+    """google.longrunning.Operations over all cameras: those under way, the last ones, and what the journal knows."""
 
     def __init__(self, services: Services, drain: Drain) -> None:
         self._services = services
         self._drain = drain
 
     async def get_operation(self, request: operations_pb2.GetOperationRequest) -> operations_pb2.Operation:
-        return convert_profile.operation(self._found(request.name)[1])
+        return self._told(await self._known(request.name))
 
     async def list_operations(
         self, request: operations_pb2.ListOperationsRequest
@@ -54,32 +58,66 @@ class OperationHandlers:
             raise BadInput("name", f"{request.name!r} is neither empty nor 'operations'")
         if request.filter or request.page_token:
             raise BadInput("filter" if request.filter else "page_token", "is not supported: there are a few at most")
-        found = [one for camera in self._services.cameras.values() for one in camera.operations.all()]
-        found.sort(key=lambda one: one.started_wall_ns, reverse=True)
-        return operations_pb2.ListOperationsResponse(operations=[convert_profile.operation(one) for one in found])
+        found = {one.name: one for camera in self._services.cameras for one in await self._past(camera)}
+        found |= {one.name: one for camera in self._services.cameras.values() for one in camera.operations.all()}
+        newest = sorted(found.values(), key=lambda one: one.started_wall_ns, reverse=True)
+        return operations_pb2.ListOperationsResponse(operations=[self._told(one) for one in newest])
 
     async def delete_operation(self, request: operations_pb2.DeleteOperationRequest) -> Empty:
-        """Forget one that is over."""
-        desk, operation = self._found(request.name)
-        desk.forget(operation.name)
+        """Forget one that is over, as long as the agent runs; the journal keeps it."""
+        found = self._found(request.name)
+        if found is None:
+            await self._known(request.name)
+        else:
+            found[0].forget(request.name)
         return Empty()
 
     async def cancel_operation(self, request: operations_pb2.CancelOperationRequest) -> Empty:
-        """It ends after the current swap; harmless where it has ended."""
-        desk, operation = self._found(request.name)
-        desk.cancel(operation.name)
+        """Ask it to end; harmless where it has ended."""
+        found = self._found(request.name)
+        if found is None:
+            await self._known(request.name)
+        else:
+            found[0].cancel(request.name)
         return Empty()
 
     async def wait_operation(self, request: operations_pb2.WaitOperationRequest) -> operations_pb2.Operation:
         """The operation once it is done, or as it is after `timeout`, which is at most and by default MAX_WAIT_S."""
-        desk, operation = self._found(request.name)
+        found = self._found(request.name)
+        if found is None:
+            return self._told(await self._known(request.name))
+        desk, operation = found
         asked_s = seconds_of(request.timeout) if request.HasField("timeout") else MAX_WAIT_S
         ended = await self._drain.race(desk.wait(operation.name, max(0.0, min(asked_s, MAX_WAIT_S))))
-        return convert_profile.operation(ended or operation)
+        return self._told(ended or operation)
 
-    def _found(self, name: str) -> tuple[Operations, Operation]:
+    async def _past(self, camera: str) -> list[Operation]:
+        """What the journal knows; a journal that cannot be read hides only that."""
+        journal = self._services.journal
+        runs = [restored(kept) for kept in await journal.operations(camera, LISTED)]
+        return runs + [swap_operation(record) for record in await journal.swaps(camera, LISTED)]
+
+    def _told(self, operation: Operation) -> operations_pb2.Operation:
+        return convert_operation.operation(operation, Moment.of(self._services.clock))
+
+    async def _known(self, name: str) -> Operation:
+        """Also one of the past; raises Rejected (NOT_FOUND)."""
+        found = self._found(name)
+        if found is not None:
+            return found[1]
+        kept = await self._services.journal.operation(name)
+        if kept is not None:
+            return restored(kept)
+        record = await self._services.journal.swap(name.removeprefix(PREFIX)) if name.startswith(PREFIX) else None
+        if record is not None:
+            return swap_operation(record)
+        raise not_found(
+            "OPERATION_NOT_FOUND", f"operation {name[:100]!r} is not known, or older than the journal keeps"
+        )
+
+    def _found(self, name: str) -> tuple[Operations, Operation] | None:
         for camera in self._services.cameras.values():
             operation = camera.operations.get(name)
             if operation is not None:
                 return camera.operations, operation
-        raise not_found("OPERATION_NOT_FOUND", f"operation {name!r} is not known; they do not outlive the agent")
+        return None

@@ -16,7 +16,6 @@ from agent import errors
 
 _Code = grpc.StatusCode
 
-# Another try, unchanged and a little later, may go better: only these say so (google.rpc.RetryInfo).
 RETRIABLE = frozenset({_Code.UNAVAILABLE, _Code.RESOURCE_EXHAUSTED})
 
 RejectionReason = Literal[
@@ -28,21 +27,26 @@ RejectionReason = Literal[
     "SUBNET_NOT_FOUND",
     "REVISION_UNKNOWN",
     "TOO_MANY_STREAMS",
+    "TOO_MANY_CALLS",
+    "MESSAGE_TOO_LARGE",
+    "CALL_TOO_LONG",
     "AGENT_STOPPING",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """The code of a status, what it says, and what its receiver should do."""
+    """The code of a status, what it says, and what its receiver should do; `lasting`: it will be so again."""
 
     code: grpc.StatusCode
     meaning: str
     action: str
+    lasting: bool = False
 
     @property
     def retry_may_help(self) -> bool:
-        return self.code in RETRIABLE
+        """Another try, unchanged and a little later, may go better (google.rpc.RetryInfo)."""
+        return self.code in RETRIABLE and not self.lasting
 
 
 REJECTIONS: Mapping[RejectionReason, Meaning] = MappingProxyType(
@@ -82,6 +86,22 @@ REJECTIONS: Mapping[RejectionReason, Meaning] = MappingProxyType(
             _Code.RESOURCE_EXHAUSTED,
             "As many streams are open as may be.",
             "Close streams that are not read; then try again.",
+        ),
+        "TOO_MANY_CALLS": Meaning(
+            _Code.RESOURCE_EXHAUSTED,
+            "As many calls are under way as may be.",
+            "Wait for answers before you ask more; then try again.",
+        ),
+        "MESSAGE_TOO_LARGE": Meaning(
+            _Code.RESOURCE_EXHAUSTED,
+            "The request has more bytes than the agent takes.",
+            "Send less in one request.",
+            lasting=True,
+        ),
+        "CALL_TOO_LONG": Meaning(
+            _Code.DEADLINE_EXCEEDED,
+            "The agent does not answer a call after its longest time; a change that was begun goes on.",
+            "Read the status, or send the same request again with the same request id: it runs once.",
         ),
         "AGENT_STOPPING": Meaning(
             _Code.UNAVAILABLE, "The agent is ending.", "Connect again; it is back as soon as it was started again."
@@ -224,6 +244,21 @@ MEANINGS: Mapping[type[errors.AgentError], Meaning] = MappingProxyType(
             _Code.RESOURCE_EXHAUSTED,
             "The agent ended the stream: its reader did not read for too long.",
             "Read faster or with a filter; watch again.",
+        ),
+        errors.Superseded: Meaning(
+            _Code.ABORTED,
+            "What was begun was not wanted any more before it touched the camera: something newer came first.",
+            "Read the status; the newest decision says what is wanted now.",
+        ),
+        errors.Interrupted: Meaning(
+            _Code.ABORTED,
+            "The agent ended while it was under way; what it had reached stands.",
+            "Read the status, and begin it again if it is still wanted.",
+        ),
+        errors.SwapFailed: Meaning(
+            _Code.INTERNAL,
+            "A swap of the past did not end with its network.",
+            "The message says what came of it; `ofa-agent swaps` has its row.",
         ),
         errors.Cancelled: Meaning(
             _Code.CANCELLED, "Somebody ended the work before its time; what it had done until then stands.", "Nothing."

@@ -77,10 +77,15 @@ class Priority(IntEnum):
 
 
 class ClaimKind(Enum):
-    """Without a ttl a claim is MANUAL and survives restarts; with one it is a LEASE."""
+    """Without a ttl a claim is MANUAL and survives restarts; with one it is a LEASE. The others are asked for.
+
+    Only a LEASE that expires calls for the fail-safe budget; others with a ttl just end.
+    """
 
     MANUAL = "manual"
     LEASE = "lease"
+    MAINTENANCE = "maintenance"
+    LOCAL_OVERRIDE = "local_override"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,16 @@ Feeds are bounded: a reader that does not keep up loses the oldest items of its 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from agent.domain.budget import Budget, Claim, EffectiveBudget
+from agent.domain.budget import Budget, Claim, ClaimKind, EffectiveBudget
 from agent.domain.decision import Decision
 from agent.domain.notice import AnnouncedChange, LineState
 from agent.domain.operation import Operation, Operations, ProfileAsk, ProfilePlan
+from agent.domain.orders import Mode, Orders
 from agent.domain.result import InferenceResult
 from agent.domain.snapshot import CameraSnapshot
 from agent.domain.subnet import Catalogue
@@ -23,7 +26,7 @@ T_co = TypeVar("T_co", covariant=True)
 class ClaimOutcome:
     """The answer to a change of claims: the claim as stored (None when released), what is now in force, what follows.
 
-    `swap_expected` says that the decision starts a swap now; its id is `swap_id`.
+    `swap_expected` says that the decision starts a swap now; its id is `swap_id`, and `operation` follows it.
     """
 
     claim: Claim | None
@@ -31,6 +34,21 @@ class ClaimOutcome:
     decision: Decision
     swap_expected: bool
     swap_id: str | None
+    operation: Operation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderOutcome:
+    """The answer to an order: all of the camera's, and what follows. `permit_boot_ns`: until when one swap is
+    permitted.
+
+    `operation`: of the swap that starts now; None where none does.
+    """
+
+    orders: Orders
+    permit_boot_ns: int | None
+    decision: Decision
+    operation: Operation | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +58,7 @@ class LineOutcome:
     line: LineState
     decision: Decision
     swap_id: str | None
+    operation: Operation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +91,7 @@ class Committed:
     effective: EffectiveBudget
     decision: Decision
     swap_id: str | None
+    operation: Operation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +131,36 @@ class CameraControl(Protocol):
         """The decision now, or what it would be under `budget`; changes nothing."""
         ...
 
+    @property
+    def etag(self) -> str:
+        """Names what is asked of the camera: claims, announced changes, orders. The same content has the same etag,
+        also after a restart; a renewed lease does not change it.
+        """
+        ...
+
+    def writing(self, etag: str = "") -> AbstractAsyncContextManager[None]:
+        """Be the one who commands the camera; every mutation below is done inside.
+
+        Raises Stale where `etag` is given and is not the camera's, CameraBusy where others are in the way for too long.
+        """
+        ...
+
+    def present(self, client: str) -> ClaimOutcome:
+        """What the client's claim is now and what follows from it, as if it had just been set; changes nothing."""
+        ...
+
     async def set_budget(
-        self, client: str, budget: Budget, ttl_s: float | None, allow_infeasible: bool
+        self,
+        client: str,
+        budget: Budget,
+        ttl_s: float | None,
+        allow_infeasible: bool,
+        kind: ClaimKind | None = None,
     ) -> ClaimOutcome:
         """Store the client's one claim (durable when this returns) and start what follows; does not wait for a swap.
 
-        Raises BadInput, Infeasible (with allow_infeasible false: nothing is stored then), JournalError.
+        `kind` None: LEASE with a ttl, else MANUAL. Raises BadInput, Infeasible (with allow_infeasible false: nothing is
+        stored then), ModeForbids for a claim of maintenance in another mode, JournalError.
         """
         ...
 
@@ -153,17 +197,48 @@ class CameraControl(Protocol):
         """
         ...
 
+    def ordered(self) -> OrderOutcome:
+        """The orders as they stand and what follows from them; changes nothing."""
+        ...
+
+    async def set_mode(self, client: str, mode: Mode) -> OrderOutcome:
+        """Say who moves the network; durable when this returns. Raises JournalError."""
+        ...
+
+    async def pin(self, client: str, subnet_id: str) -> OrderOutcome:
+        """Keep that sub-net whatever the budget says. Raises BadInput where the library has none of that id, Refused
+        where the camera cannot run it, JournalError.
+        """
+        ...
+
+    async def unpin(self, client: str) -> OrderOutcome:
+        """Let the policy choose again; harmless where nothing is pinned. Raises JournalError."""
+        ...
+
+    async def rollback(self, client: str) -> OrderOutcome:
+        """Pin the sub-net that was active before the present one. Raises NoPrevious, Refused, JournalError."""
+        ...
+
+    async def permit_swap(self, client: str, ttl_s: float | None, everyone: bool = False) -> OrderOutcome:
+        """Take back the client's inhibition (`everyone`: those of all clients), and let one swap begin within `ttl_s`
+        (None: a default). Raises BadInput, JournalError."""
+        ...
+
+    async def inhibit_swap(self, client: str, ttl_s: float | None, why: str) -> OrderOutcome:
+        """No swap begins for `ttl_s` (None: until the client permits one). Raises BadInput, JournalError."""
+        ...
+
     @property
     def operations(self) -> Operations:
-        """Its profiling runs."""
+        """Its swaps, profiling runs and captures."""
         ...
 
     def plan_profile(self, ask: ProfileAsk) -> ProfilePlan:
         """What a run would do and cost now; raises BadInput, and Refused where none may begin."""
         ...
 
-    def start_profile(self, ask: ProfileAsk) -> ProfileStarted:
-        """Begin a run; raises as `plan_profile`. It goes on by itself."""
+    async def start_profile(self, ask: ProfileAsk) -> ProfileStarted:
+        """Begin a run, durable when this returns; raises as `plan_profile`, and JournalError. It goes on by itself."""
         ...
 
     async def acknowledge(self, key: str, by: str) -> None:
@@ -178,6 +253,8 @@ class CameraControl(Protocol):
         """Newest snapshot first, then changes, conflated to the newest."""
         ...
 
-    def result_feed(self, capacity: int) -> Feed[InferenceResult]:
-        """Every result from now on."""
+    def result_feed(
+        self, capacity: int, wanted: Callable[[InferenceResult], bool] | None = None
+    ) -> Feed[InferenceResult]:
+        """Every result from now on; with `wanted`, which sees each once, those for which it is true."""
         ...

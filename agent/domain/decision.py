@@ -29,6 +29,7 @@ class Reason(Enum):
     RETIRED = "retired"
     RECOVERY = "recovery"
     PROFILE = "profile"  # to be measured on the camera
+    PINNED = "pinned"
     BEST_ALREADY = "best_already_active"
     DWELL = "min_dwell"
     NOT_WORTH = "not_worth_its_gap"
@@ -36,6 +37,9 @@ class Reason(Enum):
     GUARDED = "guarded"
     QUARANTINED = "quarantined"
     EMPTY = "no_usable_subnet"
+    MODE = "mode"  # a swap is wanted, and the mode leaves it to a command
+    INHIBITED = "swap_inhibited"
+    WINDOW = "swap_window"
 
 
 @dataclass(frozen=True, slots=True)

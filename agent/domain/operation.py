@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
+from agent.domain.journal import SwapRecord
+from agent.domain.states import SwapStage
 from agent.errors import AgentError, BadInput
+
+PREFIX = "operations/"
 
 DEFAULT_RESULTS = 300
 MIN_RESULTS, MAX_RESULTS = 20, 1000
@@ -65,27 +69,65 @@ class ProfiledNet:
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
-    """A profiling run at one moment: `nets` of its `total` sub-nets are finished; `left_s` seconds as expected.
+class ProfileWork:
+    """A profiling run: `nets` of its `total` sub-nets are finished; `left_s` seconds to the end as expected."""
 
-    Once `done`, `error` is set where it ended before its time; what was measured until then is in `nets` all the same.
-    """
-
-    name: str
-    camera: str
     stage: ProfileStage
     subnet_id: str
     total: int
     left_s: float
     nets: tuple[ProfiledNet, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SwapWork:
+    """A swap: `progress` 0 to 1 of its expected time, `gap_s` without inference so far; `record` once it has ended."""
+
+    swap_id: str
+    from_subnet: str | None
+    to_subnet: str
+    reason: str
+    stage: SwapStage = SwapStage.NONE
+    bytes_done: int = 0
+    bytes_total: int = 0
+    progress: float = 0.0
+    gap_s: float = 0.0
+    expected_gap_s: float = 0.0
+    record: SwapRecord | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureWork:
+    """A capture of labelled images: `taken` of `wanted`; `missed` were lost because their reader was slow."""
+
+    label: str
+    wanted: int
+    taken: int = 0
+    missed: int = 0
+
+
+Work: TypeAlias = "SwapWork | ProfileWork | CaptureWork"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Work at one moment. `deadline_s`: when it is given up, on the clock of decisions; None where that is open.
+
+    Once `done`, `error` is set where it ended before its time; what was reached until then is in `work` all the same.
+    """
+
+    name: str
+    camera: str
+    work: Work
+    started_wall_ns: int = 0
+    deadline_s: float | None = None
     done: bool = False
     cancelling: bool = False
     error: AgentError | None = None
-    started_wall_ns: int = 0
 
 
 class Operations(Protocol):
-    """The operations of one camera: those under way and the last ones that ended, in memory only."""
+    """The operations of one camera: those under way and the last ones that ended; the journal knows older ones."""
 
     def all(self) -> Sequence[Operation]:
         """Newest first."""
@@ -94,7 +136,10 @@ class Operations(Protocol):
     def get(self, name: str) -> Operation | None: ...
 
     def cancel(self, name: str) -> bool:
-        """Ask one to end as soon as it may; harmless when it has. False where there is none of that name."""
+        """Ask one to end as soon as it may; harmless when it has. False where there is none of that name.
+
+        Raises Refused for one that may not be ended.
+        """
         ...
 
     def forget(self, name: str) -> bool:

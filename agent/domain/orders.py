@@ -1,4 +1,6 @@
-"""What was ordered of a camera beside budgets: who moves its network, a pin, and interlocks. Durable but for permits."""
+"""What was ordered of a camera beside budgets: who moves its network, a pin, and interlocks. Durable but for
+permits.
+"""
 
 from __future__ import annotations
 
@@ -48,8 +50,9 @@ class Inhibit:
 
 @dataclass(frozen=True, slots=True)
 class Lapse:
-    """A lease of that client expired at `since_boot_ns` (CLOCK_BOOTTIME) under `boot_id`, and nobody has answered yet: the
-    fail-safe budget is in force."""
+    """A lease of that client expired at `since_boot_ns` (CLOCK_BOOTTIME) under `boot_id`, and nobody has answered yet:
+    the fail-safe budget is in force.
+    """
 
     client: str
     since_boot_ns: int
@@ -80,6 +83,9 @@ class Orders:
         """Without the inhibitions that have ended."""
         left = tuple(one for one in self.inhibits if not one.expired(boot_ns, boot_id))
         return self if len(left) == len(self.inhibits) else replace(self, inhibits=left)
+
+
+NO_ORDERS = Orders()
 
 
 class Window(Enum):

@@ -9,6 +9,7 @@ from agent.domain.budget import Claim, EffectiveBudget
 from agent.domain.decision import Decision, Reason
 from agent.domain.device import CameraInfo, Health
 from agent.domain.notice import UNKNOWN_LINE, AnnouncedChange, LineState
+from agent.domain.orders import NO_ORDERS, Orders
 from agent.domain.states import CameraState, Degraded, SwapStage
 
 
@@ -50,6 +51,8 @@ class ComingCause(Enum):
     ANNOUNCED_CHANGE = "announced_change"
     MIN_DWELL = "min_dwell"
     MEASURING = "measuring"
+    WINDOW = "window"  # until the line stands, or somebody permits it
+    INHIBITED = "inhibited"
     OTHER = "other"
 
 
@@ -90,3 +93,6 @@ class CameraSnapshot:
     line: LineState = UNKNOWN_LINE
     changes: tuple[AnnouncedChange, ...] = ()
     coming: ComingSwap | None = None
+    orders: Orders = NO_ORDERS
+    permit_boot_ns: int | None = None  # until then one swap is permitted (CLOCK_BOOTTIME)
+    etag: str = ""

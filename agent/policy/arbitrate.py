@@ -8,7 +8,12 @@ from functools import reduce
 
 from agent.domain.budget import Budget, Claim, ClaimKind, Priority
 
-_PRIORITY = {ClaimKind.MANUAL: Priority.MANUAL, ClaimKind.LEASE: Priority.LEASE}
+_PRIORITY = {
+    ClaimKind.LEASE: Priority.LEASE,
+    ClaimKind.MANUAL: Priority.MANUAL,
+    ClaimKind.MAINTENANCE: Priority.MAINTENANCE,
+    ClaimKind.LOCAL_OVERRIDE: Priority.LOCAL_OVERRIDE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,25 +30,34 @@ class Arbitrated:
 
 
 def arbitrate(
-    claims: Sequence[Claim], default: Budget, fail_safe: Budget, fail_safe_latched: bool, boot_ns: int, boot_id: str
+    claims: Sequence[Claim],
+    default: Budget,
+    fail_safe: Budget,
+    fail_safe_latched: bool,
+    boot_ns: int,
+    boot_id: str,
+    scheduled: Budget | None = None,
 ) -> Arbitrated:
     """The highest priority present wins; within it componentwise the strictest.
 
-    An expired lease counts as the fail-safe budget, a claim of lease priority. `fail_safe_latched` says that one
-    expired earlier and that neither a new lease nor an acknowledgement has come since: the caller keeps that latch
-    and drops claims that are over.
+    An expired lease counts as the fail-safe budget, a claim of lease priority; any other claim that has expired does
+    not count. `fail_safe_latched` says that one expired earlier and that neither a new lease nor an acknowledgement has
+    come since: the caller keeps that latch and drops claims that are over. `scheduled`: what the schedule says now, if
+    it says anything; it takes the place of the default budget.
     """
     present: dict[Priority, list[Claim]] = {}
     for claim in claims:
-        present.setdefault(_PRIORITY[claim.kind], []).append(claim)
+        if claim.kind is ClaimKind.LEASE or not claim.expired(boot_ns, boot_id):
+            present.setdefault(_PRIORITY[claim.kind], []).append(claim)
     failing = fail_safe_latched or any(claim.expired(boot_ns, boot_id) for claim in present.get(Priority.LEASE, ()))
-    priority = max([*present, Priority.LEASE if failing else Priority.DEFAULT])
+    resting = Priority.DEFAULT if scheduled is None else Priority.SCHEDULE
+    priority = max([*present, Priority.LEASE if failing else resting])
     fail_safe_rules = failing and priority is Priority.LEASE
     winners = present.get(priority, [])
     budgets = [claim.budget for claim in winners if not claim.expired(boot_ns, boot_id)]
     if fail_safe_rules:
         budgets.append(fail_safe)
-    budget = reduce(Budget.strictest, budgets) if budgets else default
+    budget = reduce(Budget.strictest, budgets) if budgets else (scheduled or default)
     return Arbitrated(budget, priority, tuple(sorted(claim.id for claim in winners)), fail_safe_rules)
 
 
@@ -69,6 +83,7 @@ def outlook(
     fail_safe: FailSafe,
     boot_ns: int,
     boot_id: str,
+    scheduled: Budget | None = None,
 ) -> tuple[tuple[int, Claim, Arbitrated], ...]:
     """What will be in force from each announced claim's time on, in order of time; all other claims are as now.
 
@@ -80,7 +95,7 @@ def outlook(
         held[claim.client] = claim
         fail_safe = fail_safe.after(claim)
         latched = fail_safe.since_boot_ns is not None
-        ruled = arbitrate(tuple(held.values()), default, fail_safe.budget, latched, boot_ns, boot_id)
+        ruled = arbitrate(tuple(held.values()), default, fail_safe.budget, latched, boot_ns, boot_id, scheduled)
         coming.append((_due(claim), claim, ruled))
     return tuple(coming)
 
@@ -90,5 +105,5 @@ def _due(claim: Claim) -> int:
 
 
 def next_expiry(claims: Iterable[Claim]) -> int | None:
-    """CLOCK_BOOTTIME ns at which the first of the leases ends (perhaps past already); None without a lease."""
+    """CLOCK_BOOTTIME ns at which the first of them ends (perhaps past already); None where none does."""
     return min((claim.expires_boot_ns for claim in claims if claim.expires_boot_ns is not None), default=None)

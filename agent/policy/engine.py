@@ -95,6 +95,13 @@ class SwapPolicy:
         self._swap_times.use({s.id: max((a.size_bytes for a in s.artifacts), default=0) for s in catalogue.subnets})
         self._climb(catalogue)
 
+    def retune(self, settings: PolicySettings) -> None:
+        """Other settings from the next decision on; what was learned is kept."""
+        self._settings, self._looked = settings, None
+        if self._rule is not None:
+            self._rule.chooser.values.set_unseen(self._ladder.unseen(settings.miss_cost))
+            self._rule.chooser.values.solved = False
+
     def observe(self, subnet_id: str, samples: Sequence[LatencySample]) -> None:
         """Results of one net, oldest first; one that is not in the catalogue is tracked too."""
         self._model.observe(subnet_id, samples)

@@ -14,10 +14,10 @@ from functools import partial
 from agent.clock import Clock
 from agent.domain.decision import Action, Decision, Reason
 from agent.domain.device import Camera, CameraInfo
-from agent.domain.journal import Journal, SwapOutcome, SwapRecord
+from agent.domain.journal import Activation, Journal, SwapOutcome, SwapRecord
 from agent.domain.snapshot import RunningSwap
 from agent.domain.states import BEFORE_GAP, CameraState, SwapStage
-from agent.errors import AgentError, CameraGone, LibraryError, NotPermitted
+from agent.errors import AgentError, CameraGone, Cancelled, LibraryError, NotPermitted
 from agent.logs import event, logger
 from agent.policy.tickets import urgency_of
 from agent.supervisor.alarms import AlarmDesk
@@ -26,7 +26,7 @@ from agent.supervisor.results import ResultDesk
 from agent.supervisor.settings import SupervisorSettings
 from agent.supervisor.source import SubnetSource
 from agent.swap.machine import StateMachine
-from agent.swap.transaction import Installed, PermitFn, Permitted, SwapEnd, SwapTransaction
+from agent.swap.transaction import Brake, Installed, PermitFn, Permitted, SwapEnd, SwapTransaction
 
 _log = logger("supervisor")
 FIRST_GAP_ESTIMATE_S = 3.0  # before any swap was measured: 2-4 s are typical (policy.md)
@@ -46,7 +46,9 @@ class Actor:
         alarms: AlarmDesk,
         changed: Callable[[], None],
         turn: Turn | None = None,
+        barred: Callable[[Decision], AgentError | None] = lambda _: None,
     ) -> None:
+        """`barred` says why a swap must not begin; it is asked last thing before the gap."""
         self._camera = camera
         self._journal = journal
         self._clock = clock
@@ -56,6 +58,7 @@ class Actor:
         self._alarms = alarms
         self._changed = changed
         self._turn = turn
+        self._barred = barred
         self.machine = StateMachine(changed)
         self.info: CameraInfo | None = None
         self.installed: Installed | None = None
@@ -71,7 +74,13 @@ class Actor:
         self._retry_at_s = 0.0
         self._gap_estimate_s = FIRST_GAP_ESTIMATE_S
         self._gap_swaps: dict[int, str] = {}
-        self.on_ended: Callable[[SwapRecord], None] = lambda _: None  # a swap is over, whatever came of it
+        self._gap_from_s: float | None = None
+        self._cancelled: Cancelled | None = None
+        self._source_of_installed: SubnetSource | None = None
+        self.last_active: str | None = None  # verified last, now or before the camera or its network went
+        self.on_ended: Callable[[SwapRecord, AgentError | None], None] = lambda _r, _e: None  # whatever came of it
+        self.on_given_up: Callable[[SwapRecord, AgentError | None], None] = lambda _r, _e: None  # before its gap
+        self.on_gap: Callable[[], None] = lambda: None  # the gap of a swap begins
         self.own_pace = False  # wanted: a triggered camera takes frames by itself
         self._paced = False
 
@@ -96,6 +105,21 @@ class Actor:
         return self._gap_estimate_s
 
     @property
+    def gap_so_far_s(self) -> float:
+        """Seconds without inference of the swap under way; 0 before its gap."""
+        return 0.0 if self._gap_from_s is None else self.now_s() - self._gap_from_s
+
+    @property
+    def deadline_s(self) -> float | None:
+        """When the swap under way is given up, on the clock of decisions; None before its gap."""
+        return None if self._gap_from_s is None else self._gap_from_s + self._settings.swap_deadline_s
+
+    @property
+    def cancelling(self) -> bool:
+        """Somebody has asked the swap under way to end."""
+        return self._cancelled is not None
+
+    @property
     def infers(self) -> bool:
         """A verified network infers: also while a swap is prepared or waits for its permit."""
         return self.installed is not None and (self.state is CameraState.ACTIVE or self.machine.stage in BEFORE_GAP)
@@ -117,6 +141,18 @@ class Actor:
         now_s = self.now_s()
         self._quarantine = {key: value for key, value in self._quarantine.items() if value[0] > now_s}
         return {key: why for key, (_, why) in self._quarantine.items()}
+
+    def forgive(self, subnet_id: str) -> None:
+        """Try that sub-net again as if it had not failed."""
+        self._quarantine.pop(subnet_id, None)
+
+    def configure(self, settings: SupervisorSettings, source: SubnetSource | None) -> None:
+        """Other settings and another library from the next action on; what is on the camera keeps its own library to go
+        back to. A sub-net that the old library could not deliver may be good in the new one."""
+        self._settings = settings
+        if source is not self._source:
+            self._source = source
+            self._quarantine = {key: kept for key, kept in self._quarantine.items() if kept[0] != float("inf")}
 
     def may_connect(self) -> bool:
         return self.state is CameraState.DISCONNECTED and self.now_s() >= self._retry_at_s
@@ -160,7 +196,10 @@ class Actor:
     async def _adopt(self) -> None:
         for stale in await self._journal.interrupted_swaps(self._camera.name):
             event(_log, logging.WARNING, "swap_was_interrupted", camera=self._camera.name, swap=stale.id)
-        record = await self._adoptable()
+        activation = await self._journal.activation(self._camera.name)
+        if activation is not None:
+            self.last_active = activation.subnet_id
+        record = self._adoptable(activation)
         if record is None:
             self.machine.to(CameraState.IDLE, "no network that the journal vouches for")
             return
@@ -173,9 +212,8 @@ class Actor:
         else:
             self.machine.to(CameraState.IDLE, f"the network on the camera was not taken over: {end.error}")
 
-    async def _adoptable(self) -> SwapRecord | None:
+    def _adoptable(self, activation: Activation | None) -> SwapRecord | None:
         """The record of an adoption where journal, library and camera agree on what is loaded."""
-        activation = await self._journal.activation(self._camera.name)
         info = self.info
         if activation is None or info is None or self._source is None:
             return None
@@ -203,12 +241,14 @@ class Actor:
         self._begin(record)
         self._wanted = decision
         permit = partial(self._permit, self._turn) if self._turn is not None and in_turn else None
-        transaction = self._transaction(self._stage, self._stamp, permit)
+        transaction = self._transaction(self._stage, self._stamp, permit, _Brake(self))
         try:
-            end = await transaction.swap(record, self.installed, self._settings.swap_deadline_s)
-            self._running = None
-            if isinstance(end.error, NotPermitted):
-                self._given_up(record, end.error)
+            end = await transaction.swap(
+                record, self.installed, self._settings.swap_deadline_s, self._source_of_installed
+            )
+            self._running, self._gap_from_s = None, None
+            if end.record.outcome is SwapOutcome.REFUSED and isinstance(end.error, (NotPermitted, Cancelled)):
+                self._given_up(end.record, end.error)
             else:
                 self.swaps_total += 1
                 await self._settle(record, end)
@@ -218,6 +258,26 @@ class Actor:
             raise
         if self._turn is not None:
             self._turn.ended()
+
+    def cancel(self, swap_id: str, subnet_id: str) -> None:
+        """End the swap of that id as soon as it may: before the gap nothing has happened, in it the way back begins.
+        One that has not begun will not. Its sub-net is left alone for a while either way.
+        """
+        error = Cancelled(f"swap {swap_id} to {subnet_id} was cancelled")
+        self._quarantine[subnet_id] = (self.now_s() + self._settings.quarantine_s, str(error))
+        if self._running is not None and self._running.id == swap_id:
+            self._cancelled = error
+            self.withdraw(str(error))
+        self._changed()
+
+    def refuses(self) -> AgentError | None:
+        """Why the swap under way must not begin its gap."""
+        return self._cancelled or self._barred(self._wanted)
+
+    @property
+    def cancelled(self) -> AgentError | None:
+        """Why the swap under way is to end in its gap. Read on the camera's thread too: one assignment."""
+        return self._cancelled
 
     def hurry(self, decision: Decision) -> None:
         """A newer decision for the swap that waits: the same target for another reason keeps its place, another not."""
@@ -280,6 +340,7 @@ class Actor:
         self._running = RunningSwap(
             record.id, record.to_subnet, SwapStage.PREPARING, 0, 0, record.started_wall_ns, self._gap_estimate_s
         )
+        self._cancelled = None
         self.machine.to(CameraState.SWAPPING, f"to {record.to_subnet}: {record.reason}")
         event(_log, logging.INFO, "swap_started", camera=record.camera, swap=record.id, to=record.to_subnet,
               reason=record.reason)  # fmt: skip
@@ -303,14 +364,16 @@ class Actor:
     def _stamp(self) -> None:
         self._desk.stamp(self._wanted.budget.id)
 
-    def _given_up(self, record: SwapRecord, why: NotPermitted) -> None:
-        """The wait ended without a permit: the camera is as it was, and nothing is held against the sub-net."""
+    def _given_up(self, record: SwapRecord, why: AgentError) -> None:
+        """It ended before its gap: the camera is as it was, and nothing is held against the sub-net."""
+        why = self._cancelled or why
         event(_log, logging.INFO, "swap_given_up", camera=record.camera, swap=record.id, why=why)
         self.machine.to(CameraState.ACTIVE if self.installed else CameraState.IDLE)
+        self.on_given_up(record, why)
 
     async def _settle(self, record: SwapRecord, end: SwapEnd) -> None:
         outcome = end.record.outcome
-        self.on_ended(end.record)
+        self.on_ended(end.record, end.error)
         event(_log, logging.INFO if end.error is None else logging.ERROR, "swap_ended", camera=record.camera,
               swap=record.id, outcome=outcome.value, active=end.record.active_subnet, error=end.error)  # fmt: skip
         if isinstance(end.error, CameraGone) and end.installed is None:
@@ -319,7 +382,8 @@ class Actor:
         self.rolled_back = outcome is SwapOutcome.ROLLED_BACK
         if end.error is not None and outcome is not SwapOutcome.VERIFIED:
             self._bar(record.to_subnet, end.error)
-            await self._alarms.raised("swap_failed", f"swap to {record.to_subnet} {outcome.value}: {end.error}")
+            if not isinstance(end.error, Cancelled) or outcome is SwapOutcome.FAULTED:
+                await self._alarms.happened("swap_failed", f"swap to {record.to_subnet} {outcome.value}: {end.error}")
         else:
             await self._alarms.cleared("swap_failed")
         if outcome is SwapOutcome.FAULTED:
@@ -337,7 +401,9 @@ class Actor:
         if end.installed is None:
             return
         fresh = self.installed is None or end.installed.generation != self.installed.generation
-        self.installed = end.installed
+        if end.record.outcome is SwapOutcome.VERIFIED:  # else it is the one before, of the library before
+            self._source_of_installed = self._source
+        self.installed, self.last_active = end.installed, end.installed.subnet_id
         self.streaming = True
         if fresh:
             self.activated_s = self.now_s()
@@ -349,12 +415,15 @@ class Actor:
         self._quarantine[subnet_id] = (self.now_s() + for_s, str(error))
 
     def _forget_network(self) -> None:
-        self.installed, self.streaming, self._running = None, False, None
+        self.installed, self.streaming, self._running, self._gap_from_s = None, False, None, None
         self._desk.forget_line()
 
     def _stage(self, stage: SwapStage) -> None:
         if stage not in BEFORE_GAP:
             self.streaming = False
+            if self._gap_from_s is None and self._running is not None:
+                self._gap_from_s = self.now_s()
+                self.on_gap()
         if self._running is not None:
             self._running = replace(self._running, stage=stage)
         self.machine.at(stage)
@@ -368,6 +437,7 @@ class Actor:
         on_stage: Callable[[SwapStage], None],
         on_start: Callable[[], None] = lambda: None,
         permit: PermitFn | None = None,
+        brake: Brake | None = None,
     ) -> SwapTransaction:
         if self._source is None:
             raise AssertionError("a swap without a library")  # the loop decides nothing without one
@@ -380,12 +450,24 @@ class Actor:
                 self._turn.restarted()
             on_start()
 
-        return SwapTransaction(
-            self._camera, self._journal, self._source, self._clock, on_stage, self._progress, on_generation, permit
-        )
+        parts = (self._camera, self._journal, self._source, self._clock, on_stage, self._progress, on_generation)
+        return SwapTransaction(*parts, permit, brake)
 
     def _active(self) -> str | None:
         return self.installed.subnet_id if self.installed else None
 
     def _record(self, swap_id: str, old: str | None, new: str, reason: Reason, budget_id: str) -> SwapRecord:
         return SwapRecord(swap_id, self._camera.name, old, new, reason.value, budget_id, self._clock.wall_ns())
+
+
+class _Brake:
+    """What may end the swap under way; see agent.swap.transaction.Brake."""
+
+    def __init__(self, actor: Actor) -> None:
+        self._actor = actor
+
+    def refuses(self) -> AgentError | None:
+        return self._actor.refuses()
+
+    def ends(self) -> AgentError | None:
+        return self._actor.cancelled

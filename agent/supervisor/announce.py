@@ -90,8 +90,11 @@ class ChangeBook:
         claim = replace(told.renewed(due_ns, self._boot_id), notice=definite)
         await self._journal.put_claim(claim)
         if self._told.get(client) is not told:  # another call of the client was faster
-            await self._claims.forget(claim, "replaced")
-            raise self._unknown(client, notice_id)
+            held = self._claims.held_by(client)
+            if held is None or held.id != claim.id:  # else it committed the same, and its row is this one's
+                await self._claims.forget(claim, "replaced")
+                raise self._unknown(client, notice_id)
+            return held
         self._told[client] = claim
         if waits:
             del self._told[client]

@@ -1,7 +1,9 @@
 """The claims on one camera and the budget that follows from them.
 
-Owner of the claims, of the fail-safe latch and of the budget ids. Every change is durable in the journal before it is
-in force. Expiry is judged by CLOCK_BOOTTIME under the boot id, so that neither a clock step nor a suspend matters.
+Owner of the claims and of the budget ids; it decides on the fail-safe latch, which the order book holds. Every change
+is durable in the journal before it is in force, but for an expiry, which counts at once and is durable with its alarm.
+Expiry is judged by CLOCK_BOOTTIME under the boot id, so that neither a clock step nor a suspend matters. The wall clock
+matters to the schedule alone.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from agent.domain.journal import Journal
 from agent.errors import BadInput, JournalError
 from agent.logs import event, logger
 from agent.policy.arbitrate import Arbitrated, FailSafe, arbitrate, next_expiry, outlook
+from agent.policy.schedule import in_force, next_change_ns
+from agent.supervisor.orders import OrderBook
 from agent.supervisor.settings import SupervisorSettings
 
 _log = logger("claims")
@@ -34,6 +38,7 @@ class ClaimBook:
         clock: Clock,
         boot_id: str,
         new_id: Callable[[], str],
+        orders: OrderBook,
     ) -> None:
         self._camera = camera
         self._settings = settings
@@ -41,8 +46,8 @@ class ClaimBook:
         self._clock = clock
         self._boot_id = boot_id
         self._new_id = new_id
+        self._orders = orders
         self._claims: dict[str, Claim] = {}
-        self._fail_safe = FailSafe(settings.fail_safe_budget)
         self._effective = self._fresh(self._arbitrated())
 
     @property
@@ -56,7 +61,18 @@ class ClaimBook:
     @property
     def fail_safe(self) -> bool:
         """An expired lease has not been answered by a new one or an acknowledgement yet."""
-        return self._fail_safe.since_boot_ns is not None
+        return self._orders.now.lapse is not None
+
+    @property
+    def _fail_safe(self) -> FailSafe:
+        lapse = self._orders.now.lapse
+        since_ns = None if lapse is None else lapse.since_boot_ns if lapse.boot_id == self._boot_id else 0
+        return FailSafe(self._settings.fail_safe_budget, since_ns)
+
+    def configure(self, settings: SupervisorSettings) -> None:
+        """Other budgets for when nobody asks."""
+        self._settings = settings
+        self._refresh()
 
     def held_by(self, client: str) -> Claim | None:
         """The client's claim that is in force."""
@@ -76,20 +92,32 @@ class ClaimBook:
         self._refresh()
         return tuple(claim for claim in claims if not claim.in_force(now_ns, self._boot_id))
 
-    async def put(self, client: str, budget: Budget, ttl_s: float | None) -> Claim:
+    async def put(self, client: str, budget: Budget, ttl_s: float | None, kind: ClaimKind | None = None) -> Claim:
         """Replace the client's claim; raises BadInput, JournalError (nothing changes then)."""
-        claim = self.draft(client, budget, ttl_s).renewed(self._clock.boottime_ns(), self._boot_id)
-        await self._journal.put_claim(claim)
+        claim = self.draft(client, budget, ttl_s, kind).renewed(self._clock.boottime_ns(), self._boot_id)
+        lapse = self._orders.now.lapse
+        answers = self._answers(claim)
+        await self._journal.put_claim(claim, self._orders.without_lapse() if answers else None)
+        if answers and self._orders.now.lapse == lapse:  # no other lease has expired meanwhile
+            self._orders.take_lapse(None)
         await self.take(claim)
         return claim
 
-    def draft(self, client: str, budget: Budget, ttl_s: float | None) -> Claim:
+    def draft(self, client: str, budget: Budget, ttl_s: float | None, kind: ClaimKind | None = None) -> Claim:
         """A claim that nobody knows of yet; raises BadInput."""
         budget.validated()
         if ttl_s is not None and not MIN_TTL_S <= ttl_s <= MAX_TTL_S:
             raise BadInput("ttl", f"{ttl_s} s is not within {MIN_TTL_S:g} s to {MAX_TTL_S:g} s")
-        kind = ClaimKind.MANUAL if ttl_s is None else ClaimKind.LEASE
+        if kind is None:
+            kind = ClaimKind.MANUAL if ttl_s is None else ClaimKind.LEASE
+        if (kind is ClaimKind.LEASE and ttl_s is None) or (kind is ClaimKind.MANUAL and ttl_s is not None):
+            raise BadInput("ttl", f"a claim of kind {kind.value} {'needs' if ttl_s is None else 'has no'} ttl")
         return Claim(self._new_id(), client, self._camera, kind, budget, ttl_s)
+
+    def _answers(self, claim: Claim) -> bool:
+        """Whether that claim is the client's new word after a lease expired."""
+        latched = self._fail_safe
+        return latched.since_boot_ns is not None and latched.after(claim).since_boot_ns is None
 
     async def take(self, claim: Claim) -> Claim:
         """Put a claim that is durable in force, in place of its client's, which leaves the journal. Returns it.
@@ -99,11 +127,22 @@ class ClaimBook:
         waits = claim.notice is not None and claim.notice.waits
         taken = claim if waits else replace(claim, notice=None)
         replaced, self._claims[claim.client] = self._claims.get(claim.client), taken
-        self._fail_safe = self._fail_safe.after(claim)
+        answered = claim.notice is not None and self._answers(claim)
+        if answered:
+            self._orders.take_lapse(None)
         self._refresh()
+        if answered:
+            await self._write_answer()
         if replaced is not None and replaced.id != claim.id:
             await self.forget(replaced, "replaced")
         return taken
+
+    async def _write_answer(self) -> None:
+        """An announced lease has answered the one that expired. Left unwritten, the fail-safe holds after a restart."""
+        try:
+            await self._journal.put_orders(self._camera, self._orders.now)
+        except JournalError as error:
+            event(_log, logging.ERROR, "journal_unavailable", camera=self._camera, error=error)
 
     async def forget(self, claim: Claim, why: str) -> None:
         """Drop a claim that counts no more from the journal. Left there it is outlived by the newer one."""
@@ -116,42 +155,76 @@ class ClaimBook:
         """Full ttl again; raises BadInput where the client holds no live lease."""
         claim = self._claims.get(client)
         now_ns = self._clock.boottime_ns()
-        if claim is None or claim.kind is not ClaimKind.LEASE or claim.expired(now_ns, self._boot_id):
-            raise BadInput("client", f"{client!r} holds no lease on camera {self._camera!r}; set a budget with a ttl")
+        if claim is None or claim.ttl_s is None or claim.expired(now_ns, self._boot_id):
+            raise self._no_lease(client)
         renewed = claim.renewed(now_ns, self._boot_id)
         await self._journal.put_claim(renewed)
+        if (
+            self._claims.get(client) is not claim
+        ):  # it expired, or what was announced took its place, while this was written
+            await self.forget(renewed, "expired" if client not in self._claims else "replaced")
+            raise self._no_lease(client)
         self._claims[client] = renewed
         self._refresh()
         return renewed
+
+    def _no_lease(self, client: str) -> BadInput:
+        return BadInput("client", f"{client!r} holds no lease on camera {self._camera!r}; set a budget with a ttl")
 
     async def release(self, client: str) -> None:
         claim = self._claims.get(client)
         if claim is None:
             return
         await self._journal.drop_claim(claim.id, "released")
-        self._claims.pop(client, None)
+        held = self._claims.get(client)
+        if held is not None and held.id == claim.id:
+            del self._claims[client]
         self._refresh()
 
-    def acknowledge(self) -> None:
-        """Lift the fail-safe: the remaining claims count again."""
-        self._fail_safe = replace(self._fail_safe, since_boot_ns=None)
+    async def acknowledge(self) -> None:
+        """Lift the fail-safe: the remaining claims count again. Raises JournalError, and nothing changes then."""
+        await self._orders.answer()
         self._refresh()
 
     def expire(self) -> tuple[Claim, ...]:
-        """Drop the leases whose time is up and latch the fail-safe; returns them. The caller journals and alarms."""
+        """Drop the claims whose time is up and latch the fail-safe for leases; returns them, and follows the schedule.
+
+        The caller writes it down with `expired`, and raises the alarm.
+        """
         now_ns = self._clock.boottime_ns()
         gone = tuple(claim for claim in self.claims if claim.expired(now_ns, self._boot_id))
         for claim in gone:
             del self._claims[claim.client]
-        if gone:
-            self._fail_safe = replace(self._fail_safe, since_boot_ns=now_ns)
-            self._refresh()
+            if claim.kind is ClaimKind.LEASE:
+                self._orders.take_lapse(self._orders.with_lapse(claim.client).lapse)
+        self._refresh()
         return gone
 
+    async def expired(self, claim: Claim) -> None:
+        """Write down that a claim has expired, with the fail-safe that follows. Left unwritten, the boot clock says so
+        again after a restart.
+        """
+        orders = (self._camera, self._orders.now) if claim.kind is ClaimKind.LEASE else None
+        try:
+            await self._journal.drop_claim(claim.id, "expired", orders)
+        except JournalError as error:
+            event(_log, logging.ERROR, "journal_unavailable", camera=self._camera, error=error)
+
     def until_expiry_s(self) -> float | None:
-        """Seconds to the next lease's end; None without leases."""
+        """Seconds until the next claim ends or the schedule says something else; None where neither will."""
+        ends_s = []
         at_ns = next_expiry(self.claims)
-        return None if at_ns is None else max(0.0, (at_ns - self._clock.boottime_ns()) / 1e9)
+        if at_ns is not None:
+            ends_s.append((at_ns - self._clock.boottime_ns()) / 1e9)
+        wall_ns = self._clock.wall_ns()
+        fires_ns = next_change_ns(self._settings.schedule, wall_ns) if self._settings.schedule else None
+        if fires_ns is not None:
+            ends_s.append((fires_ns - wall_ns) / 1e9)
+        return max(0.0, min(ends_s)) if ends_s else None
+
+    def _scheduled(self) -> Budget | None:
+        entry = in_force(self._settings.schedule, self._clock.wall_ns()) if self._settings.schedule else None
+        return None if entry is None else entry.budget
 
     def what_if(self, budget: Budget) -> EffectiveBudget:
         """A budget for a dry run; its id is empty and it is never stored."""
@@ -160,7 +233,8 @@ class ClaimBook:
     def outlook(self, announced: Iterable[Claim]) -> tuple[tuple[int, EffectiveBudget], ...]:
         """What will be in force from the time (CLOCK_BOOTTIME ns) of each of these on; its id is that of the claim."""
         now_ns, default = self._clock.boottime_ns(), self._settings.default_budget
-        coming = outlook(self.claims, tuple(announced), default, self._fail_safe, now_ns, self._boot_id)
+        scheduled, latched = self._scheduled(), self._fail_safe
+        coming = outlook(self.claims, tuple(announced), default, latched, now_ns, self._boot_id, scheduled)
         return tuple((due_boot_ns, _effective(claim.id, ruled)) for due_boot_ns, claim, ruled in coming)
 
     def _arbitrated(self) -> Arbitrated:
@@ -171,6 +245,7 @@ class ClaimBook:
             self.fail_safe,
             self._clock.boottime_ns(),
             self._boot_id,
+            self._scheduled(),
         )
 
     def _fresh(self, arbitrated: Arbitrated) -> EffectiveBudget:

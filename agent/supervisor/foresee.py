@@ -10,7 +10,8 @@ from agent.domain.notice import AnnouncedChange
 from agent.domain.snapshot import ComingCause, ComingSwap
 
 GAP = "gap"  # the figure of a candidate (agent/policy/account.py)
-_NOT_AS_THINGS_ARE = (Reason.NOT_WORTH, Reason.GUARDED)
+_NOT_AS_THINGS_ARE = (Reason.NOT_WORTH, Reason.GUARDED, Reason.MODE)
+_BARRED = (Reason.INHIBITED, Reason.WINDOW, Reason.MODE)
 
 
 def prepared(
@@ -73,6 +74,10 @@ def _cause(decision: Decision, view: View) -> ComingCause:
         return ComingCause.MIN_DWELL
     if decision.reason is Reason.MEASURED:
         return ComingCause.MEASURING
+    if decision.reason is Reason.WINDOW:
+        return ComingCause.WINDOW
+    if decision.reason is Reason.INHIBITED:
+        return ComingCause.INHIBITED
     if decision.reason is Reason.ANNOUNCED or (view.announced and decision.starts_s is not None):
         return ComingCause.ANNOUNCED_CHANGE
     return ComingCause.OTHER
@@ -81,9 +86,10 @@ def _cause(decision: Decision, view: View) -> ComingCause:
 def settled(decision: Decision) -> bool:
     """Whether the camera runs what the decision means to run from here on: a line that waits for it may go.
 
-    A swap that only the dwell holds back is still to come. One that is held back for results is not waited for: a line
-    that stands brings none.
+    A swap that only the dwell or an interlock holds back is still to come. One that is held back for results is not
+    waited for: a line that stands brings none.
     """
     if decision.action is Action.KEEP:
         return True
-    return decision.action is Action.HOLD and decision.reason is not Reason.DWELL and decision.starts_s is None
+    held = decision.action is Action.HOLD and decision.starts_s is None
+    return held and decision.reason is not Reason.DWELL and decision.reason not in _BARRED

@@ -18,40 +18,46 @@ from collections.abc import Awaitable
 import anyio
 from anyio.abc import TaskGroup
 
-from agent.domain.alarms import AlarmKey
-from agent.domain.budget import Budget, Claim
-from agent.domain.control import ClaimOutcome, Committed, LineOutcome, Prepared, ProfileStarted
+from agent.domain.budget import Claim, ClaimKind
+from agent.domain.control import ClaimOutcome
 from agent.domain.decision import Account, Action, Decision, Reason
 from agent.domain.device import CameraEvent, EventKind, Health
+from agent.domain.journal import SwapRecord
 from agent.domain.line import Demand, View
-from agent.domain.operation import Operations, ProfileAsk, ProfilePlan
-from agent.domain.result import InferenceResult
 from agent.domain.snapshot import CameraSnapshot, ComingSwap
 from agent.domain.states import CameraState
-from agent.domain.subnet import Catalogue
-from agent.errors import AgentError, CameraError, CameraGone, Infeasible, JournalError
+from agent.errors import AgentError, CameraError, CameraGone, JournalError, NotPermitted
 from agent.logs import event, logger
+from agent.policy.interlock import Interlock, Network, interlocked, ordered
 from agent.supervisor.actor import Actor
 from agent.supervisor.alarms import StandingAlarms
+from agent.supervisor.commands import LEASE_EXPIRED, Commands
 from agent.supervisor.desire import Desire
-from agent.supervisor.feed import Broadcast, Reader
-from agent.supervisor.foresee import coming_swap, prepared, settled
+from agent.supervisor.feed import Broadcast
+from agent.supervisor.foresee import coming_swap, settled
+from agent.supervisor.inputs import LineInputWatch
 from agent.supervisor.memory import Memory
-from agent.supervisor.parts import Parts, policy_of
+from agent.supervisor.operations import OperationDesk
+from agent.supervisor.parts import Parts, policy_of, policy_settings, usable_of
 from agent.supervisor.profiling import Profiler
 from agent.supervisor.results import ResultDesk
+from agent.supervisor.settings import SupervisorSettings
 from agent.supervisor.situation import Situation
+from agent.supervisor.source import SubnetSource
 from agent.supervisor.status import compose, same_but_revision
+from agent.supervisor.swap_operations import SwapOperations
 from agent.supervisor.view import Running
+from agent.supervisor.vigil import Flow, Vigil
+from agent.swap.transaction import Installed
 from agent.telemetry.figures import RollingFigures
 
 _log = logger("supervisor")
 HEALTH_DEADLINE_S = 2.0
-LEASE_EXPIRED: AlarmKey = "lease_expired"  # the alarm whose acknowledgement lifts the fail-safe budget
+LEASE_TICK_S = 0.1  # a host that was suspended wakes in the middle of a tick: the end of a lease must not wait for it
 _READY = (CameraState.IDLE, CameraState.ACTIVE)
 
 
-class Supervisor:
+class Supervisor(Commands):
     """See the module docstring; implements agent.domain.control.CameraControl."""
 
     def __init__(self, parts: Parts) -> None:
@@ -60,12 +66,19 @@ class Supervisor:
         self._clock = parts.clock
         self._settings = parts.settings
         self._source = parts.source
+        self._usable = usable_of(parts.source)
         self._new_id = parts.new_id
         name = parts.camera.name
         self._desire = Desire(name, parts.settings, parts.journal, parts.clock, parts.boot_id, parts.new_id)
         self._claims, self._changes, self._line = self._desire.claims, self._desire.changes, self._desire.line
+        self._orders = self._desire.orders
+        self._operations = OperationDesk()
         self._desk = ResultDesk(name, parts.clock)
         self._alarms = (parts.alarms or StandingAlarms(parts.journal, parts.clock)).desk(name)
+        self._vigil = Vigil(self._alarms)
+        self._woken = asyncio.Event()
+        wanted = parts.settings.line_stopped_input
+        self._inputs = LineInputWatch(parts.camera, parts.clock, self._line, self._alarms, wanted, self._wake)
         self._turn = parts.group.turn(name) if parts.group else None
         self._actor = Actor(
             parts.camera,
@@ -77,14 +90,21 @@ class Supervisor:
             self._alarms,
             self._wake,
             self._turn,
+            self._barred,
         )
-        self._policy = policy_of(parts)
+        self._swaps = SwapOperations(name, parts.clock, self._operations, self._actor)
+        self._policy = policy_of(parts.settings, parts.source)
         self._memory = Memory(name, parts.journal, parts.clock, parts.source, self._policy, parts.settings.profile_age)
-        self._profiler = Profiler(name, parts.clock, self._memory, parts.source, parts.new_id, parts.settings)
-        self._actor.on_ended = self._memory.swapped
+        self._profiler = Profiler(
+            name, parts.clock, self._memory, parts.source, parts.new_id, parts.settings, self._operations
+        )
+        self._actor.on_ended = self._swap_ended
+        self._actor.on_given_up = self._swaps.ended
+        self._actor.on_gap = self._orders.spend_permit
         self._figures = RollingFigures()
         self._decision: Decision | None = None
         self._seen: View | None = None  # by that decision
+        self._wanted: Decision | None = None  # the same before interlocks
         self._noted: tuple[object, ...] = ()
         self._health: Health | None = None
         self._health_at_s = float("-inf")
@@ -92,7 +112,6 @@ class Supervisor:
         self._snapshots: Broadcast[CameraSnapshot] = Broadcast()
         self._revision = 0
         self._last: CameraSnapshot | None = None
-        self._woken = asyncio.Event()
         self._busy = False
         self._loss: str | None = None
         self._acknowledged = False
@@ -101,92 +120,16 @@ class Supervisor:
         self._swap_id = parts.new_id()
         self._camera.on_event(self._on_camera_event)
 
-    # -- what the transport asks (agent.domain.control) ---------------------------------------------------------------
-
-    @property
-    def name(self) -> str:
-        return self._camera.name
-
-    def snapshot(self) -> CameraSnapshot:
-        return self._publish()
-
-    def catalogue(self) -> Catalogue | None:
-        return self._source.catalogue if self._source else None
-
-    def explain(self, budget: Budget | None) -> Decision:
-        period_ms = self._measured_period_ms()
-        return self._explain(self._desire.now(period_ms) if budget is None else self._desire.under(budget, period_ms))
-
-    async def set_budget(
-        self, client: str, budget: Budget, ttl_s: float | None, allow_infeasible: bool
-    ) -> ClaimOutcome:
-        if not allow_infeasible:
-            wanted = self.explain(budget)
-            if not wanted.feasible:
-                raise Infeasible(f"camera {self.name}: {wanted.text}")
-        return self._outcome(await self._claims.put(client, budget, ttl_s))
-
-    async def renew_budget(self, client: str) -> ClaimOutcome:
-        return self._outcome(await self._claims.renew(client))
-
-    async def release_budget(self, client: str) -> ClaimOutcome:
-        await self._changes.release(client)
-        await self._claims.release(client)
-        return self._outcome(None)
-
-    async def prepare_budget(
-        self, client: str, notice_id: str, budget: Budget, ttl_s: float | None, due_s: float
-    ) -> Prepared:
-        claim = await self._changes.prepare(client, notice_id, budget, ttl_s, due_s)
-        effective = self._changes.effective_with(claim)
-        demand = self._desire.under(effective, self._measured_period_ms())
-        decision, standing = self._explain(demand), self._explain(demand, stands=True)
-        change, gap_s = self._changes.change_of(claim), self._actor.expected_gap_s
-        return prepared(change, effective, decision, standing, due_s, gap_s)
-
-    async def commit_budget(self, client: str, notice_id: str, waits: bool) -> Committed:
-        claim = await self._changes.commit(client, notice_id, waits)
-        outcome = self._outcome(None)
-        return Committed(self._changes.change_of(claim), outcome.effective, outcome.decision, outcome.swap_id)
-
-    async def report_line(
-        self, client: str, stopped: bool, parts_per_minute: float | None, ttl_s: float | None
-    ) -> LineOutcome:
-        self._line.report(client, stopped, parts_per_minute, ttl_s)
-        outcome = self._outcome(None)
-        return LineOutcome(self._line.state(), outcome.decision, outcome.swap_id)
-
-    async def acknowledge(self, key: str, by: str) -> None:
-        event(_log, logging.INFO, "alarm_acknowledged", camera=self.name, key=key, by=by)
-        if key == LEASE_EXPIRED:
-            self._claims.acknowledge()
-        if self._actor.state is CameraState.FAULTED:
-            self._acknowledged = True
-        self._wake()
-
-    @property
-    def operations(self) -> Operations:
-        return self._profiler.desk
-
-    def plan_profile(self, ask: ProfileAsk) -> ProfilePlan:
-        return self._profiler.plan(ask, self._situation())
-
-    def start_profile(self, ask: ProfileAsk) -> ProfileStarted:
-        operation = self._profiler.begin(ask, self._situation())
-        return ProfileStarted(operation, self._outcome(None).decision)
-
-    def status_feed(self) -> Reader[CameraSnapshot]:
-        return self._snapshots.subscribe(1, self._publish())
-
-    def result_feed(self, capacity: int) -> Reader[InferenceResult]:
-        return self._desk.subscribe(capacity)
-
     # -- the loop -----------------------------------------------------------------------------------------------------
+
+    async def load(self) -> None:
+        """Take over what the journal holds of the camera: before `run` and before anybody asks. Raises JournalError."""
+        await self._desire.load()
+        await self._alarms.restore()
+        self._publish()
 
     async def run(self) -> None:
         """Supervise until `stop` or cancellation; the camera is closed in the vendor's order on every way out."""
-        await self._desire.load()
-        await self._alarms.restore()
         try:
             async with anyio.create_task_group() as tasks:
                 while not self._stopping:
@@ -197,10 +140,35 @@ class Supervisor:
                 self._profiler.close()
                 self._memory.away()
                 await self._actor.disconnect("the agent stops")
+                self._swaps.close()
+                await self._write_operations()
                 if self._turn is not None:
                     self._turn.sight(False, 0.0)
                 self._publish()
                 self.stopped.set()
+
+    def reconfigure(self, settings: SupervisorSettings, source: SubnetSource | None) -> None:
+        """Other settings, and another library where `source` is another one; in force at once, and nothing that runs is
+        disturbed. What was learned of the camera and of sub-nets that stay is kept."""
+        self._settings, other = settings, source is not self._source
+        self._source = source
+        self._desire.configure(settings)
+        self._actor.configure(settings, source)
+        self._profiler.configure(settings, source)
+        self._inputs.reconfigure(settings.line_stopped_input)
+        if other:
+            self._usable = usable_of(source)
+        if source is None:
+            self._policy = None
+        elif self._policy is None:
+            self._policy = policy_of(settings, source)
+        else:
+            self._policy.retune(policy_settings(settings))
+            if other:
+                self._policy.use(source.catalogue)
+        if other:
+            self._memory.use(source, self._policy)
+        self._wake()
 
     def stop(self) -> None:
         """End `run` after the action under way, which has its own deadline; a swap that waits does not begin."""
@@ -210,7 +178,8 @@ class Supervisor:
 
     async def _wait(self) -> None:
         ends_s = (self._desire.until_change_s(), self._until_start_s())
-        timeout_s = min([self._settings.tick_s, *(end_s + 1e-3 for end_s in ends_s if end_s is not None)])
+        tick_s = min(self._settings.tick_s, LEASE_TICK_S) if self._desire.has_ends() else self._settings.tick_s
+        timeout_s = min([tick_s, *(end_s + 1e-3 for end_s in ends_s if end_s is not None)])
         with anyio.move_on_after(timeout_s):
             await self._woken.wait()
 
@@ -221,18 +190,28 @@ class Supervisor:
 
     async def _tick(self, tasks: TaskGroup) -> None:
         self._woken.clear()
+        self._inputs.look(tasks, self._actor.state, self._actor.infers)
         self._learn()
         await self._changes.advance()
         await self._expire()
         await self._profiler.keep()
+        await self._memory.refresh()
+        await self._write_operations()
         self._decision = self._decide_now()
         self._remember()
-        await self._note(self._decision)
+        self._note(self._decision)
         self._tell_group(self._decision)
         self._act(tasks, self._decision)
+        self._swaps.look(self._decision, self._busy)
         self._changes.settle(self._rests(self._decision))
-        self._publish()
-        await self._alarms.keep()
+        await self._vigil.look(self._publish(), self._ladder(), self._flow(), self._clock.now_ns())
+
+    def _ladder(self) -> frozenset[str] | None:
+        """The sub-nets that can be put on the camera; None without a library."""
+        return None if self._source is None else self._usable
+
+    def _flow(self) -> Flow:
+        return Flow(self._desk.published, self._asked_per_s(), self._settings.free_running)
 
     def _act(self, tasks: TaskGroup, decision: Decision) -> None:
         """Start at most one action."""
@@ -253,6 +232,7 @@ class Supervisor:
             self._start(tasks, "connect", self._connect())
         elif actor.state in _READY and decision.action is Action.SWAP:
             swap_id, self._swap_id = self._swap_id, self._new_id()
+            self._swaps.begun(swap_id, decision)
             waits = self._changes.line_waits(self._line.state())  # then no part passes while all cameras swap at once
             self._start(tasks, "swap", actor.swap(swap_id, decision, in_turn=not waits))
         elif actor.out_of_pace:
@@ -290,10 +270,10 @@ class Supervisor:
             await action
         except AgentError as error:  # the journal, mostly: the camera is as its state says
             event(_log, logging.ERROR, "action_failed", camera=self.name, action=kind, error=error)
-            await self._alarms.raised("action_failed", f"{kind}: {error}")
+            await self._alarms.happened("action_failed", f"{kind}: {error}")
         except Exception as error:  # noqa: BLE001 - a fault of ours: say so, let go of the camera, begin anew
             _log.critical("action_crashed camera=%s action=%s", self.name, kind, exc_info=error)
-            await self._alarms.raised("internal", f"{kind} crashed: {type(error).__name__}; the log has the trace")
+            await self._alarms.happened("internal", f"{kind} crashed: {type(error).__name__}; the log has the trace")
             await self._actor.lost("internal error")
         else:
             await self._alarms.cleared("action_failed")
@@ -312,9 +292,8 @@ class Supervisor:
     # -- deciding -----------------------------------------------------------------------------------------------------
 
     def _view(self, demand: Demand, stands: bool = False) -> View:
-        installed = self._actor.installed
         running = Running(
-            installed.subnet_id if installed else None,
+            self._active_id(),
             self._actor.activated_s,
             self._actor.state is CameraState.SWAPPING or self._profiler.decides,
         )
@@ -328,14 +307,49 @@ class Supervisor:
         seen = self._view(demand, stands)
         return _streams_only(seen) if self._policy is None else self._policy.explain(seen)
 
+    def _explain_now(self) -> Decision:
+        """The same as the next decision, without learning anything."""
+        wanted = ordered(self._explain(self._desire.now(self._measured_period_ms())), self._orders.now, self._network())
+        return self._interlocked(wanted)
+
     def _decide_now(self) -> Decision:
         """The decision under the budget in force; it also says for which budget the next parts are inspected."""
         seen = self._seen = self._view(self._desire.now(self._measured_period_ms()))
         decision = _streams_only(seen) if self._policy is None else self._policy.decide(seen)
-        decision = self._profiler.steer(decision, self._situation())
+        decision = ordered(decision, self._orders.now, self._network())
+        decision = self._wanted = self._profiler.steer(decision, self._situation())
+        decision = self._interlocked(decision)
         if decision.action is not Action.SWAP:
             self._desk.stamp(decision.budget.id)
         return decision
+
+    def _interlocked(self, wanted: Decision) -> Decision:
+        stopped = self._seen is not None and self._seen.demand.stopped
+        permitted = self._orders.permit_boot_ns is not None
+        return interlocked(wanted, self._orders.now, Interlock(self._settings.window, permitted, stopped))
+
+    def _barred(self, wanted: Decision) -> AgentError | None:
+        """Why that swap must not begin now; asked last thing before its gap."""
+        held = self._interlocked(wanted)
+        return NotPermitted(held.text) if held.action is Action.HOLD else None
+
+    def _network(self) -> Network:
+        return Network(self._active_id(), self._actor.last_active, self._usable, self._actor.quarantined())
+
+    def _active_id(self) -> str | None:
+        """The sub-net that is on the camera; one whose bytes the library has no more goes by a name that it has not."""
+        installed = self._actor.installed
+        if installed is None or self._source is None:
+            return installed.subnet_id if installed else None
+        return installed.subnet_id if self._same_bytes(installed) else f"{installed.subnet_id}@{installed.sha256[:8]}"
+
+    def _same_bytes(self, installed: Installed) -> bool:
+        if self._source is None or self._source.catalogue.get(installed.subnet_id) is None:
+            return True  # its name says it already
+        try:
+            return self._source.artifact_digest(installed.subnet_id)[0] == installed.sha256
+        except AgentError:
+            return False
 
     def _situation(self) -> Situation:
         parts_per_s = self._desire.now(self._measured_period_ms()).parts_per_s
@@ -354,36 +368,41 @@ class Supervisor:
         period_ms = self._desire.now(self._measured_period_ms()).frame_period_ms
         return 1000.0 / period_ms if period_ms else None
 
-    async def _note(self, decision: Decision) -> None:
+    def _note(self, decision: Decision) -> None:
         noted = (decision.action, decision.reason, decision.target, decision.budget.id, decision.feasible)
         if noted != self._noted:
             self._noted = noted
             decision.account  # noqa: B018 - in words now: the journal's thread must not ask a policy that goes on
             self._journal.note_decision(self.name, decision)
-        if self._actor.state in _READY and self.catalogue() is not None:
-            if decision.feasible:
-                await self._alarms.cleared("infeasible")
-            else:
-                await self._alarms.raised("infeasible", decision.text)
 
     async def _expire(self) -> None:
         for claim in self._claims.expire():
-            event(_log, logging.WARNING, "lease_expired", camera=self.name, client=claim.client)
-            text = f"lease of {claim.client!r} ended without renewal: the fail-safe budget is in force"
-            await self._alarms.raised(LEASE_EXPIRED, text)
-            try:
-                await self._journal.drop_claim(claim.id, "expired")
-            except JournalError as error:  # it has expired all the same; the boot clock will say so again
-                event(_log, logging.ERROR, "journal_unavailable", camera=self.name, error=error)
+            event(_log, logging.WARNING, "claim_expired", camera=self.name, client=claim.client, kind=claim.kind.value)
+            await self._claims.expired(claim)
+            if claim.kind is ClaimKind.LEASE:
+                text = f"lease of {claim.client!r} ended without renewal: the fail-safe budget is in force"
+                await self._alarms.happened(LEASE_EXPIRED, text)
         if not self._claims.fail_safe:
             await self._alarms.cleared(LEASE_EXPIRED)
+
+    async def _write_operations(self) -> None:
+        try:
+            await self._operations.write(self._journal)
+        except JournalError as error:
+            event(_log, logging.ERROR, "journal_unavailable", camera=self.name, error=error)
+
+    def _swap_ended(self, record: SwapRecord, error: AgentError | None) -> None:
+        self._memory.swapped(record)
+        self._swaps.ended(record, error)
 
     def _outcome(self, claim: Claim | None) -> ClaimOutcome:
         effective = self._claims.effective
         decision = self._decision = self._decide_now()
         swapping = decision.action is Action.SWAP
+        swap_id = self._swap_of(decision) if swapping else None
+        operation = None if swap_id is None else self._swaps.expect(swap_id, decision)
         self._wake()
-        return ClaimOutcome(claim, effective, decision, swapping, self._swap_of(decision) if swapping else None)
+        return ClaimOutcome(claim, effective, decision, swapping, swap_id, operation)
 
     def _swap_of(self, decision: Decision) -> str | None:
         """The id of the swap that carries it out: the next one, or one that waits for its turn; None: not known yet."""
@@ -444,15 +463,18 @@ class Supervisor:
             actor,
             self._claims,
             self._decision,
-            self.catalogue(),
             latency,
             load,
             self._health,
             self._line.state(),
             self._changes.changes(),
             self._coming(),
-            bool(self._memory.stale),
+            stale_profiles=bool(self._memory.stale),
+            retired=self._active_id() not in self._usable,
+            orders=self._orders,
+            etag=self._desire.etag,
         )
+        self._swaps.progress()
         if self._last is not None and same_but_revision(self._last, snapshot):
             return self._last
         self._revision, self._last = snapshot.revision, snapshot

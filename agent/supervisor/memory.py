@@ -70,6 +70,7 @@ class Memory:
         self._line = LineRecorder(camera, journal, clock)
         self._info: CameraInfo | None = None
         self._restored = False
+        self._unread = False
         self._profiles: dict[str, NetProfile] = {}
         self._told: dict[str, tuple[NetProfile, bool]] = {}  # to the learner, and whether as stale
         self._swap_s: dict[str, float] = {}
@@ -108,9 +109,21 @@ class Memory:
         subnet = self._source.catalogue.get(subnet_id) if self._source is not None else None
         return subnet.predicted_ms if subnet is not None else None
 
+    def use(self, source: SubnetSource | None, learner: Learner | None) -> None:
+        """Another library; what is known of its sub-nets is read at the next `refresh`."""
+        self._source, self._unread = source, True
+        if learner is not self._learner:
+            self._learner, self._restored = learner, False
+        self._profiles, self._told, self._stale = {}, {}, {}
+
+    async def refresh(self) -> None:
+        """Read what is known of another library's sub-nets; harmless where there is none."""
+        if self._unread and self._info is not None:
+            await self.load(self._info)
+
     async def load(self, info: CameraInfo) -> None:
         """Take over what the journal holds of the camera that has just been connected, if it can be read."""
-        self._info = info
+        self._info, self._unread = info, False
         self._line.serial = info.serial
         if self._source is None or self._learner is None:
             return

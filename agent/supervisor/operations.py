@@ -1,4 +1,8 @@
-"""The operations of one camera; see agent.domain.operation.Operations."""
+"""The operations of one camera; see agent.domain.operation.Operations.
+
+Runs and captures are also written down, so that they are known after a restart; swaps have their own rows in the
+journal.
+"""
 
 from __future__ import annotations
 
@@ -7,31 +11,53 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 import anyio
+import msgspec
 
-from agent.domain.operation import Operation
-from agent.errors import Refused
+from agent.domain.journal import Journal, StoredOperation, SwapOutcome, SwapRecord
+from agent.domain.operation import PREFIX, CaptureWork, Operation, ProfileWork, SwapWork
+from agent.errors import AgentError, Cancelled, Interrupted, JournalError, Refused, SwapFailed, error_of
+from agent.swap.transaction import CANCELLED
 
 KEPT = 16  # that have ended; the oldest goes first
+PROFILE, CAPTURE = "profile", "capture"
 
 
 class OperationDesk:
-    """Owner of the operations; event-loop side only. `on_cancel` is told the name of one that is to end."""
+    """Owner of the operations; event-loop side only. `on_cancel` is told the name of one that is to end and was put
+    without a way to end it."""
 
     def __init__(self, on_cancel: Callable[[str], None] = lambda _: None, kept: int = KEPT) -> None:
         self._on_cancel = on_cancel
         self._kept = kept
         self._operations: OrderedDict[str, Operation] = OrderedDict()
+        self._cancels: dict[str, Callable[[], None]] = {}
         self._ended: dict[str, asyncio.Event] = {}
+        self._unwritten: OrderedDict[str, Operation] = OrderedDict()
 
-    def put(self, operation: Operation) -> None:
-        """A new operation, or the newest state of a known one."""
-        self._operations[operation.name] = operation
-        ended = self._ended.setdefault(operation.name, asyncio.Event())
+    def put(self, operation: Operation, cancel: Callable[[], None] | None = None) -> None:
+        """A new operation, or the newest state of a known one. `cancel`, given once, asks it to end."""
+        name, known = operation.name, self._operations.get(operation.name)
+        self._operations[name] = operation
+        if cancel is not None:
+            self._cancels[name] = cancel
+        if not isinstance(operation.work, SwapWork) and (known is None or operation.done):
+            self._unwritten[name] = operation
+        ended = self._ended.setdefault(name, asyncio.Event())
         if operation.done:
             ended.set()
             finished = [one.name for one in self._operations.values() if one.done]
-            for name in finished[: max(0, len(finished) - self._kept)]:
-                self._drop(name)
+            for old in finished[: max(0, len(finished) - self._kept)]:
+                self._drop(old)
+
+    async def write(self, journal: Journal) -> None:
+        """Write down what has begun or ended since; raises JournalError, and tries again the next time."""
+        while self._unwritten:
+            name, operation = next(iter(self._unwritten.items()))
+            await journal.put_operation(stored(operation))
+            if self._unwritten.get(name) is operation:
+                del self._unwritten[name]
+            while len(self._unwritten) > 4 * self._kept:  # the journal is away for long: the oldest are forgotten
+                self._unwritten.popitem(last=False)
 
     def all(self) -> Sequence[Operation]:
         return tuple(reversed(self._operations.values()))
@@ -42,7 +68,11 @@ class OperationDesk:
     def cancel(self, name: str) -> bool:
         operation = self._operations.get(name)
         if operation is not None and not operation.done:
-            self._on_cancel(name)
+            ask = self._cancels.get(name)
+            if ask is not None:
+                ask()
+            else:
+                self._on_cancel(name)
         return operation is not None
 
     def forget(self, name: str) -> bool:
@@ -62,3 +92,62 @@ class OperationDesk:
 
     def _drop(self, name: str) -> None:
         del self._operations[name], self._ended[name]
+        self._cancels.pop(name, None)
+
+
+class _Tagged(msgspec.Struct, frozen=True):
+    """What is kept of a run as JSON; `reason` and `error` of one that ended before its time."""
+
+    profile: ProfileWork | None = None
+    capture: CaptureWork | None = None
+    reason: str = ""
+    error: str = ""
+
+
+def stored(operation: Operation) -> StoredOperation:
+    """A profiling or capture run as it is kept."""
+    work, error = operation.work, operation.error
+    body = _Tagged(
+        work if isinstance(work, ProfileWork) else None,
+        work if isinstance(work, CaptureWork) else None,
+        error.reason if error is not None else "",
+        str(error) if error is not None else "",
+    )
+    kind = PROFILE if isinstance(work, ProfileWork) else CAPTURE
+    encoded = msgspec.json.encode(body)
+    return StoredOperation(operation.name, operation.camera, kind, operation.started_wall_ns, operation.done, encoded)
+
+
+def restored(kept: StoredOperation) -> Operation:
+    """A run of an earlier start, or one that the desk has forgotten; one that never ended was ended by the restart."""
+    body = msgspec.json.decode(kept.body, type=_Tagged)
+    work = body.profile or body.capture
+    if work is None:
+        raise JournalError(f"{kept.name}: kept as {kept.kind}, which this version does not know")
+    error: AgentError | None = error_of(body.reason, body.error) if body.reason else None
+    if not kept.done:
+        error = Interrupted("the agent ended while it was under way; what was reached until then stands")
+    return Operation(kept.name, kept.camera, work, kept.started_wall_ns, done=True, error=error)
+
+
+def swap_operation(record: SwapRecord) -> Operation:
+    """A swap that has ended, from its row."""
+    work = SwapWork(record.id, record.from_subnet, record.to_subnet, record.reason, record=record)
+    return Operation(
+        PREFIX + record.id,
+        record.camera,
+        work,
+        record.started_wall_ns,
+        done=record.outcome is not SwapOutcome.RUNNING,
+        error=swap_error(record),
+    )
+
+
+def swap_error(record: SwapRecord) -> AgentError | None:
+    """Why a swap did not end with the wanted network, from its row; None where it did, or runs."""
+    if record.outcome in (SwapOutcome.VERIFIED, SwapOutcome.RUNNING):
+        return None
+    if record.outcome is SwapOutcome.INTERRUPTED:
+        return Interrupted("the agent ended in the middle of the swap")
+    words = f"swap to {record.to_subnet} {record.outcome.value}: {record.error or 'no reason is known'}"
+    return Cancelled(words) if record.failed_step == CANCELLED else SwapFailed(words)

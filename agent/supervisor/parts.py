@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from agent.clock import Clock
 from agent.domain.device import Camera
 from agent.domain.journal import Journal
+from agent.errors import LibraryError
 from agent.policy.engine import PolicySettings, SwapPolicy
 from agent.supervisor.alarms import StandingAlarms
 from agent.supervisor.group import SwapGroup
@@ -27,15 +28,29 @@ class Parts:
     new_id: Callable[[], str]
     boot_id: str
     group: SwapGroup | None = None  # cameras of one line that must not be blind all at once
-    alarms: StandingAlarms | None = None  # of the whole agent; without one the camera keeps its own
+    alarms: StandingAlarms | None = None  # of the whole agent; without one a camera keeps its own
 
 
-def policy_of(parts: Parts) -> SwapPolicy | None:
-    """The policy of one camera; None without a library: there is nothing to choose from."""
-    if parts.source is None:
-        return None
-    chosen = parts.settings
-    settings = PolicySettings(
+def policy_settings(chosen: SupervisorSettings) -> PolicySettings:
+    """What the policy is told of them."""
+    return PolicySettings(
         chosen.min_dwell_s, chosen.infeasible, chosen.free_running, chosen.results_wait, chosen.miss_cost
     )
-    return SwapPolicy(parts.source.catalogue, settings)
+
+
+def policy_of(chosen: SupervisorSettings, source: SubnetSource | None) -> SwapPolicy | None:
+    """The policy of one camera; None without a library: there is nothing to choose from."""
+    return None if source is None else SwapPolicy(source.catalogue, policy_settings(chosen))
+
+
+def usable_of(source: SubnetSource | None) -> frozenset[str]:
+    """Sub-nets of the library that have a format which the camera takes."""
+    found = set()
+    for subnet in source.catalogue.subnets if source is not None else ():
+        try:
+            if source is not None:
+                source.artifact_digest(subnet.id)
+        except LibraryError:
+            continue
+        found.add(subnet.id)
+    return frozenset(found)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from agent.clock import Clock
 from agent.domain.decision import Account, Action, Decision, Reason
-from agent.domain.operation import Operation, ProfileAsk, ProfiledNet, ProfilePlan, ProfileStage
+from agent.domain.operation import PREFIX, Operation, ProfileAsk, ProfiledNet, ProfilePlan, ProfileStage, ProfileWork
 from agent.domain.profile import NetProfile, ProfileSource, Range
 from agent.domain.result import LatencySample
 from agent.domain.states import CameraState
@@ -44,6 +44,7 @@ class _Run:
     """One run. Owner: the profiler."""
 
     operation: Operation
+    work: ProfileWork
     plan: ProfilePlan
     ask: ProfileAsk
     origin: str | None
@@ -71,6 +72,7 @@ class Profiler:
         source: SubnetSource | None,
         new_id: Callable[[], str],
         settings: SupervisorSettings,
+        desk: OperationDesk,
     ) -> None:
         self._camera = camera
         self._clock = clock
@@ -83,7 +85,12 @@ class Profiler:
         self._left_alone: dict[str, float] = {}
         self._run: _Run | None = None
         self._measured: list[NetProfile] = []
-        self.desk = OperationDesk(self._cancel)
+        self._desk = desk
+
+    def configure(self, settings: SupervisorSettings, source: SubnetSource | None) -> None:
+        """Other settings, and perhaps another library, from the next plan on."""
+        self._planner = Planner(self._camera, self._memory, source, settings)
+        self._idle_after_s = settings.idle_profiling_after_s
 
     @property
     def active(self) -> bool:
@@ -93,7 +100,7 @@ class Profiler:
     @property
     def decides(self) -> bool:
         """A run chooses what the camera does, and the policy only looks on."""
-        return self._run is not None and self._run.operation.stage is not ProfileStage.RETURNING
+        return self._run is not None and self._run.work.stage is not ProfileStage.RETURNING
 
     def own_pace(self, line_stopped: bool) -> bool:
         """Whether a triggered camera should take frames by itself now."""
@@ -110,18 +117,11 @@ class Profiler:
     def begin(self, ask: ProfileAsk, now: Situation, source: ProfileSource = ProfileSource.COMMISSIONING) -> Operation:
         """Start a run; it goes on by `steer`. Raises as `plan`."""
         plan = self.plan(ask, now)
-        operation = Operation(
-            name=f"operations/{self._new_id()}",
-            camera=self._camera,
-            stage=ProfileStage.SWAPPING,
-            subnet_id=plan.subnets[0],
-            total=len(plan.subnets),
-            left_s=plan.takes_s,
-            started_wall_ns=self._clock.wall_ns(),
-        )
+        work = ProfileWork(ProfileStage.SWAPPING, plan.subnets[0], len(plan.subnets), plan.takes_s)
+        operation = Operation(PREFIX + self._new_id(), self._camera, work, self._clock.wall_ns())
         costs = tuple(self._planner.cost(subnet_id, ask, now) for subnet_id in plan.subnets)
-        self._run = _Run(operation, plan, ask, now.active, source, costs, self._now_s())
-        self.desk.put(operation)
+        self._run = _Run(operation, work, plan, ask, now.active, source, costs, self._now_s())
+        self._desk.put(operation, lambda: self._cancel(operation.name))
         event(_log, logging.INFO, "profiling_started", camera=self._camera, operation=operation.name,
               subnets=len(plan.subnets), source=source.value)  # fmt: skip
         return operation
@@ -164,7 +164,7 @@ class Profiler:
     def results(self, samples_of: Mapping[str, Sequence[LatencySample]]) -> None:
         """What the camera measured since the last call."""
         run = self._run
-        if run is None or run.service_ms is None or run.operation.stage is not ProfileStage.MEASURING:
+        if run is None or run.service_ms is None or run.work.stage is not ProfileStage.MEASURING:
             return
         run.service_ms += [
             one.service_ms
@@ -188,7 +188,7 @@ class Profiler:
         run = self._run
         if run is None:
             return decision
-        if run.operation.stage is not ProfileStage.RETURNING:
+        if run.work.stage is not ProfileStage.RETURNING:
             steered = self._measure(run, decision, now)
             if steered is not None:
                 return steered
@@ -274,7 +274,7 @@ class Profiler:
               subnet=net.subnet_id, median_ms=net.median_ms, count=net.count, error=net.error)  # fmt: skip
         run.number += 1
         run.service_ms, run.since_s = None, self._now_s()
-        run.operation = replace(run.operation, nets=(*run.operation.nets, net))
+        run.work = replace(run.work, nets=(*run.work.nets, net))
         if run.number < len(run.plan.subnets):
             self._publish(run, ProfileStage.SWAPPING)
 
@@ -309,16 +309,17 @@ class Profiler:
 
     def _end(self, run: _Run) -> None:
         self._run = None
-        done = replace(run.operation, stage=ProfileStage.DONE, subnet_id="", left_s=0.0, done=True, error=run.ending)
-        self.desk.put(done)
+        work = replace(run.work, stage=ProfileStage.DONE, subnet_id="", left_s=0.0)
+        done = replace(run.operation, work=work, done=True, error=run.ending)
+        self._desk.put(done)
         event(_log, logging.INFO, "profiling_ended", camera=self._camera, operation=done.name,
-              subnets=len(done.nets), error=run.ending)  # fmt: skip
+              subnets=len(work.nets), error=run.ending)  # fmt: skip
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
     def _ask(self, run: _Run, decision: Decision, action: Action, why: str, target: str | None = None) -> Decision:
         target = target or run.target
-        place = f"{min(run.number + 1, run.operation.total)} of {run.operation.total} sub-nets"
+        place = f"{min(run.number + 1, run.work.total)} of {run.work.total} sub-nets"
         text = f"{target} {why} (profiling, {place})"
         return Decision(
             action,
@@ -332,14 +333,11 @@ class Profiler:
 
     def _publish(self, run: _Run, stage: ProfileStage | None = None, cancelling: bool | None = None) -> None:
         left = run.plan.subnets[run.number :]
-        run.operation = replace(
-            run.operation,
-            stage=stage or run.operation.stage,
-            subnet_id=left[0] if left else "",
-            left_s=self._left_s(run),
-            cancelling=run.operation.cancelling if cancelling is None else cancelling,
-        )
-        self.desk.put(run.operation)
+        subnet_id, stage = left[0] if left else "", stage or run.work.stage
+        run.work = replace(run.work, stage=stage, subnet_id=subnet_id, left_s=self._left_s(run))
+        cancelling = run.operation.cancelling if cancelling is None else cancelling
+        run.operation = replace(run.operation, work=run.work, cancelling=cancelling)
+        self._desk.put(run.operation)
 
     def _left_s(self, run: _Run) -> float:
         """Seconds to the end as expected: the nets to come, what this one lacks, and the way back."""

@@ -7,7 +7,9 @@ from typing import Literal
 
 from agent.domain.budget import Budget
 from agent.domain.line import LineInput
+from agent.domain.orders import Window
 from agent.domain.profile import ProfileAge
+from agent.domain.schedule import ScheduleEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,7 @@ class SupervisorSettings:
     A sub-net whose swap failed is not tried again for `quarantine_s`. `tick_s` is how often the policy looks without
     being asked; a claim's expiry wakes it at its own time. `miss_cost`: of a part without a
     result in time, in correct ones. `notice_s`: clients announce every change so early.
+    `schedule`: what is asked for by the time of day while no client asks; `window`: when swaps may begin.
     A line that has stood for `idle_profiling_after_s` has its missing and stale profiles measured meanwhile (None: only
     when somebody asks).
     """
@@ -43,3 +46,5 @@ class SupervisorSettings:
     health_every_s: float = 1.0
     profile_age: ProfileAge = field(default_factory=ProfileAge)
     idle_profiling_after_s: float | None = None
+    schedule: tuple[ScheduleEntry, ...] = ()
+    window: Window = Window.ANY

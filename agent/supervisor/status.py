@@ -4,31 +4,34 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agent.domain.decision import Action, Decision
+from agent.domain.decision import Action, Decision, Reason
 from agent.domain.device import Health
 from agent.domain.notice import AnnouncedChange, LineState
 from agent.domain.snapshot import CameraSnapshot, ComingSwap, LatencyFigures, Proof
 from agent.domain.states import CameraState, Degraded
-from agent.domain.subnet import Catalogue
 from agent.supervisor.actor import Actor
 from agent.supervisor.claims import ClaimBook
+from agent.supervisor.orders import OrderBook
 
 
 def degraded(
-    actor: Actor, decision: Decision | None, catalogue: Catalogue | None, stale_profiles: bool = False
+    actor: Actor, decision: Decision | None, retired: bool, stale_profiles: bool = False
 ) -> tuple[Degraded, ...]:
     """Why an ACTIVE camera is not as wanted, most serious first; empty in any other state."""
     installed = actor.installed
     if actor.state is not CameraState.ACTIVE or installed is None:
         return ()
     reasons = []
-    if decision is not None and not decision.feasible:
+    if decision is not None and decision.reason is Reason.PINNED:
+        if not decision.feasible:
+            reasons.append(Degraded.OVER_BUDGET)
+    elif decision is not None and not decision.feasible:
         reasons.append(Degraded.INFEASIBLE)
     elif decision is not None and decision.action is Action.HOLD and not _meets(decision):
         reasons.append(Degraded.OVER_BUDGET)
     if actor.rolled_back:
         reasons.append(Degraded.ROLLED_BACK)
-    if catalogue is None or catalogue.get(installed.subnet_id) is None:
+    if retired:
         reasons.append(Degraded.RETIRED)
     if not installed.self_tested:
         reasons.append(Degraded.UNVERIFIED_IMAGE)
@@ -47,14 +50,16 @@ def compose(
     actor: Actor,
     claims: ClaimBook,
     decision: Decision | None,
-    catalogue: Catalogue | None,
     latency: LatencyFigures | None,
     load: float | None,
     health: Health | None,
     line: LineState,
     changes: tuple[AnnouncedChange, ...],
     coming: ComingSwap | None,
-    stale_profiles: bool = False,
+    stale_profiles: bool,
+    retired: bool,
+    orders: OrderBook,
+    etag: str,
 ) -> CameraSnapshot:
     """One frozen value of everything a reader may want to know."""
     installed = actor.installed
@@ -62,7 +67,7 @@ def compose(
         camera=camera,
         revision=revision,
         state=actor.state,
-        degraded=degraded(actor, decision, catalogue, stale_profiles),
+        degraded=degraded(actor, decision, retired, stale_profiles),
         detail=actor.machine.detail,
         info=actor.info,
         active_subnet=installed.subnet_id if installed else None,
@@ -80,6 +85,9 @@ def compose(
         line=line,
         changes=changes,
         coming=coming,
+        orders=orders.now,
+        permit_boot_ns=orders.permit_boot_ns,
+        etag=etag,
     )
 
 

@@ -17,9 +17,10 @@ from agent.clock import Clock
 from agent.domain.device import Camera, GoldenCheck, GoldenOutcome, NetworkReport, NetworkSetup
 from agent.domain.journal import Activation, Journal, SwapOutcome, SwapRecord
 from agent.domain.states import SwapStage
-from agent.errors import AgentError, CameraGone, CameraTimeout, NotPermitted, VerificationFailed
+from agent.errors import AgentError, CameraGone, CameraTimeout, Cancelled, NotPermitted, VerificationFailed
 from agent.swap.plan import BEFORE_GAP, STAGE_OF, Plan, Step, plan_adoption, plan_swap
 
+CANCELLED = "cancelled"  # SwapRecord.failed_step of a swap that somebody ended
 GRACE_S = 1.0  # a camera call that outlives its own deadline is given up after this
 
 
@@ -32,6 +33,19 @@ class Permitted:
 
 
 PermitFn: TypeAlias = "Callable[[SwapRecord], Awaitable[Permitted]]"
+
+
+class Brake(Protocol):
+    """What may end a swap from outside."""
+
+    def refuses(self) -> AgentError | None:
+        """Why it must not begin; asked last thing before the gap, when nothing on the camera has changed yet."""
+        ...
+
+    def ends(self) -> AgentError | None:
+        """Why it is to end in its gap, by the way back. Asked before each step and, on the camera's thread, while the
+        network is written."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +96,7 @@ class SwapTransaction:
         on_progress: Callable[[int, int], None],
         on_generation: Callable[[int, str], None],
         permit: PermitFn | None = None,
+        brake: Brake | None = None,
     ) -> None:
         """`on_generation(generation, subnet_id)` is called before any result of it can appear.
 
@@ -95,20 +110,29 @@ class SwapTransaction:
         self._on_progress = on_progress
         self._on_generation = on_generation
         self._permit = permit
+        self._brake = brake
         self._deadline_ns = 0
         self._self_tested = False
+        self._backwards = False
 
-    async def swap(self, record: SwapRecord, old: Installed | None, deadline_s: float) -> SwapEnd:
+    async def swap(
+        self,
+        record: SwapRecord,
+        old: Installed | None,
+        deadline_s: float,
+        source_of_old: PayloadSource | None = None,
+    ) -> SwapEnd:
         """Install `record.to_subnet`; ends VERIFIED, REFUSED, ROLLED_BACK or FAULTED and never raises AgentError.
 
-        Both ways have `deadline_s` each, counted from the permit where one is needed; so are the record's start and
-        duration. CancelledError leaves the journal's row RUNNING: the next start recovers.
+        `source_of_old`: where `old` came from, if that is another library by now. Both ways have `deadline_s` each,
+        counted from the permit where one is needed; so are the record's start and duration. CancelledError leaves the
+        journal's row RUNNING: the next start recovers.
         """
         started_ns = self._clock.now_ns()
         try:
             self._on_stage(SwapStage.PREPARING)
             payload = await self._source.load(record.to_subnet)
-            back = await self._source.load(old.subnet_id) if old else None
+            back = await (source_of_old or self._source).load(old.subnet_id) if old else None
             if self._permit is not None:
                 record = await self._permitted(self._permit, record)
                 started_ns = self._clock.now_ns()
@@ -116,6 +140,8 @@ class SwapTransaction:
             generation = await self._journal.next_generation(record.camera)
             spare = await self._journal.next_generation(record.camera)
             await self._journal.begin_swap(record)
+            if self._brake is not None and (why := self._brake.refuses()) is not None:
+                raise why
         except AgentError as error:
             step = Step.PERMIT if isinstance(error, NotPermitted) else Step.PREPARE
             return await self._end(record, SwapOutcome.REFUSED, old, started_ns, step, error)
@@ -166,7 +192,8 @@ class SwapTransaction:
                 continue
             self._on_stage(SwapStage.ROLLING_BACK if back else STAGE_OF[step])
             started_ns = self._clock.now_ns()
-            error = await self._attempt(step, payload, generation)
+            ended = self._brake.ends() if self._brake is not None and not back else None
+            error = ended or await self._attempt(step, payload, generation)
             elapsed_s = (self._clock.now_ns() - started_ns) / 1e9
             name = f"back:{step.value}" if back else step.value
             self._journal.note_step(record.id, name, elapsed_s, str(error) if error else None)
@@ -185,6 +212,7 @@ class SwapTransaction:
         error: AgentError | None,
         deadline_s: float,
     ) -> SwapEnd:
+        self._backwards = True
         self._set_deadline(deadline_s)
         steps = plan_swap().way_back(failed, old is not None)
         for _ in range(2):  # a glitch on the way back is worth one more try before giving up the line
@@ -220,7 +248,7 @@ class SwapTransaction:
             generation=installed.generation if installed else None,
             active_subnet=installed.subnet_id if installed else None,
             duration_s=(self._clock.now_ns() - started_ns) / 1e9,
-            failed_step=failed.value if failed else None,
+            failed_step=_step_name(failed, error),
             error=str(error) if error else None,
         )
         activation = (
@@ -262,12 +290,19 @@ class SwapTransaction:
             Step.STOP: lambda: camera.stop_stream(left_s),
             Step.DISABLE: lambda: camera.disable_inference(left_s),
             Step.DELETE: lambda: camera.delete_network(left_s),
-            Step.UPLOAD: lambda: camera.upload_network(payload.blob, left_s, self._on_progress),
+            Step.UPLOAD: lambda: camera.upload_network(payload.blob, left_s, self._progress),
             Step.ACTIVATE: lambda: camera.activate_network(payload.setup, left_s),
             Step.VERIFY: lambda: self._verify(payload, left_s),
             Step.START: lambda: self._start(payload, generation, left_s),
         }
         return calls[step]()
+
+    def _progress(self, done: int, total: int) -> None:
+        """On the camera's thread. What ends the swap ends the writing too; on the way back nothing does."""
+        self._on_progress(done, total)
+        ended = self._brake.ends() if self._brake is not None and not self._backwards else None
+        if ended is not None:
+            raise ended
 
     async def _start(self, payload: Payload, generation: int, left_s: float) -> None:
         self._on_generation(generation, payload.setup.subnet_id)
@@ -282,6 +317,12 @@ class SwapTransaction:
 
     def _set_deadline(self, deadline_s: float) -> None:
         self._deadline_ns = self._clock.now_ns() + round(deadline_s * 1e9)
+
+
+def _step_name(failed: Step | None, error: AgentError | None) -> str | None:
+    if isinstance(error, Cancelled):
+        return CANCELLED
+    return failed.value if failed else None
 
 
 def check_report(report: NetworkReport, setup: NetworkSetup) -> None:

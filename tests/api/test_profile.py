@@ -13,11 +13,12 @@ from google.longrunning import operations_pb2
 from google.protobuf.empty_pb2 import Empty
 
 from agent.client.operations import code_name
-from agent.domain.operation import Operation, ProfiledNet, ProfileStage
+from agent.domain.operation import Operation, ProfiledNet, ProfileStage, ProfileWork
 from agent.errors import Cancelled, Refused
 from agent.pb.ofa_agent.v1 import profile_pb2
 from tests.api.harness import Rig, run, serving
 from tests.support.fake_control import FakeControl
+from tests.support.operations import profiling
 
 PROFILE = "/ofa_agent.v1.ControlService/ProfileSubnets"
 OPERATIONS = "/google.longrunning.Operations"
@@ -48,7 +49,8 @@ def metadata(operation: operations_pb2.Operation) -> profile_pb2.ProfileSubnetsM
 
 
 def ended(operation: Operation, **changes: Any) -> Operation:
-    return replace(operation, stage=ProfileStage.DONE, subnet_id="", left_s=0.0, done=True, nets=(NET,), **changes)
+    work = replace(profiling(operation), stage=ProfileStage.DONE, subnet_id="", left_s=0.0, nets=(NET,))
+    return replace(operation, work=work, done=True, **changes)
 
 
 def test_a_run_is_answered_with_its_plan_and_an_operation_that_tells_how_far_it_is(tmp_path: Path) -> None:
@@ -189,7 +191,7 @@ def test_a_refused_run_is_told_with_its_reason(tmp_path: Path) -> None:
 def test_operations_that_have_ended_are_kept_up_to_a_bound() -> None:
     async def main() -> None:
         control = FakeControl()
-        running = Operation("operations/0", "c", ProfileStage.SWAPPING, "n", 1, 1.0)
+        running = Operation("operations/0", "c", ProfileWork(ProfileStage.SWAPPING, "n", 1, 1.0))
         control.desk.put(running)
         for number in range(1, 40):
             control.desk.put(ended(replace(running, name=f"operations/{number}")))

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from agent.domain.budget import Budget, Claim, ClaimKind, EffectiveBudget, Priority
-from agent.domain.control import ClaimOutcome, Committed, LineOutcome, Prepared, ProfileStarted
+from agent.domain.control import ClaimOutcome, Committed, LineOutcome, OrderOutcome, Prepared, ProfileStarted
 from agent.domain.decision import Account, Action, Candidate, Decision, Reason
 from agent.domain.device import CameraInfo, Health
 from agent.domain.journal import Alarm, SwapRecord
 from agent.domain.notice import AnnouncedChange, ChangeState, LineReport, LineState
-from agent.domain.operation import Operation, ProfileAsk, ProfilePlan, ProfileStage
+from agent.domain.operation import Operation, ProfileAsk, ProfilePlan, ProfileStage, ProfileWork, SwapWork
+from agent.domain.orders import NO_ORDERS, Inhibit, Mode, Orders, Pin
 from agent.domain.result import Box, InferenceResult, RawInference, StreamCounts
 from agent.domain.snapshot import CameraSnapshot, ComingCause, ComingSwap, LatencyFigures, Proof, RunningSwap
 from agent.domain.states import CameraState, Degraded, SwapStage
 from agent.domain.subnet import Accuracy, Arch, Artifact, Catalogue, Golden, InputSpec, Subnet
-from agent.errors import BadInput
+from agent.errors import BadInput, Stale
 from agent.supervisor.feed import Broadcast, Reader
 from agent.supervisor.operations import OperationDesk
 from tests.support.memory_journal import MemoryJournal
@@ -122,6 +124,8 @@ class FakeControl:
     claims: dict[str, Claim] = field(default_factory=dict)
     prepared: dict[str, AnnouncedChange] = field(default_factory=dict)
     cancelled: list[str] = field(default_factory=list)
+    orders: Orders = NO_ORDERS
+    permit_boot_ns: int | None = None
 
     def __post_init__(self) -> None:
         self.now = replace(self.now, camera=self.name)
@@ -144,11 +148,67 @@ class FakeControl:
             raise self.error
         return DECISION if budget is None else a_decision(budget=replace(DEFAULT, id="tried", budget=budget))
 
+    @property
+    def etag(self) -> str:
+        return f"{sorted(self.claims)} {self.orders}"
+
+    @asynccontextmanager
+    async def writing(self, etag: str = "") -> AsyncIterator[None]:
+        if etag and etag != self.etag:
+            raise Stale(f"camera {self.name}: etag {etag!r} is not {self.etag!r} any more")
+        yield
+
+    def present(self, client: str) -> ClaimOutcome:
+        return self._outcome(self.claims.get(client))
+
+    def ordered(self) -> OrderOutcome:
+        swaps = self.swap_expected
+        work = SwapWork("swap-1", "w1-big", "w1-huge", Reason.PINNED.value)
+        operation = Operation("operations/swap-1", self.name, work, started_wall_ns=1) if swaps else None
+        return OrderOutcome(self.orders, self.permit_boot_ns, DECISION, operation)
+
+    async def set_mode(self, client: str, mode: Mode) -> OrderOutcome:
+        await self._change("set_mode", client, mode)
+        self.orders = replace(self.orders, mode=mode, mode_by=client)
+        self.now = replace(self.now, orders=self.orders)
+        return self.ordered()
+
+    async def pin(self, client: str, subnet_id: str) -> OrderOutcome:
+        await self._change("pin", client, subnet_id)
+        self.orders = replace(self.orders, pin=Pin(subnet_id, client, 1))
+        return self.ordered()
+
+    async def unpin(self, client: str) -> OrderOutcome:
+        await self._change("unpin", client)
+        self.orders = replace(self.orders, pin=None)
+        return self.ordered()
+
+    async def rollback(self, client: str) -> OrderOutcome:
+        await self._change("rollback", client)
+        self.orders = replace(self.orders, pin=Pin("w1-huge", client, 1, rollback=True))
+        return self.ordered()
+
+    async def permit_swap(self, client: str, ttl_s: float | None, everyone: bool = False) -> OrderOutcome:
+        await self._change("permit_swap", client, ttl_s, everyone)
+        self.orders = self.orders.permitted(None if everyone else client)
+        self.permit_boot_ns = 1 << 62
+        return self.ordered()
+
+    async def inhibit_swap(self, client: str, ttl_s: float | None, why: str) -> OrderOutcome:
+        await self._change("inhibit_swap", client, ttl_s, why)
+        self.orders = self.orders.inhibited(Inhibit(client, why, ttl_s))
+        return self.ordered()
+
     async def set_budget(
-        self, client: str, budget: Budget, ttl_s: float | None, allow_infeasible: bool
+        self,
+        client: str,
+        budget: Budget,
+        ttl_s: float | None,
+        allow_infeasible: bool,
+        kind: ClaimKind | None = None,
     ) -> ClaimOutcome:
         await self._change("set_budget", client, budget, ttl_s, allow_infeasible)
-        kind = ClaimKind.MANUAL if ttl_s is None else ClaimKind.LEASE
+        kind = kind or (ClaimKind.MANUAL if ttl_s is None else ClaimKind.LEASE)
         expires = None if ttl_s is None else round(ttl_s * 1e9)
         claim = Claim(f"claim-{len(self.calls)}", client, self.name, kind, budget, ttl_s, expires)
         self.claims[client] = claim
@@ -199,20 +259,20 @@ class FakeControl:
             raise self.error
         return ProfilePlan(ask.subnets or ("w1-huge", "w1-big"), ask.validated().results, 42.5, 6.0)
 
-    def start_profile(self, ask: ProfileAsk) -> ProfileStarted:
+    async def start_profile(self, ask: ProfileAsk) -> ProfileStarted:
         plan = self.plan_profile(ask)
-        name = f"operations/{len(self.calls)}"
-        operation = Operation(
-            name, self.name, ProfileStage.SWAPPING, plan.subnets[0], len(plan.subnets), plan.takes_s, started_wall_ns=1
-        )
+        work = ProfileWork(ProfileStage.SWAPPING, plan.subnets[0], len(plan.subnets), plan.takes_s)
+        operation = Operation(f"operations/{len(self.calls)}", self.name, work, started_wall_ns=1)
         self.desk.put(operation)
         return ProfileStarted(operation, a_decision(Action.SWAP, Reason.PROFILE))
 
     def status_feed(self) -> Reader[CameraSnapshot]:
         return self.snapshots.subscribe(1, self.now)
 
-    def result_feed(self, capacity: int) -> Reader[InferenceResult]:
-        return self.results.subscribe(capacity)
+    def result_feed(
+        self, capacity: int, wanted: Callable[[InferenceResult], bool] | None = None
+    ) -> Reader[InferenceResult]:
+        return self.results.subscribe(capacity, wanted=wanted)
 
     async def _change(self, *call: object) -> None:
         self.calls.append(call)
@@ -225,7 +285,8 @@ class FakeControl:
     def _outcome(self, claim: Claim | None) -> ClaimOutcome:
         claims = () if claim is None else (claim.id,)
         effective = EffectiveBudget("budget-2", Budget(max_latency_ms=50.0), Priority.LEASE, claims)
-        return ClaimOutcome(claim, effective, DECISION, self.swap_expected, "swap-1")
+        operation = self.ordered().operation
+        return ClaimOutcome(claim, effective, DECISION, self.swap_expected, "swap-1", operation)
 
 
 class FakeJournal(MemoryJournal):

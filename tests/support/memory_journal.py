@@ -86,12 +86,16 @@ class MemoryJournal:
     def note_decision(self, camera: str, decision: Decision) -> None:
         self.decisions.append(decision)
 
-    async def put_claim(self, claim: Claim) -> None:
+    async def put_claim(self, claim: Claim, orders: Orders | None = None) -> None:
         self._change()
         self.known_claims[claim.id] = claim
+        if orders is not None:
+            self.known_orders[claim.camera] = orders
 
-    async def drop_claim(self, claim_id: str, why: str) -> None:
+    async def drop_claim(self, claim_id: str, why: str, orders: tuple[str, Orders] | None = None) -> None:
         self._change()
+        if orders is not None:
+            self.known_orders[orders[0]] = orders[1]
         self.dropped.append((claim_id, why))
         self.known_claims = {c: k for c, k in self.known_claims.items() if k.id != claim_id}
 

@@ -14,7 +14,7 @@ from agent.app import JOURNAL_NAME, Agent
 from agent.clock import VirtualClock, run_virtual
 from agent.config import AgentConfig
 from agent.domain.budget import Budget
-from agent.domain.operation import Operation, ProfileAsk, ProfileStage
+from agent.domain.operation import Operation, ProfileAsk, ProfileStage, ProfileWork
 from agent.domain.profile import ProfileSource, StoredProfile
 from agent.domain.result import InferenceResult
 from agent.domain.states import CameraState, Degraded
@@ -26,6 +26,7 @@ from agent.sim.spec import FaultSpec
 from agent.supervisor import Supervisor
 from agent.telemetry.ids import SeededIds
 from agent.telemetry.journal import SqliteJournal
+from tests.support.operations import profiling
 from tests.support.virtual_line import CAMERA, FEED, Outcome, check, line_config
 
 RATE = 900.0
@@ -138,15 +139,15 @@ def test_a_stop_of_the_line_is_enough_to_measure_every_sub_net_and_costs_no_part
         assert len(plan.subnets) == 5
         assert plan.subnets[-1] == before
         began_s = site.now_s()
-        ended = await site.profiled(site.supervisor.start_profile(ALL).operation)
+        ended = await site.profiled((await site.supervisor.start_profile(ALL)).operation)
         assert ended.error is None
-        assert [net.subnet_id for net in ended.nets] == list(plan.subnets)
+        assert [net.subnet_id for net in profiling(ended).nets] == list(plan.subnets)
         assert 0.4 < (site.now_s() - began_s) / plan.takes_s < 1.6
         await _at_home(site, before)
         assert {result.inference.part for result in site.take()} == {None}
         truth = site.device.truth()["inferences"]
         stored = await _profiles(site.agent.journal, site)
-        for net in ended.nets:
+        for net in profiling(ended).nets:
             kept = stored[net.subnet_id]
             true_ms = median(row["service_ms"] for row in truth if row["sha256"] == kept.sha256)
             assert net.median_ms is not None
@@ -173,11 +174,11 @@ def test_a_running_line_is_not_measured_unless_somebody_says_so(tmp_path: Path, 
     async def story(site: Site) -> None:
         before = site.active
         with pytest.raises(Refused, match="not reported as stopped"):
-            site.supervisor.start_profile(ALL)
+            (await site.supervisor.start_profile(ALL))
         others = [one.id for one in site.supervisor.catalogue().subnets if one.id != before]  # type: ignore[union-attr]
         ask = ProfileAsk((others[0],), 60, while_running=True)
-        ended = await site.profiled(site.supervisor.start_profile(ask).operation)
-        assert [(net.subnet_id, net.count) for net in ended.nets] == [(others[0], 60)]
+        ended = await site.profiled((await site.supervisor.start_profile(ask)).operation)
+        assert [(net.subnet_id, net.count) for net in profiling(ended).nets] == [(others[0], 60)]
         await _at_home(site, before)
         assert None not in {result.inference.part for result in site.take()}
 
@@ -190,18 +191,18 @@ def test_a_cancelled_run_and_one_that_the_line_ends_go_back_and_keep_what_they_m
     async def story(site: Site) -> None:
         before = site.active
         await site.stop_line()
-        started = site.supervisor.start_profile(ALL).operation
-        await site.until(lambda: len(_now(site, started).nets) == 1)
-        await site.until(lambda: _now(site, started).stage is ProfileStage.MEASURING)
+        started = (await site.supervisor.start_profile(ALL)).operation
+        await site.until(lambda: len(profiling(_now(site, started)).nets) == 1)
+        await site.until(lambda: profiling(_now(site, started)).stage is ProfileStage.MEASURING)
         assert site.supervisor.operations.cancel(started.name)
         assert _now(site, started).cancelling
         ended = await site.profiled(started)
         assert isinstance(ended.error, Cancelled)
-        assert len(ended.nets) == 1
+        assert len(profiling(ended).nets) == 1
         await _at_home(site, before)
-        assert set(await _profiles(site.agent.journal, site)) == {ended.nets[0].subnet_id}
-        again = site.supervisor.start_profile(ALL).operation
-        await site.until(lambda: _now(site, again).stage is ProfileStage.MEASURING)
+        assert set(await _profiles(site.agent.journal, site)) == {profiling(ended).nets[0].subnet_id}
+        again = (await site.supervisor.start_profile(ALL)).operation
+        await site.until(lambda: profiling(_now(site, again)).stage is ProfileStage.MEASURING)
         await site.run_line(20.0)
         ended = await site.profiled(again)
         assert isinstance(ended.error, Refused)
@@ -218,6 +219,11 @@ async def _at_home(site: Site, before: str | None) -> None:
     assert site.active == before or newest.reason != "profile"
 
 
+def runs_of(site: Site) -> list[Operation]:
+    """Its profiling runs: swaps are operations too."""
+    return [one for one in site.supervisor.operations.all() if isinstance(one.work, ProfileWork)]
+
+
 def _now(site: Site, operation: Operation) -> Operation:
     found = site.supervisor.operations.get(operation.name)
     assert found is not None
@@ -229,11 +235,11 @@ def test_a_sub_net_that_cannot_be_put_on_the_camera_is_told_and_the_run_goes_on(
         await site.stop_line()
         plan = site.supervisor.plan_profile(ALL)
         site.device.inject_fault(FaultSpec("file.write", "io_error"))
-        ended = await site.profiled(site.supervisor.start_profile(ALL).operation)
+        ended = await site.profiled((await site.supervisor.start_profile(ALL)).operation)
         assert ended.error is None
-        assert [bool(net.error) for net in ended.nets] == [True, False, False, False, False]
-        assert ended.nets[0].subnet_id == plan.subnets[0]
-        assert ended.nets[0].median_ms is None
+        assert [bool(net.error) for net in profiling(ended).nets] == [True, False, False, False, False]
+        assert profiling(ended).nets[0].subnet_id == plan.subnets[0]
+        assert profiling(ended).nets[0].median_ms is None
         await _at_home(site, plan.subnets[-1])
 
     play(line_config(tmp_path, ladder), story)
@@ -247,7 +253,7 @@ def test_a_restart_knows_the_profiles_and_tells_those_that_another_firmware_made
     async def measured(site: Site) -> None:
         await site.stop_line()
         some = replace(ALL, subnets=site.supervisor.plan_profile(ALL).subnets[:2])
-        await site.profiled(site.supervisor.start_profile(some).operation)
+        await site.profiled((await site.supervisor.start_profile(some)).operation)
 
     async def later(site: Site) -> None:
         stored = await _profiles(site.agent.journal, site)
@@ -279,10 +285,10 @@ def test_a_line_that_stands_for_long_has_its_missing_profiles_measured_one_by_on
         before = site.active
         await site.stop_line()
         await asyncio.sleep(100.0)
-        assert site.supervisor.operations.all() == ()
-        await site.until(lambda: sum(one.done for one in site.supervisor.operations.all()) == 2)
-        runs = [one for one in site.supervisor.operations.all() if one.done]
-        assert all(one.error is None and one.total == 1 for one in runs)
+        assert runs_of(site) == []
+        await site.until(lambda: sum(one.done for one in runs_of(site)) == 2)
+        runs = [one for one in runs_of(site) if one.done]
+        assert all(one.error is None and profiling(one).total == 1 for one in runs)
         stored = await _profiles(site.agent.journal, site)
         assert {one.profile.source for one in stored.values()} == {ProfileSource.IDLE}
         assert len(stored) == 2

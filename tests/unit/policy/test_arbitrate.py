@@ -11,6 +11,12 @@ from agent.domain.budget import Budget, Claim, ClaimKind, Priority
 from agent.policy.arbitrate import Arbitrated, arbitrate, next_expiry
 from tests.unit.policy.ladder import PROPERTY
 
+PRIORITY_OF = {
+    ClaimKind.LEASE: Priority.LEASE,
+    ClaimKind.MANUAL: Priority.MANUAL,
+    ClaimKind.MAINTENANCE: Priority.MAINTENANCE,
+    ClaimKind.LOCAL_OVERRIDE: Priority.LOCAL_OVERRIDE,
+}
 DEFAULT = Budget(max_latency_ms=80.0)
 FAIL_SAFE = Budget(max_latency_ms=40.0)
 LEASE = Claim("lease", "plc", "cam", ClaimKind.LEASE, Budget(max_latency_ms=60.0), 10.0, 1_000, "boot")
@@ -80,7 +86,26 @@ def test_the_order_of_claims_does_not_matter_and_the_winner_is_the_highest_prese
     found = ruled(*claims, boot_ns=50)
     assert ruled(*shuffled, boot_ns=50) == found
     kinds = {claim.kind for claim in claims}
-    expected = Priority.MANUAL if ClaimKind.MANUAL in kinds else Priority.LEASE if kinds else Priority.DEFAULT
+    expected = max((PRIORITY_OF[kind] for kind in kinds), default=Priority.DEFAULT)
     assert found.priority is expected
     live = [c for c in claims if c.id in found.claim_ids and not c.expired(50, "boot")]
     assert all(found.budget == found.budget.strictest(claim.budget) for claim in live)
+
+
+def test_the_schedule_takes_the_place_of_the_default_and_of_nothing_else() -> None:
+    scheduled = Budget(parts_per_minute=300.0)
+
+    def by_clock(*claims: Claim, latched: bool = False) -> Arbitrated:
+        return arbitrate(claims, DEFAULT, FAIL_SAFE, latched, 0, "boot", scheduled)
+
+    assert by_clock() == Arbitrated(scheduled, Priority.SCHEDULE, (), False)
+    assert by_clock(LEASE) == ruled(LEASE)
+    assert by_clock(latched=True) == ruled(latched=True)
+
+
+def test_a_claim_that_outranks_leases_just_ends_without_the_fail_safe() -> None:
+    for kind in (ClaimKind.MAINTENANCE, ClaimKind.LOCAL_OVERRIDE):
+        claim = Claim("x", "anna", "cam", kind, Budget(max_latency_ms=20.0), 10.0, 1_000, "boot")
+        assert ruled(claim, LEASE).priority is PRIORITY_OF[kind]
+        over = ruled(claim, MANUAL, boot_ns=2_000)
+        assert (over.priority, over.fail_safe, over.budget) == (Priority.MANUAL, False, MANUAL.budget)

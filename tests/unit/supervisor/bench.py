@@ -47,6 +47,7 @@ class Bench:
         supervisor = Supervisor(
             Parts(self.camera, self.journal, self.clock, self.settings, self.source, SeededIds(1).uuid, self.boot_id)
         )
+        await supervisor.load()
         running = asyncio.create_task(supervisor.run())
         try:
             await asyncio.wait_for(story(supervisor), STORY_DEADLINE_S)

@@ -13,6 +13,7 @@ from agent.domain.budget import Budget, Claim, Priority
 from agent.domain.decision import Decision
 from agent.domain.line import View
 from agent.domain.notice import ChangeState
+from agent.domain.orders import Orders
 from agent.domain.snapshot import ComingCause, ComingSwap
 from agent.domain.states import CameraState
 from agent.errors import BadInput, JournalError
@@ -426,11 +427,11 @@ class Overtaken(MemoryJournal):
 
     meanwhile: Callable[[], Awaitable[object]] | None = None
 
-    async def put_claim(self, claim: Claim) -> None:
+    async def put_claim(self, claim: Claim, orders: Orders | None = None) -> None:
         meanwhile, self.meanwhile = self.meanwhile, None
         if meanwhile is not None:
             await meanwhile()
-        await super().put_claim(claim)
+        await super().put_claim(claim, orders)
 
 
 def test_a_commit_that_is_overtaken_by_a_release_or_a_newer_announcement_is_refused() -> None:

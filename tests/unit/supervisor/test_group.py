@@ -96,6 +96,8 @@ class Line:
 
     async def _play(self, story: Callable[[dict[str, Supervisor]], Awaitable[None]]) -> None:
         made = {name: self._supervisor(name) for name in self.names}
+        for one in made.values():
+            await one.load()
         running = [asyncio.create_task(one.run()) for one in made.values()]
         beside = [asyncio.create_task(self._belt())]
         beside += [asyncio.create_task(self._watch(one)) for one in made.values()]

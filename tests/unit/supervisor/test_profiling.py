@@ -14,6 +14,7 @@ from agent.domain.result import LatencySample
 from agent.domain.states import CameraState
 from agent.errors import BadInput, CameraGone, Cancelled, JournalError, Refused
 from agent.supervisor.memory import Memory
+from agent.supervisor.operations import OperationDesk
 from agent.supervisor.profile_plan import WARM_UP
 from agent.supervisor.profiling import RETURN_LIMIT_S, SWAP_LIMIT_S, Profiler
 from agent.supervisor.settings import SupervisorSettings
@@ -21,6 +22,7 @@ from agent.supervisor.situation import Situation
 from tests.support.fake_camera import INFO
 from tests.support.fake_control import CATALOGUE
 from tests.support.memory_journal import MemoryJournal
+from tests.support.operations import profiling
 from tests.unit.supervisor.test_memory import BIG, HUGE, Source
 
 STOPPED = Situation(CameraState.ACTIVE, BIG, True, {})
@@ -47,7 +49,10 @@ class Rig:
         self.memory = Memory("cam", self.journal, self.clock, source, None)
         self.memory._info = INFO
         numbers = iter(range(99))
-        self.profiler = Profiler("cam", self.clock, self.memory, source, lambda: str(next(numbers)), settings)
+        self.desk = OperationDesk()
+        self.profiler = Profiler(
+            "cam", self.clock, self.memory, source, lambda: str(next(numbers)), settings, self.desk
+        )
         self.now = STOPPED
 
     def look(self, decision: Decision | None = None, **changes: object) -> Decision:
@@ -78,32 +83,32 @@ class Rig:
 
     @property
     def operation(self) -> Operation:
-        return self.profiler.desk.all()[0]
+        return self.desk.all()[0]
 
     def errors(self) -> list[str]:
-        return [net.error for net in self.operation.nets]
+        return [net.error for net in profiling(self.operation).nets]
 
 
 def test_each_net_is_swapped_to_and_measured_the_active_one_last() -> None:
     rig = Rig()
-    assert rig.begin().stage is ProfileStage.SWAPPING
+    assert profiling(rig.begin()).stage is ProfileStage.SWAPPING
     first = rig.look()
     assert (first.action, first.reason, first.target) == (Action.SWAP, Reason.PROFILE, HUGE)
     assert "1 of 2 sub-nets" in first.text
     kept = rig.look()
-    assert (kept.action, kept.target, rig.operation.stage) == (Action.KEEP, HUGE, ProfileStage.MEASURING)
+    assert (kept.action, kept.target, profiling(rig.operation).stage) == (Action.KEEP, HUGE, ProfileStage.MEASURING)
     assert rig.profiler.own_pace(True)
     assert not rig.profiler.own_pace(False)
-    left_s = rig.operation.left_s
+    left_s = profiling(rig.operation).left_s
     rig.measure(30)
-    assert rig.operation.left_s < left_s
+    assert profiling(rig.operation).left_s < left_s
     rig.measure(15)
-    assert (rig.now.active, len(rig.operation.nets)) == (BIG, 1)
+    assert (rig.now.active, len(profiling(rig.operation).nets)) == (BIG, 1)
     rig.look()
     rig.measure()
     assert rig.operation.done
     assert rig.errors() == ["", ""]
-    assert [(net.subnet_id, net.count, net.median_ms) for net in rig.operation.nets] == [
+    assert [(net.subnet_id, net.count, net.median_ms) for net in profiling(rig.operation).nets] == [
         (HUGE, 40, 20.0),
         (BIG, 40, 20.0),
     ]
@@ -116,7 +121,7 @@ def test_the_first_results_of_a_network_do_not_count() -> None:
     rig.look()
     rig.measure(WARM_UP, 99.0)
     rig.measure(40, 20.0)
-    (net,) = rig.operation.nets
+    (net,) = profiling(rig.operation).nets
     assert (net.median_ms, net.p99_ms) == (20.0, None)
 
 
@@ -196,7 +201,7 @@ def test_a_cancelled_run_waits_for_its_swap_and_one_that_cannot_go_back_gives_up
     rig = Rig()
     name = rig.begin().name
     rig.look()
-    rig.profiler.desk.cancel(name)
+    rig.desk.cancel(name)
     assert rig.operation.cancelling
     assert rig.profiler.steer(decided(), replace(rig.now, state=CameraState.SWAPPING)) == decided()
     assert rig.profiler.steer(decided(), rig.now).target == BIG
@@ -266,16 +271,16 @@ def test_idle_runs_wait_for_a_long_stop_without_an_announcement_and_leave_a_fail
         rig.now = replace(STOPPED, line_stopped=stopped, announced=announced)
         rig.profiler.idle(rig.now)
         rig.pass_s(wait_s)
-        assert len(rig.profiler.desk.all()) == runs
-    assert rig.operation.total == 1
+        assert len(rig.desk.all()) == runs
+    assert profiling(rig.operation).total == 1
     rig.profiler.close()
     rig.profiler.idle(rig.now)
-    assert len(rig.profiler.desk.all()) == 2
+    assert len(rig.desk.all()) == 2
     rig.profiler.close()
     rig.profiler.idle(rig.now)
-    assert len(rig.profiler.desk.all()) == 2, "both have just been tried"
+    assert len(rig.desk.all()) == 2, "both have just been tried"
     never = Rig(replace(SETTINGS, idle_profiling_after_s=None))
     never.profiler.idle(never.now)
     never.pass_s(999.0)
     never.profiler.idle(never.now)
-    assert never.profiler.desk.all() == ()
+    assert never.desk.all() == ()

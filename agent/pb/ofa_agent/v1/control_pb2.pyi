@@ -1,7 +1,11 @@
 import datetime
 
+from google.longrunning import operations_pb2 as _operations_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from agent.pb.ofa_agent.v1 import capture_pb2 as _capture_pb2
+from agent.pb.ofa_agent.v1 import config_pb2 as _config_pb2
+from agent.pb.ofa_agent.v1 import orders_pb2 as _orders_pb2
 from agent.pb.ofa_agent.v1 import profile_pb2 as _profile_pb2
 from agent.pb.ofa_agent.v1 import types_pb2 as _types_pb2
 from google.protobuf.internal import containers as _containers
@@ -13,74 +17,120 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class SetBudgetRequest(_message.Message):
-    __slots__ = ("request_id", "client", "camera", "budget", "ttl", "allow_infeasible")
+    __slots__ = ("request_id", "client", "camera", "budget", "ttl", "allow_infeasible", "kind", "etag", "group")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CLIENT_FIELD_NUMBER: _ClassVar[int]
     CAMERA_FIELD_NUMBER: _ClassVar[int]
     BUDGET_FIELD_NUMBER: _ClassVar[int]
     TTL_FIELD_NUMBER: _ClassVar[int]
     ALLOW_INFEASIBLE_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     client: str
     camera: str
     budget: _types_pb2.Budget
     ttl: _duration_pb2.Duration
     allow_infeasible: bool
-    def __init__(self, request_id: _Optional[str] = ..., client: _Optional[str] = ..., camera: _Optional[str] = ..., budget: _Optional[_Union[_types_pb2.Budget, _Mapping]] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., allow_infeasible: _Optional[bool] = ...) -> None: ...
+    kind: _types_pb2.ClaimKind
+    etag: str
+    group: str
+    def __init__(self, request_id: _Optional[str] = ..., client: _Optional[str] = ..., camera: _Optional[str] = ..., budget: _Optional[_Union[_types_pb2.Budget, _Mapping]] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., allow_infeasible: _Optional[bool] = ..., kind: _Optional[_Union[_types_pb2.ClaimKind, str]] = ..., etag: _Optional[str] = ..., group: _Optional[str] = ...) -> None: ...
+
+class BudgetOutcome(_message.Message):
+    __slots__ = ("camera", "claim", "effective", "decision", "swap_id", "etag", "operation")
+    CAMERA_FIELD_NUMBER: _ClassVar[int]
+    CLAIM_FIELD_NUMBER: _ClassVar[int]
+    EFFECTIVE_FIELD_NUMBER: _ClassVar[int]
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    SWAP_ID_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
+    camera: str
+    claim: _types_pb2.Claim
+    effective: _types_pb2.EffectiveBudget
+    decision: _types_pb2.Decision
+    swap_id: str
+    etag: str
+    operation: _operations_pb2.Operation
+    def __init__(self, camera: _Optional[str] = ..., claim: _Optional[_Union[_types_pb2.Claim, _Mapping]] = ..., effective: _Optional[_Union[_types_pb2.EffectiveBudget, _Mapping]] = ..., decision: _Optional[_Union[_types_pb2.Decision, _Mapping]] = ..., swap_id: _Optional[str] = ..., etag: _Optional[str] = ..., operation: _Optional[_Union[_operations_pb2.Operation, _Mapping]] = ...) -> None: ...
 
 class SetBudgetResponse(_message.Message):
-    __slots__ = ("claim", "effective", "decision", "swap_id")
+    __slots__ = ("claim", "effective", "decision", "swap_id", "etag", "cameras", "operation")
     CLAIM_FIELD_NUMBER: _ClassVar[int]
     EFFECTIVE_FIELD_NUMBER: _ClassVar[int]
     DECISION_FIELD_NUMBER: _ClassVar[int]
     SWAP_ID_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    CAMERAS_FIELD_NUMBER: _ClassVar[int]
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
     claim: _types_pb2.Claim
     effective: _types_pb2.EffectiveBudget
     decision: _types_pb2.Decision
     swap_id: str
-    def __init__(self, claim: _Optional[_Union[_types_pb2.Claim, _Mapping]] = ..., effective: _Optional[_Union[_types_pb2.EffectiveBudget, _Mapping]] = ..., decision: _Optional[_Union[_types_pb2.Decision, _Mapping]] = ..., swap_id: _Optional[str] = ...) -> None: ...
+    etag: str
+    cameras: _containers.RepeatedCompositeFieldContainer[BudgetOutcome]
+    operation: _operations_pb2.Operation
+    def __init__(self, claim: _Optional[_Union[_types_pb2.Claim, _Mapping]] = ..., effective: _Optional[_Union[_types_pb2.EffectiveBudget, _Mapping]] = ..., decision: _Optional[_Union[_types_pb2.Decision, _Mapping]] = ..., swap_id: _Optional[str] = ..., etag: _Optional[str] = ..., cameras: _Optional[_Iterable[_Union[BudgetOutcome, _Mapping]]] = ..., operation: _Optional[_Union[_operations_pb2.Operation, _Mapping]] = ...) -> None: ...
 
 class RenewBudgetRequest(_message.Message):
-    __slots__ = ("request_id", "client", "camera")
+    __slots__ = ("request_id", "client", "camera", "etag")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CLIENT_FIELD_NUMBER: _ClassVar[int]
     CAMERA_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     client: str
     camera: str
-    def __init__(self, request_id: _Optional[str] = ..., client: _Optional[str] = ..., camera: _Optional[str] = ...) -> None: ...
+    etag: str
+    def __init__(self, request_id: _Optional[str] = ..., client: _Optional[str] = ..., camera: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
 
 class RenewBudgetResponse(_message.Message):
-    __slots__ = ("claim", "effective", "decision", "swap_id")
+    __slots__ = ("claim", "effective", "decision", "swap_id", "etag", "operation")
     CLAIM_FIELD_NUMBER: _ClassVar[int]
     EFFECTIVE_FIELD_NUMBER: _ClassVar[int]
     DECISION_FIELD_NUMBER: _ClassVar[int]
     SWAP_ID_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
     claim: _types_pb2.Claim
     effective: _types_pb2.EffectiveBudget
     decision: _types_pb2.Decision
     swap_id: str
-    def __init__(self, claim: _Optional[_Union[_types_pb2.Claim, _Mapping]] = ..., effective: _Optional[_Union[_types_pb2.EffectiveBudget, _Mapping]] = ..., decision: _Optional[_Union[_types_pb2.Decision, _Mapping]] = ..., swap_id: _Optional[str] = ...) -> None: ...
+    etag: str
+    operation: _operations_pb2.Operation
+    def __init__(self, claim: _Optional[_Union[_types_pb2.Claim, _Mapping]] = ..., effective: _Optional[_Union[_types_pb2.EffectiveBudget, _Mapping]] = ..., decision: _Optional[_Union[_types_pb2.Decision, _Mapping]] = ..., swap_id: _Optional[str] = ..., etag: _Optional[str] = ..., operation: _Optional[_Union[_operations_pb2.Operation, _Mapping]] = ...) -> None: ...
 
 class ReleaseBudgetRequest(_message.Message):
-    __slots__ = ("request_id", "client", "camera")
+    __slots__ = ("request_id", "client", "camera", "etag", "group")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CLIENT_FIELD_NUMBER: _ClassVar[int]
     CAMERA_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     client: str
     camera: str
-    def __init__(self, request_id: _Optional[str] = ..., client: _Optional[str] = ..., camera: _Optional[str] = ...) -> None: ...
+    etag: str
+    group: str
+    def __init__(self, request_id: _Optional[str] = ..., client: _Optional[str] = ..., camera: _Optional[str] = ..., etag: _Optional[str] = ..., group: _Optional[str] = ...) -> None: ...
 
 class ReleaseBudgetResponse(_message.Message):
-    __slots__ = ("effective", "decision", "swap_id")
+    __slots__ = ("effective", "decision", "swap_id", "etag", "cameras", "operation")
     EFFECTIVE_FIELD_NUMBER: _ClassVar[int]
     DECISION_FIELD_NUMBER: _ClassVar[int]
     SWAP_ID_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    CAMERAS_FIELD_NUMBER: _ClassVar[int]
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
     effective: _types_pb2.EffectiveBudget
     decision: _types_pb2.Decision
     swap_id: str
-    def __init__(self, effective: _Optional[_Union[_types_pb2.EffectiveBudget, _Mapping]] = ..., decision: _Optional[_Union[_types_pb2.Decision, _Mapping]] = ..., swap_id: _Optional[str] = ...) -> None: ...
+    etag: str
+    cameras: _containers.RepeatedCompositeFieldContainer[BudgetOutcome]
+    operation: _operations_pb2.Operation
+    def __init__(self, effective: _Optional[_Union[_types_pb2.EffectiveBudget, _Mapping]] = ..., decision: _Optional[_Union[_types_pb2.Decision, _Mapping]] = ..., swap_id: _Optional[str] = ..., etag: _Optional[str] = ..., cameras: _Optional[_Iterable[_Union[BudgetOutcome, _Mapping]]] = ..., operation: _Optional[_Union[_operations_pb2.Operation, _Mapping]] = ...) -> None: ...
 
 class PrepareBudgetRequest(_message.Message):
     __slots__ = ("request_id", "client", "camera", "group", "budget", "due_in", "due_at", "ttl")
@@ -155,18 +205,20 @@ class CommitBudgetRequest(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., client: _Optional[str] = ..., camera: _Optional[str] = ..., group: _Optional[str] = ..., prepared_id: _Optional[str] = ..., wait_for_ready: _Optional[bool] = ...) -> None: ...
 
 class CommittedChange(_message.Message):
-    __slots__ = ("camera", "change", "effective", "decision", "swap_id")
+    __slots__ = ("camera", "change", "effective", "decision", "swap_id", "operation")
     CAMERA_FIELD_NUMBER: _ClassVar[int]
     CHANGE_FIELD_NUMBER: _ClassVar[int]
     EFFECTIVE_FIELD_NUMBER: _ClassVar[int]
     DECISION_FIELD_NUMBER: _ClassVar[int]
     SWAP_ID_FIELD_NUMBER: _ClassVar[int]
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
     camera: str
     change: _types_pb2.AnnouncedChange
     effective: _types_pb2.EffectiveBudget
     decision: _types_pb2.Decision
     swap_id: str
-    def __init__(self, camera: _Optional[str] = ..., change: _Optional[_Union[_types_pb2.AnnouncedChange, _Mapping]] = ..., effective: _Optional[_Union[_types_pb2.EffectiveBudget, _Mapping]] = ..., decision: _Optional[_Union[_types_pb2.Decision, _Mapping]] = ..., swap_id: _Optional[str] = ...) -> None: ...
+    operation: _operations_pb2.Operation
+    def __init__(self, camera: _Optional[str] = ..., change: _Optional[_Union[_types_pb2.AnnouncedChange, _Mapping]] = ..., effective: _Optional[_Union[_types_pb2.EffectiveBudget, _Mapping]] = ..., decision: _Optional[_Union[_types_pb2.Decision, _Mapping]] = ..., swap_id: _Optional[str] = ..., operation: _Optional[_Union[_operations_pb2.Operation, _Mapping]] = ...) -> None: ...
 
 class CommitBudgetResponse(_message.Message):
     __slots__ = ("changes",)
@@ -193,16 +245,18 @@ class ReportLineRequest(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., client: _Optional[str] = ..., camera: _Optional[str] = ..., group: _Optional[str] = ..., stopped: _Optional[bool] = ..., parts_per_minute: _Optional[float] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class ReportedLine(_message.Message):
-    __slots__ = ("camera", "line", "decision", "swap_id")
+    __slots__ = ("camera", "line", "decision", "swap_id", "operation")
     CAMERA_FIELD_NUMBER: _ClassVar[int]
     LINE_FIELD_NUMBER: _ClassVar[int]
     DECISION_FIELD_NUMBER: _ClassVar[int]
     SWAP_ID_FIELD_NUMBER: _ClassVar[int]
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
     camera: str
     line: _types_pb2.LineState
     decision: _types_pb2.Decision
     swap_id: str
-    def __init__(self, camera: _Optional[str] = ..., line: _Optional[_Union[_types_pb2.LineState, _Mapping]] = ..., decision: _Optional[_Union[_types_pb2.Decision, _Mapping]] = ..., swap_id: _Optional[str] = ...) -> None: ...
+    operation: _operations_pb2.Operation
+    def __init__(self, camera: _Optional[str] = ..., line: _Optional[_Union[_types_pb2.LineState, _Mapping]] = ..., decision: _Optional[_Union[_types_pb2.Decision, _Mapping]] = ..., swap_id: _Optional[str] = ..., operation: _Optional[_Union[_operations_pb2.Operation, _Mapping]] = ...) -> None: ...
 
 class ReportLineResponse(_message.Message):
     __slots__ = ("cameras",)

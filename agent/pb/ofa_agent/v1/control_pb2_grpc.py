@@ -3,7 +3,10 @@
 import grpc
 import warnings
 
+from agent.pb.ofa_agent.v1 import capture_pb2 as ofa__agent_dot_v1_dot_capture__pb2
+from agent.pb.ofa_agent.v1 import config_pb2 as ofa__agent_dot_v1_dot_config__pb2
 from agent.pb.ofa_agent.v1 import control_pb2 as ofa__agent_dot_v1_dot_control__pb2
+from agent.pb.ofa_agent.v1 import orders_pb2 as ofa__agent_dot_v1_dot_orders__pb2
 from agent.pb.ofa_agent.v1 import profile_pb2 as ofa__agent_dot_v1_dot_profile__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -39,7 +42,16 @@ class ControlServiceStub:
 
     An empty `camera` means the only camera there is; with more than one it is INVALID_ARGUMENT. Some calls take `group`
     instead, the name of a group of the configuration: they do the same for each of its cameras, one after the other. Where
-    such a call fails, it may have been done for some of them: send it again.
+    such a call fails, it may have been done for some of them: send it again, and it is done for the others.
+
+    Commands to one camera are carried out one after the other. `etag` says which state of it they rest on: where it is
+    given and is not CameraStatus.etag any more, the command is refused (ABORTED, reason STALE_ETAG) and changes nothing.
+
+    A swap that a command starts is a google.longrunning.Operation in its answer, served by google.longrunning.Operations:
+    get, list, wait and cancel. Its name is "operations/" and Swap.id, its metadata SwapMetadata, its response SwapResult.
+    It is known for as long as the journal keeps swaps, also after a restart. A swap that is cancelled before its gap leaves
+    everything as it was; one that is cancelled in its gap puts the previous network back; either way its sub-net is left
+    alone for a minute. A swap for the fail-safe budget cannot be cancelled (FAILED_PRECONDITION); it can be inhibited.
 
     Errors carry google.rpc.ErrorInfo {reason, domain "ofa-agent", metadata} and, where they fit, BadRequest (the
     fields that are wrong), PreconditionFailure and RetryInfo. Common to all calls: INVALID_ARGUMENT (a field is wrong:
@@ -88,6 +100,46 @@ class ControlServiceStub:
                 request_serializer=ofa__agent_dot_v1_dot_profile__pb2.ProfileSubnetsRequest.SerializeToString,
                 response_deserializer=ofa__agent_dot_v1_dot_profile__pb2.ProfileSubnetsResponse.FromString,
                 _registered_method=True)
+        self.PinSubnet = channel.unary_unary(
+                '/ofa_agent.v1.ControlService/PinSubnet',
+                request_serializer=ofa__agent_dot_v1_dot_orders__pb2.PinSubnetRequest.SerializeToString,
+                response_deserializer=ofa__agent_dot_v1_dot_orders__pb2.PinSubnetResponse.FromString,
+                _registered_method=True)
+        self.UnpinSubnet = channel.unary_unary(
+                '/ofa_agent.v1.ControlService/UnpinSubnet',
+                request_serializer=ofa__agent_dot_v1_dot_orders__pb2.UnpinSubnetRequest.SerializeToString,
+                response_deserializer=ofa__agent_dot_v1_dot_orders__pb2.UnpinSubnetResponse.FromString,
+                _registered_method=True)
+        self.Rollback = channel.unary_unary(
+                '/ofa_agent.v1.ControlService/Rollback',
+                request_serializer=ofa__agent_dot_v1_dot_orders__pb2.RollbackRequest.SerializeToString,
+                response_deserializer=ofa__agent_dot_v1_dot_orders__pb2.RollbackResponse.FromString,
+                _registered_method=True)
+        self.SetMode = channel.unary_unary(
+                '/ofa_agent.v1.ControlService/SetMode',
+                request_serializer=ofa__agent_dot_v1_dot_orders__pb2.SetModeRequest.SerializeToString,
+                response_deserializer=ofa__agent_dot_v1_dot_orders__pb2.SetModeResponse.FromString,
+                _registered_method=True)
+        self.PermitSwap = channel.unary_unary(
+                '/ofa_agent.v1.ControlService/PermitSwap',
+                request_serializer=ofa__agent_dot_v1_dot_orders__pb2.PermitSwapRequest.SerializeToString,
+                response_deserializer=ofa__agent_dot_v1_dot_orders__pb2.PermitSwapResponse.FromString,
+                _registered_method=True)
+        self.InhibitSwap = channel.unary_unary(
+                '/ofa_agent.v1.ControlService/InhibitSwap',
+                request_serializer=ofa__agent_dot_v1_dot_orders__pb2.InhibitSwapRequest.SerializeToString,
+                response_deserializer=ofa__agent_dot_v1_dot_orders__pb2.InhibitSwapResponse.FromString,
+                _registered_method=True)
+        self.CaptureImages = channel.unary_stream(
+                '/ofa_agent.v1.ControlService/CaptureImages',
+                request_serializer=ofa__agent_dot_v1_dot_capture__pb2.CaptureImagesRequest.SerializeToString,
+                response_deserializer=ofa__agent_dot_v1_dot_capture__pb2.CaptureImagesResponse.FromString,
+                _registered_method=True)
+        self.ReloadConfig = channel.unary_unary(
+                '/ofa_agent.v1.ControlService/ReloadConfig',
+                request_serializer=ofa__agent_dot_v1_dot_config__pb2.ReloadConfigRequest.SerializeToString,
+                response_deserializer=ofa__agent_dot_v1_dot_config__pb2.ReloadConfigResponse.FromString,
+                _registered_method=True)
         self.AcknowledgeAlarm = channel.unary_unary(
                 '/ofa_agent.v1.ControlService/AcknowledgeAlarm',
                 request_serializer=ofa__agent_dot_v1_dot_control__pb2.AcknowledgeAlarmRequest.SerializeToString,
@@ -108,7 +160,16 @@ class ControlServiceServicer:
 
     An empty `camera` means the only camera there is; with more than one it is INVALID_ARGUMENT. Some calls take `group`
     instead, the name of a group of the configuration: they do the same for each of its cameras, one after the other. Where
-    such a call fails, it may have been done for some of them: send it again.
+    such a call fails, it may have been done for some of them: send it again, and it is done for the others.
+
+    Commands to one camera are carried out one after the other. `etag` says which state of it they rest on: where it is
+    given and is not CameraStatus.etag any more, the command is refused (ABORTED, reason STALE_ETAG) and changes nothing.
+
+    A swap that a command starts is a google.longrunning.Operation in its answer, served by google.longrunning.Operations:
+    get, list, wait and cancel. Its name is "operations/" and Swap.id, its metadata SwapMetadata, its response SwapResult.
+    It is known for as long as the journal keeps swaps, also after a restart. A swap that is cancelled before its gap leaves
+    everything as it was; one that is cancelled in its gap puts the previous network back; either way its sub-net is left
+    alone for a minute. A swap for the fail-safe budget cannot be cancelled (FAILED_PRECONDITION); it can be inhibited.
 
     Errors carry google.rpc.ErrorInfo {reason, domain "ofa-agent", metadata} and, where they fit, BadRequest (the
     fields that are wrong), PreconditionFailure and RetryInfo. Common to all calls: INVALID_ARGUMENT (a field is wrong:
@@ -186,6 +247,76 @@ class ControlServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PinSubnet(self, request, context):
+        """Keeps one sub-net on the camera whatever the budget says, until it is unpinned; it is swapped in at once, also before
+        the least time between two swaps is over. Where it breaks the budget the camera says so (CameraStatus.degraded,
+        over_budget). In MODE_MANUAL this is how a sub-net is chosen. A new pin takes the place of the one before. NOT_FOUND
+        where the library has none of that id; FAILED_PRECONDITION where the camera cannot run it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnpinSubnet(self, request, context):
+        """Lets the policy choose again; harmless where nothing is pinned.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Rollback(self, request, context):
+        """Goes back to the sub-net that was active before the present one, and pins it, so that the policy does not return at
+        once; UnpinSubnet gives the choice back. FAILED_PRECONDITION with reason NO_PREVIOUS_SUBNET where there was none, or the
+        library has it no more.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetMode(self, request, context):
+        """Says who moves the network; see Mode. MODE_MAINTENANCE can be chosen and left over the agent's unix socket only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PermitSwap(self, request, context):
+        """Takes back what the client has said against swaps. Where swaps wait for a permit (policy.swap.window: permit in the
+        configuration), also lets the next one begin, once, within the ttl.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def InhibitSwap(self, request, context):
+        """No swap begins on the camera until the client permits one or the ttl is over; one that is under way goes on. It
+        outranks everything: while the fail-safe budget is in force and is held back by it, an alarm says so. One a client;
+        inhibiting again takes the place of what the client said before.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CaptureImages(self, request, context):
+        """Images of the camera with a label, as training data; inspection goes on meanwhile, and there may be no network at all.
+        The images come in this stream and are stored nowhere by the agent; the stream ends with the last one. Two captures a
+        camera at most (FAILED_PRECONDITION). DEADLINE_EXCEEDED where not all images came in time, CANCELLED where somebody
+        cancelled the operation; what was sent until then is good. A client that goes away ends its capture.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReloadConfig(self, request, context):
+        """Reads the configuration file again and takes it over as a whole, or not at all. FAILED_PRECONDITION with reason
+        CONFIG_INVALID where the file is wrong (the message is FILE:LINE: KEY: reason), RESTART_NEEDED where a key has changed
+        that counts only at the start, or that of a library which cannot be used. A file that has not changed is read all the
+        same: a library that was replaced behind the same path is taken over so.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def AcknowledgeAlarm(self, request, context):
         """Notes that a person has seen an alarm. Where its cause is still there and it is a camera's, a FAULTED camera tries
         again, and an expired lease no longer holds the camera to the fail-safe budget. NOT_FOUND where there is no such
@@ -233,6 +364,46 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     request_deserializer=ofa__agent_dot_v1_dot_profile__pb2.ProfileSubnetsRequest.FromString,
                     response_serializer=ofa__agent_dot_v1_dot_profile__pb2.ProfileSubnetsResponse.SerializeToString,
             ),
+            'PinSubnet': grpc.unary_unary_rpc_method_handler(
+                    servicer.PinSubnet,
+                    request_deserializer=ofa__agent_dot_v1_dot_orders__pb2.PinSubnetRequest.FromString,
+                    response_serializer=ofa__agent_dot_v1_dot_orders__pb2.PinSubnetResponse.SerializeToString,
+            ),
+            'UnpinSubnet': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnpinSubnet,
+                    request_deserializer=ofa__agent_dot_v1_dot_orders__pb2.UnpinSubnetRequest.FromString,
+                    response_serializer=ofa__agent_dot_v1_dot_orders__pb2.UnpinSubnetResponse.SerializeToString,
+            ),
+            'Rollback': grpc.unary_unary_rpc_method_handler(
+                    servicer.Rollback,
+                    request_deserializer=ofa__agent_dot_v1_dot_orders__pb2.RollbackRequest.FromString,
+                    response_serializer=ofa__agent_dot_v1_dot_orders__pb2.RollbackResponse.SerializeToString,
+            ),
+            'SetMode': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetMode,
+                    request_deserializer=ofa__agent_dot_v1_dot_orders__pb2.SetModeRequest.FromString,
+                    response_serializer=ofa__agent_dot_v1_dot_orders__pb2.SetModeResponse.SerializeToString,
+            ),
+            'PermitSwap': grpc.unary_unary_rpc_method_handler(
+                    servicer.PermitSwap,
+                    request_deserializer=ofa__agent_dot_v1_dot_orders__pb2.PermitSwapRequest.FromString,
+                    response_serializer=ofa__agent_dot_v1_dot_orders__pb2.PermitSwapResponse.SerializeToString,
+            ),
+            'InhibitSwap': grpc.unary_unary_rpc_method_handler(
+                    servicer.InhibitSwap,
+                    request_deserializer=ofa__agent_dot_v1_dot_orders__pb2.InhibitSwapRequest.FromString,
+                    response_serializer=ofa__agent_dot_v1_dot_orders__pb2.InhibitSwapResponse.SerializeToString,
+            ),
+            'CaptureImages': grpc.unary_stream_rpc_method_handler(
+                    servicer.CaptureImages,
+                    request_deserializer=ofa__agent_dot_v1_dot_capture__pb2.CaptureImagesRequest.FromString,
+                    response_serializer=ofa__agent_dot_v1_dot_capture__pb2.CaptureImagesResponse.SerializeToString,
+            ),
+            'ReloadConfig': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReloadConfig,
+                    request_deserializer=ofa__agent_dot_v1_dot_config__pb2.ReloadConfigRequest.FromString,
+                    response_serializer=ofa__agent_dot_v1_dot_config__pb2.ReloadConfigResponse.SerializeToString,
+            ),
             'AcknowledgeAlarm': grpc.unary_unary_rpc_method_handler(
                     servicer.AcknowledgeAlarm,
                     request_deserializer=ofa__agent_dot_v1_dot_control__pb2.AcknowledgeAlarmRequest.FromString,
@@ -259,7 +430,16 @@ class ControlService:
 
     An empty `camera` means the only camera there is; with more than one it is INVALID_ARGUMENT. Some calls take `group`
     instead, the name of a group of the configuration: they do the same for each of its cameras, one after the other. Where
-    such a call fails, it may have been done for some of them: send it again.
+    such a call fails, it may have been done for some of them: send it again, and it is done for the others.
+
+    Commands to one camera are carried out one after the other. `etag` says which state of it they rest on: where it is
+    given and is not CameraStatus.etag any more, the command is refused (ABORTED, reason STALE_ETAG) and changes nothing.
+
+    A swap that a command starts is a google.longrunning.Operation in its answer, served by google.longrunning.Operations:
+    get, list, wait and cancel. Its name is "operations/" and Swap.id, its metadata SwapMetadata, its response SwapResult.
+    It is known for as long as the journal keeps swaps, also after a restart. A swap that is cancelled before its gap leaves
+    everything as it was; one that is cancelled in its gap puts the previous network back; either way its sub-net is left
+    alone for a minute. A swap for the fail-safe budget cannot be cancelled (FAILED_PRECONDITION); it can be inhibited.
 
     Errors carry google.rpc.ErrorInfo {reason, domain "ofa-agent", metadata} and, where they fit, BadRequest (the
     fields that are wrong), PreconditionFailure and RetryInfo. Common to all calls: INVALID_ARGUMENT (a field is wrong:
@@ -446,6 +626,222 @@ class ControlService:
             '/ofa_agent.v1.ControlService/ProfileSubnets',
             ofa__agent_dot_v1_dot_profile__pb2.ProfileSubnetsRequest.SerializeToString,
             ofa__agent_dot_v1_dot_profile__pb2.ProfileSubnetsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PinSubnet(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ofa_agent.v1.ControlService/PinSubnet',
+            ofa__agent_dot_v1_dot_orders__pb2.PinSubnetRequest.SerializeToString,
+            ofa__agent_dot_v1_dot_orders__pb2.PinSubnetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnpinSubnet(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ofa_agent.v1.ControlService/UnpinSubnet',
+            ofa__agent_dot_v1_dot_orders__pb2.UnpinSubnetRequest.SerializeToString,
+            ofa__agent_dot_v1_dot_orders__pb2.UnpinSubnetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Rollback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ofa_agent.v1.ControlService/Rollback',
+            ofa__agent_dot_v1_dot_orders__pb2.RollbackRequest.SerializeToString,
+            ofa__agent_dot_v1_dot_orders__pb2.RollbackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetMode(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ofa_agent.v1.ControlService/SetMode',
+            ofa__agent_dot_v1_dot_orders__pb2.SetModeRequest.SerializeToString,
+            ofa__agent_dot_v1_dot_orders__pb2.SetModeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PermitSwap(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ofa_agent.v1.ControlService/PermitSwap',
+            ofa__agent_dot_v1_dot_orders__pb2.PermitSwapRequest.SerializeToString,
+            ofa__agent_dot_v1_dot_orders__pb2.PermitSwapResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def InhibitSwap(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ofa_agent.v1.ControlService/InhibitSwap',
+            ofa__agent_dot_v1_dot_orders__pb2.InhibitSwapRequest.SerializeToString,
+            ofa__agent_dot_v1_dot_orders__pb2.InhibitSwapResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CaptureImages(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/ofa_agent.v1.ControlService/CaptureImages',
+            ofa__agent_dot_v1_dot_capture__pb2.CaptureImagesRequest.SerializeToString,
+            ofa__agent_dot_v1_dot_capture__pb2.CaptureImagesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReloadConfig(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ofa_agent.v1.ControlService/ReloadConfig',
+            ofa__agent_dot_v1_dot_config__pb2.ReloadConfigRequest.SerializeToString,
+            ofa__agent_dot_v1_dot_config__pb2.ReloadConfigResponse.FromString,
             options,
             channel_credentials,
             insecure,

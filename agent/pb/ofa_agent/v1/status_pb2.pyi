@@ -1,3 +1,4 @@
+from agent.pb.ofa_agent.v1 import audit_pb2 as _audit_pb2
 from agent.pb.ofa_agent.v1 import types_pb2 as _types_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
@@ -14,10 +15,12 @@ class GetStatusRequest(_message.Message):
     def __init__(self, camera: _Optional[str] = ...) -> None: ...
 
 class GetStatusResponse(_message.Message):
-    __slots__ = ("cameras",)
+    __slots__ = ("cameras", "agent")
     CAMERAS_FIELD_NUMBER: _ClassVar[int]
+    AGENT_FIELD_NUMBER: _ClassVar[int]
     cameras: _containers.RepeatedCompositeFieldContainer[_types_pb2.CameraStatus]
-    def __init__(self, cameras: _Optional[_Iterable[_Union[_types_pb2.CameraStatus, _Mapping]]] = ...) -> None: ...
+    agent: _types_pb2.AgentStatus
+    def __init__(self, cameras: _Optional[_Iterable[_Union[_types_pb2.CameraStatus, _Mapping]]] = ..., agent: _Optional[_Union[_types_pb2.AgentStatus, _Mapping]] = ...) -> None: ...
 
 class WatchStatusRequest(_message.Message):
     __slots__ = ("camera", "resume_epoch", "resume_revision")
@@ -114,12 +117,24 @@ class ListAlarmsResponse(_message.Message):
     def __init__(self, alarms: _Optional[_Iterable[_Union[_types_pb2.Alarm, _Mapping]]] = ...) -> None: ...
 
 class WatchResultsRequest(_message.Message):
-    __slots__ = ("camera", "buffer")
+    __slots__ = ("camera", "buffer", "subnet_ids", "class_ids", "labels", "min_confidence", "max_confidence", "every_nth")
     CAMERA_FIELD_NUMBER: _ClassVar[int]
     BUFFER_FIELD_NUMBER: _ClassVar[int]
+    SUBNET_IDS_FIELD_NUMBER: _ClassVar[int]
+    CLASS_IDS_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    MIN_CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    MAX_CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    EVERY_NTH_FIELD_NUMBER: _ClassVar[int]
     camera: str
     buffer: int
-    def __init__(self, camera: _Optional[str] = ..., buffer: _Optional[int] = ...) -> None: ...
+    subnet_ids: _containers.RepeatedScalarFieldContainer[str]
+    class_ids: _containers.RepeatedScalarFieldContainer[int]
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    min_confidence: float
+    max_confidence: float
+    every_nth: int
+    def __init__(self, camera: _Optional[str] = ..., buffer: _Optional[int] = ..., subnet_ids: _Optional[_Iterable[str]] = ..., class_ids: _Optional[_Iterable[int]] = ..., labels: _Optional[_Iterable[str]] = ..., min_confidence: _Optional[float] = ..., max_confidence: _Optional[float] = ..., every_nth: _Optional[int] = ...) -> None: ...
 
 class WatchResultsResponse(_message.Message):
     __slots__ = ("result", "dropped", "heartbeat")

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from agent.pb.ofa_agent.v1 import audit_pb2 as ofa__agent_dot_v1_dot_audit__pb2
 from agent.pb.ofa_agent.v1 import status_pb2 as ofa__agent_dot_v1_dot_status__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -77,6 +78,11 @@ class StatusServiceStub:
                 request_serializer=ofa__agent_dot_v1_dot_status__pb2.ListAlarmsRequest.SerializeToString,
                 response_deserializer=ofa__agent_dot_v1_dot_status__pb2.ListAlarmsResponse.FromString,
                 _registered_method=True)
+        self.ListAuditEntries = channel.unary_unary(
+                '/ofa_agent.v1.StatusService/ListAuditEntries',
+                request_serializer=ofa__agent_dot_v1_dot_audit__pb2.ListAuditEntriesRequest.SerializeToString,
+                response_deserializer=ofa__agent_dot_v1_dot_audit__pb2.ListAuditEntriesResponse.FromString,
+                _registered_method=True)
         self.WatchResults = channel.unary_stream(
                 '/ofa_agent.v1.StatusService/WatchResults',
                 request_serializer=ofa__agent_dot_v1_dot_status__pb2.WatchResultsRequest.SerializeToString,
@@ -146,8 +152,15 @@ class StatusServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListAuditEntries(self, request, context):
+        """Who asked for what, and what came of it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchResults(self, request, context):
-        """Every result of one camera from now on.
+        """Every result of one camera from now on, or those that fit.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -190,6 +203,11 @@ def add_StatusServiceServicer_to_server(servicer, server):
                     servicer.ListAlarms,
                     request_deserializer=ofa__agent_dot_v1_dot_status__pb2.ListAlarmsRequest.FromString,
                     response_serializer=ofa__agent_dot_v1_dot_status__pb2.ListAlarmsResponse.SerializeToString,
+            ),
+            'ListAuditEntries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAuditEntries,
+                    request_deserializer=ofa__agent_dot_v1_dot_audit__pb2.ListAuditEntriesRequest.FromString,
+                    response_serializer=ofa__agent_dot_v1_dot_audit__pb2.ListAuditEntriesResponse.SerializeToString,
             ),
             'WatchResults': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchResults,
@@ -394,6 +412,33 @@ class StatusService:
             '/ofa_agent.v1.StatusService/ListAlarms',
             ofa__agent_dot_v1_dot_status__pb2.ListAlarmsRequest.SerializeToString,
             ofa__agent_dot_v1_dot_status__pb2.ListAlarmsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAuditEntries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ofa_agent.v1.StatusService/ListAuditEntries',
+            ofa__agent_dot_v1_dot_audit__pb2.ListAuditEntriesRequest.SerializeToString,
+            ofa__agent_dot_v1_dot_audit__pb2.ListAuditEntriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -2,6 +2,7 @@ import datetime
 
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from agent.pb.ofa_agent.v1 import config_pb2 as _config_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -16,6 +17,8 @@ class ClaimKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CLAIM_KIND_UNSPECIFIED: _ClassVar[ClaimKind]
     CLAIM_KIND_MANUAL: _ClassVar[ClaimKind]
     CLAIM_KIND_LEASE: _ClassVar[ClaimKind]
+    CLAIM_KIND_MAINTENANCE: _ClassVar[ClaimKind]
+    CLAIM_KIND_LOCAL_OVERRIDE: _ClassVar[ClaimKind]
 
 class BudgetPriority(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -71,12 +74,21 @@ class ComingSwapCause(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     COMING_SWAP_CAUSE_MIN_DWELL: _ClassVar[ComingSwapCause]
     COMING_SWAP_CAUSE_MEASURING: _ClassVar[ComingSwapCause]
     COMING_SWAP_CAUSE_OTHER: _ClassVar[ComingSwapCause]
+    COMING_SWAP_CAUSE_WINDOW: _ClassVar[ComingSwapCause]
+    COMING_SWAP_CAUSE_INHIBITED: _ClassVar[ComingSwapCause]
 
 class Proof(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     PROOF_UNSPECIFIED: _ClassVar[Proof]
     PROOF_GOLDEN_IMAGES: _ClassVar[Proof]
     PROOF_PROPERTIES: _ClassVar[Proof]
+
+class Mode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MODE_UNSPECIFIED: _ClassVar[Mode]
+    MODE_AUTO: _ClassVar[Mode]
+    MODE_MANUAL: _ClassVar[Mode]
+    MODE_MAINTENANCE: _ClassVar[Mode]
 
 class SwapOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -87,9 +99,18 @@ class SwapOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SWAP_OUTCOME_FAULTED: _ClassVar[SwapOutcome]
     SWAP_OUTCOME_REFUSED: _ClassVar[SwapOutcome]
     SWAP_OUTCOME_INTERRUPTED: _ClassVar[SwapOutcome]
+
+class AlarmSeverity(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ALARM_SEVERITY_UNSPECIFIED: _ClassVar[AlarmSeverity]
+    ALARM_SEVERITY_INFO: _ClassVar[AlarmSeverity]
+    ALARM_SEVERITY_WARNING: _ClassVar[AlarmSeverity]
+    ALARM_SEVERITY_CRITICAL: _ClassVar[AlarmSeverity]
 CLAIM_KIND_UNSPECIFIED: ClaimKind
 CLAIM_KIND_MANUAL: ClaimKind
 CLAIM_KIND_LEASE: ClaimKind
+CLAIM_KIND_MAINTENANCE: ClaimKind
+CLAIM_KIND_LOCAL_OVERRIDE: ClaimKind
 BUDGET_PRIORITY_UNSPECIFIED: BudgetPriority
 BUDGET_PRIORITY_DEFAULT: BudgetPriority
 BUDGET_PRIORITY_SCHEDULE: BudgetPriority
@@ -127,9 +148,15 @@ COMING_SWAP_CAUSE_ANNOUNCED_CHANGE: ComingSwapCause
 COMING_SWAP_CAUSE_MIN_DWELL: ComingSwapCause
 COMING_SWAP_CAUSE_MEASURING: ComingSwapCause
 COMING_SWAP_CAUSE_OTHER: ComingSwapCause
+COMING_SWAP_CAUSE_WINDOW: ComingSwapCause
+COMING_SWAP_CAUSE_INHIBITED: ComingSwapCause
 PROOF_UNSPECIFIED: Proof
 PROOF_GOLDEN_IMAGES: Proof
 PROOF_PROPERTIES: Proof
+MODE_UNSPECIFIED: Mode
+MODE_AUTO: Mode
+MODE_MANUAL: Mode
+MODE_MAINTENANCE: Mode
 SWAP_OUTCOME_UNSPECIFIED: SwapOutcome
 SWAP_OUTCOME_RUNNING: SwapOutcome
 SWAP_OUTCOME_VERIFIED: SwapOutcome
@@ -137,6 +164,10 @@ SWAP_OUTCOME_ROLLED_BACK: SwapOutcome
 SWAP_OUTCOME_FAULTED: SwapOutcome
 SWAP_OUTCOME_REFUSED: SwapOutcome
 SWAP_OUTCOME_INTERRUPTED: SwapOutcome
+ALARM_SEVERITY_UNSPECIFIED: AlarmSeverity
+ALARM_SEVERITY_INFO: AlarmSeverity
+ALARM_SEVERITY_WARNING: AlarmSeverity
+ALARM_SEVERITY_CRITICAL: AlarmSeverity
 
 class Budget(_message.Message):
     __slots__ = ("max_latency_ms", "parts_per_minute", "min_accuracy", "quantile")
@@ -480,8 +511,44 @@ class ComingSwap(_message.Message):
     text: str
     def __init__(self, to_subnet_id: _Optional[str] = ..., starts_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., starts_in: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., expected_gap: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., ready_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., cause: _Optional[_Union[ComingSwapCause, str]] = ..., text: _Optional[str] = ...) -> None: ...
 
+class Pin(_message.Message):
+    __slots__ = ("subnet_id", "client", "pinned_at", "rollback")
+    SUBNET_ID_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_FIELD_NUMBER: _ClassVar[int]
+    PINNED_AT_FIELD_NUMBER: _ClassVar[int]
+    ROLLBACK_FIELD_NUMBER: _ClassVar[int]
+    subnet_id: str
+    client: str
+    pinned_at: _timestamp_pb2.Timestamp
+    rollback: bool
+    def __init__(self, subnet_id: _Optional[str] = ..., client: _Optional[str] = ..., pinned_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rollback: _Optional[bool] = ...) -> None: ...
+
+class Inhibition(_message.Message):
+    __slots__ = ("client", "why", "remaining")
+    CLIENT_FIELD_NUMBER: _ClassVar[int]
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    REMAINING_FIELD_NUMBER: _ClassVar[int]
+    client: str
+    why: str
+    remaining: _duration_pb2.Duration
+    def __init__(self, client: _Optional[str] = ..., why: _Optional[str] = ..., remaining: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class StandingOrders(_message.Message):
+    __slots__ = ("mode", "mode_by", "pin", "inhibitions", "permit_remaining")
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    MODE_BY_FIELD_NUMBER: _ClassVar[int]
+    PIN_FIELD_NUMBER: _ClassVar[int]
+    INHIBITIONS_FIELD_NUMBER: _ClassVar[int]
+    PERMIT_REMAINING_FIELD_NUMBER: _ClassVar[int]
+    mode: Mode
+    mode_by: str
+    pin: Pin
+    inhibitions: _containers.RepeatedCompositeFieldContainer[Inhibition]
+    permit_remaining: _duration_pb2.Duration
+    def __init__(self, mode: _Optional[_Union[Mode, str]] = ..., mode_by: _Optional[str] = ..., pin: _Optional[_Union[Pin, _Mapping]] = ..., inhibitions: _Optional[_Iterable[_Union[Inhibition, _Mapping]]] = ..., permit_remaining: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
 class CameraStatus(_message.Message):
-    __slots__ = ("camera", "revision", "state", "degraded", "detail", "info", "active_subnet_id", "generation", "verified", "budget", "claims", "decision", "latency", "load", "swap", "health", "swaps_total", "verified_by", "line", "changes", "coming_swap")
+    __slots__ = ("camera", "revision", "state", "degraded", "detail", "info", "active_subnet_id", "generation", "verified", "budget", "claims", "decision", "latency", "load", "swap", "health", "swaps_total", "verified_by", "line", "changes", "coming_swap", "orders", "etag")
     CAMERA_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -503,6 +570,8 @@ class CameraStatus(_message.Message):
     LINE_FIELD_NUMBER: _ClassVar[int]
     CHANGES_FIELD_NUMBER: _ClassVar[int]
     COMING_SWAP_FIELD_NUMBER: _ClassVar[int]
+    ORDERS_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
     camera: str
     revision: int
     state: CameraState
@@ -524,7 +593,33 @@ class CameraStatus(_message.Message):
     line: LineState
     changes: _containers.RepeatedCompositeFieldContainer[AnnouncedChange]
     coming_swap: ComingSwap
-    def __init__(self, camera: _Optional[str] = ..., revision: _Optional[int] = ..., state: _Optional[_Union[CameraState, str]] = ..., degraded: _Optional[_Iterable[str]] = ..., detail: _Optional[str] = ..., info: _Optional[_Union[CameraInfo, _Mapping]] = ..., active_subnet_id: _Optional[str] = ..., generation: _Optional[int] = ..., verified: _Optional[bool] = ..., budget: _Optional[_Union[EffectiveBudget, _Mapping]] = ..., claims: _Optional[_Iterable[_Union[Claim, _Mapping]]] = ..., decision: _Optional[_Union[Decision, _Mapping]] = ..., latency: _Optional[_Union[LatencyFigures, _Mapping]] = ..., load: _Optional[float] = ..., swap: _Optional[_Union[RunningSwap, _Mapping]] = ..., health: _Optional[_Union[CameraHealth, _Mapping]] = ..., swaps_total: _Optional[int] = ..., verified_by: _Optional[_Union[Proof, str]] = ..., line: _Optional[_Union[LineState, _Mapping]] = ..., changes: _Optional[_Iterable[_Union[AnnouncedChange, _Mapping]]] = ..., coming_swap: _Optional[_Union[ComingSwap, _Mapping]] = ...) -> None: ...
+    orders: StandingOrders
+    etag: str
+    def __init__(self, camera: _Optional[str] = ..., revision: _Optional[int] = ..., state: _Optional[_Union[CameraState, str]] = ..., degraded: _Optional[_Iterable[str]] = ..., detail: _Optional[str] = ..., info: _Optional[_Union[CameraInfo, _Mapping]] = ..., active_subnet_id: _Optional[str] = ..., generation: _Optional[int] = ..., verified: _Optional[bool] = ..., budget: _Optional[_Union[EffectiveBudget, _Mapping]] = ..., claims: _Optional[_Iterable[_Union[Claim, _Mapping]]] = ..., decision: _Optional[_Union[Decision, _Mapping]] = ..., latency: _Optional[_Union[LatencyFigures, _Mapping]] = ..., load: _Optional[float] = ..., swap: _Optional[_Union[RunningSwap, _Mapping]] = ..., health: _Optional[_Union[CameraHealth, _Mapping]] = ..., swaps_total: _Optional[int] = ..., verified_by: _Optional[_Union[Proof, str]] = ..., line: _Optional[_Union[LineState, _Mapping]] = ..., changes: _Optional[_Iterable[_Union[AnnouncedChange, _Mapping]]] = ..., coming_swap: _Optional[_Union[ComingSwap, _Mapping]] = ..., orders: _Optional[_Union[StandingOrders, _Mapping]] = ..., etag: _Optional[str] = ...) -> None: ...
+
+class AgentStatus(_message.Message):
+    __slots__ = ("version", "started_at", "config", "journal")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_FIELD_NUMBER: _ClassVar[int]
+    CONFIG_FIELD_NUMBER: _ClassVar[int]
+    JOURNAL_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    started_at: _timestamp_pb2.Timestamp
+    config: _config_pb2.ReloadReport
+    journal: JournalStatus
+    def __init__(self, version: _Optional[str] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., config: _Optional[_Union[_config_pb2.ReloadReport, _Mapping]] = ..., journal: _Optional[_Union[JournalStatus, _Mapping]] = ...) -> None: ...
+
+class JournalStatus(_message.Message):
+    __slots__ = ("writable", "readable", "error", "lost_notes")
+    WRITABLE_FIELD_NUMBER: _ClassVar[int]
+    READABLE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    LOST_NOTES_FIELD_NUMBER: _ClassVar[int]
+    writable: bool
+    readable: bool
+    error: str
+    lost_notes: int
+    def __init__(self, writable: _Optional[bool] = ..., readable: _Optional[bool] = ..., error: _Optional[str] = ..., lost_notes: _Optional[int] = ...) -> None: ...
 
 class Swap(_message.Message):
     __slots__ = ("id", "camera", "from_subnet_id", "to_subnet_id", "reason", "budget_id", "started_at", "outcome", "generation", "active_subnet_id", "duration", "gap", "failed_step", "error")
@@ -559,7 +654,7 @@ class Swap(_message.Message):
     def __init__(self, id: _Optional[str] = ..., camera: _Optional[str] = ..., from_subnet_id: _Optional[str] = ..., to_subnet_id: _Optional[str] = ..., reason: _Optional[str] = ..., budget_id: _Optional[str] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., outcome: _Optional[_Union[SwapOutcome, str]] = ..., generation: _Optional[int] = ..., active_subnet_id: _Optional[str] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., gap: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., failed_step: _Optional[str] = ..., error: _Optional[str] = ...) -> None: ...
 
 class Alarm(_message.Message):
-    __slots__ = ("id", "camera", "key", "text", "raised_at", "cleared_at", "acknowledged_by")
+    __slots__ = ("id", "camera", "key", "text", "raised_at", "cleared_at", "acknowledged_by", "number", "severity", "title", "action", "count", "last_seen_at")
     ID_FIELD_NUMBER: _ClassVar[int]
     CAMERA_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
@@ -567,6 +662,12 @@ class Alarm(_message.Message):
     RAISED_AT_FIELD_NUMBER: _ClassVar[int]
     CLEARED_AT_FIELD_NUMBER: _ClassVar[int]
     ACKNOWLEDGED_BY_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    SEVERITY_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    LAST_SEEN_AT_FIELD_NUMBER: _ClassVar[int]
     id: int
     camera: str
     key: str
@@ -574,7 +675,13 @@ class Alarm(_message.Message):
     raised_at: _timestamp_pb2.Timestamp
     cleared_at: _timestamp_pb2.Timestamp
     acknowledged_by: str
-    def __init__(self, id: _Optional[int] = ..., camera: _Optional[str] = ..., key: _Optional[str] = ..., text: _Optional[str] = ..., raised_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cleared_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., acknowledged_by: _Optional[str] = ...) -> None: ...
+    number: int
+    severity: AlarmSeverity
+    title: str
+    action: str
+    count: int
+    last_seen_at: _timestamp_pb2.Timestamp
+    def __init__(self, id: _Optional[int] = ..., camera: _Optional[str] = ..., key: _Optional[str] = ..., text: _Optional[str] = ..., raised_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cleared_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., acknowledged_by: _Optional[str] = ..., number: _Optional[int] = ..., severity: _Optional[_Union[AlarmSeverity, str]] = ..., title: _Optional[str] = ..., action: _Optional[str] = ..., count: _Optional[int] = ..., last_seen_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Box(_message.Message):
     __slots__ = ("class_id", "confidence", "left", "top", "right", "bottom")
