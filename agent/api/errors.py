@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from agent import errors
-from agent.api.reasons import MEANINGS, REJECTIONS, RETRIABLE, RejectionReason
+from agent.api.reasons import MEANINGS, REJECTIONS, Meaning, RejectionReason
 
 DOMAIN = "ofa-agent"
 RETRY_AFTER_S = 1
@@ -29,20 +29,26 @@ class Rejected(Exception):
 
     def __init__(self, reason: RejectionReason, message: str) -> None:
         super().__init__(message)
-        self.code = REJECTIONS[reason].code
+        self.meaning = REJECTIONS[reason]
         self.reason = reason
 
 
 def code_of(error: errors.AgentError | Rejected) -> grpc.StatusCode:
     """The gRPC code of an error."""
+    return meaning_of(error).code
+
+
+def meaning_of(error: errors.AgentError | Rejected) -> Meaning:
+    """What an error means to a client: its own line in the tables, or that of its nearest ancestor."""
     if isinstance(error, Rejected):
-        return error.code
-    return next(MEANINGS[kind].code for kind in type(error).__mro__ if kind in MEANINGS)
+        return error.meaning
+    return next(MEANINGS[kind] for kind in type(error).__mro__ if kind in MEANINGS)
 
 
 def to_status(error: errors.AgentError | Rejected, metadata: Mapping[str, str]) -> status_pb2.Status:
     """The rich status of an error; `metadata` says what it is about (for example the camera)."""
-    code = code_of(error)
+    meaning = meaning_of(error)
+    code = meaning.code
     status = status_pb2.Status(code=code.value[0], message=_one_line(error))
     info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata)
     if isinstance(error, errors.CameraError) and error.vendor_code is not None:
@@ -56,7 +62,7 @@ def to_status(error: errors.AgentError | Rejected, metadata: Mapping[str, str]) 
             type=error.reason, subject=metadata.get("camera", DOMAIN), description=status.message
         )
         details.append(error_details_pb2.PreconditionFailure(violations=[failed]))
-    if code in RETRIABLE:
+    if meaning.retry_may_help:
         details.append(error_details_pb2.RetryInfo(retry_delay=Duration(seconds=RETRY_AFTER_S)))
     return _with(status, details)
 

@@ -11,10 +11,14 @@ from agent.errors import (
     Infeasible,
     LibraryError,
     Refused,
+    RestartNeeded,
+    Stale,
+    tree,
 )
 
 DONE, FAILED, BAD_INPUT, UNREACHABLE, REFUSED, INFEASIBLE, TIMED_OUT = range(7)
 
+# By the daemon's status where its reason names no error of the tree.
 _BY_CODE = {
     "INVALID_ARGUMENT": BAD_INPUT,
     "NOT_FOUND": BAD_INPUT,
@@ -30,6 +34,8 @@ _BY_TYPE: tuple[tuple[type[Exception], int], ...] = (
     (DaemonUnreachable, UNREACHABLE),
     (Infeasible, INFEASIBLE),
     (Refused, REFUSED),
+    (Stale, REFUSED),
+    (RestartNeeded, REFUSED),
     (TimeoutError, TIMED_OUT),
     (ConfigError, BAD_INPUT),
     (BadInput, BAD_INPUT),
@@ -45,7 +51,7 @@ class CallFailed(AgentError):
 
     def __init__(self, message: str, code: str, reason: str) -> None:
         super().__init__(message)
-        self.exit_code = INFEASIBLE if reason == Infeasible.reason else _BY_CODE.get(code, FAILED)
+        self.exit_code = exit_code_of(code, reason)
 
 
 def exit_code(error: Exception) -> int:
@@ -54,7 +60,17 @@ def exit_code(error: Exception) -> int:
         return error.exit_code
     if isinstance(error, BuildError) and error.reason in _NOT_THE_INPUT:
         return FAILED
-    return next((code for kind, code in _BY_TYPE if isinstance(error, kind)), FAILED)
+    return _exit_code_of_kind(type(error))
+
+
+def exit_code_of(code: str, reason: str) -> int:
+    """The exit code for what the daemon answered: that of the error which its reason names, else of its status."""
+    kind = next((kind for kind in tree() if kind.reason == reason), None)
+    return _BY_CODE.get(code, FAILED) if kind is None else _exit_code_of_kind(kind)
+
+
+def _exit_code_of_kind(kind: type[Exception]) -> int:
+    return next((code for base, code in _BY_TYPE if issubclass(kind, base)), FAILED)
 
 
 def one_line(error: Exception) -> str:

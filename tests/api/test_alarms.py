@@ -36,7 +36,7 @@ async def standing(folder: Path, journal: FakeJournal) -> AsyncIterator[Standing
 def test_an_alarm_that_could_not_be_written_is_listed_and_acknowledged_all_the_same(tmp_path: Path) -> None:
     journal = FakeJournal()
 
-    async def scenario() -> tuple[list[types_pb2.Alarm], types_pb2.Alarm, list[tuple[str, str]]]:
+    async def scenario() -> tuple[list[types_pb2.Alarm], types_pb2.Alarm, list[tuple[object, ...]]]:
         async with standing(tmp_path, journal) as (client, book, control):
             journal.broken = True
             await book.desk("station-1").raised("lease_expired", "plc is silent")
@@ -48,9 +48,7 @@ def test_an_alarm_that_could_not_be_written_is_listed_and_acknowledged_all_the_s
     (before, after), answered, acted = run(scenario())
     assert (before.key, before.acknowledged_by, after.acknowledged_by) == ("lease_expired", "", "tester")
     assert (answered.id, answered.acknowledged_by) == (before.id, "tester")
-    assert acted == [
-        ("acknowledge", "lease_expired tester")
-    ]  # the camera was told, so that the fail-safe budget is lifted
+    assert acted == [("acknowledge", "lease_expired tester")]  # which lifts the fail-safe budget
     assert journal.known_alarms == []
 
 
