@@ -1,8 +1,18 @@
 """Typed asyncio client of the agent: calls with deadlines, streams that reconnect, leases that are kept."""
 
+from agent.client.calls import NO_RETRY, Retry
 from agent.client.client import AgentClient
 from agent.client.errors import FieldViolation, RpcFailed
 from agent.client.lease import LeaseKeeper
 from agent.client.watch import Interruption, Watch
 
-__all__ = ["AgentClient", "FieldViolation", "Interruption", "LeaseKeeper", "RpcFailed", "Watch"]
+__all__ = [
+    "NO_RETRY",
+    "AgentClient",
+    "FieldViolation",
+    "Interruption",
+    "LeaseKeeper",
+    "Retry",
+    "RpcFailed",
+    "Watch",
+]

@@ -67,15 +67,30 @@ ANSWERS: Mapping[str, type[RpcFailed]] = MappingProxyType({kind.reason: _answere
 def failure(error: grpc.aio.AioRpcError, target: str) -> RpcFailed | DaemonUnreachable:
     """The agent's error for a failed call; `target` is where it went."""
     code, message = error.code(), error.details() or error.code().name.lower()
-    details = _details(error)
+    details = _details(_rich(error))
     if code is grpc.StatusCode.UNAVAILABLE and "info" not in details:
         return DaemonUnreachable(f"{target}: no answer from the agent ({message}); is it running?")
+    return _answer(code.name, message, details)
+
+
+def code_name(code: int) -> str:
+    """The name of a gRPC status code, as RpcFailed.code has it: of an operation's error."""
+    return next((known.name for known in grpc.StatusCode if known.value[0] == code), "UNKNOWN")
+
+
+def ended_with(status: status_pb2.Status) -> RpcFailed:
+    """The agent's error for what an operation ended with."""
+    code = code_name(status.code)
+    return _answer(code, status.message or code.lower(), _details(status))
+
+
+def _answer(code: str, message: str, details: Mapping[str, bytes]) -> RpcFailed:
     info = error_details_pb2.ErrorInfo()
     info.MergeFromString(details.get("info", b""))
     bad = error_details_pb2.BadRequest.FromString(details.get("bad", b""))
     retry = error_details_pb2.RetryInfo.FromString(details["retry"]) if "retry" in details else None
     return ANSWERS.get(info.reason, RpcFailed)(
-        code=code.name,
+        code=code,
         message=message,
         reason=info.reason,
         violations=[FieldViolation(v.field, v.description) for v in bad.field_violations],
@@ -87,12 +102,17 @@ def failure(error: grpc.aio.AioRpcError, target: str) -> RpcFailed | DaemonUnrea
 _KINDS = {"google.rpc.ErrorInfo": "info", "google.rpc.BadRequest": "bad", "google.rpc.RetryInfo": "retry"}
 
 
-def _details(error: grpc.aio.AioRpcError) -> dict[str, bytes]:
-    """The serialised details that are known here, by kind."""
+def _rich(error: grpc.aio.AioRpcError) -> status_pb2.Status:
+    """The status with its details, which travels beside the plain one."""
     pairs: Iterable[tuple[str, str | bytes]] = error.trailing_metadata() or ()  # type: ignore[assignment]
     status = status_pb2.Status()
     for key, value in pairs:
         if key == DETAILS_KEY and isinstance(value, bytes):
             status.MergeFromString(value)
+    return status
+
+
+def _details(status: status_pb2.Status) -> dict[str, bytes]:
+    """The serialised details that are known here, by kind."""
     names = ((any_.type_url.rpartition("/")[2], any_.value) for any_ in status.details)
     return {_KINDS[name]: value for name, value in names if name in _KINDS}

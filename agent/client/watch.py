@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 
 from agent.client.errors import RpcFailed, failure
 from agent.errors import DaemonUnreachable
+from agent.pb.ofa_agent.v1.status_pb2 import WatchStatusRequest, WatchStatusResponse
 
 FIRST_DELAY_S = 0.1
 LONGEST_DELAY_S = 5.0
@@ -29,6 +30,7 @@ class StreamMessage(Protocol):
 
 
 M = TypeVar("M", bound=StreamMessage)
+Seen_contra = TypeVar("Seen_contra", contravariant=True)
 StreamCall = grpc.aio.UnaryStreamCall
 
 
@@ -40,12 +42,38 @@ class Interruption:
     error: RpcFailed | DaemonUnreachable
 
 
+class Place(Protocol[Seen_contra]):
+    """Where a stream goes on after an interruption; it changes the request that is sent next."""
+
+    def seen(self, message: Seen_contra) -> None: ...
+
+    def forget(self) -> bool:
+        """Begin anew next time; False where it would have done so anyway."""
+        ...
+
+
+class StatusPlace:
+    """The newest state that a watcher of the status has; see Place."""
+
+    def __init__(self, request: WatchStatusRequest) -> None:
+        self._request = request
+
+    def seen(self, message: WatchStatusResponse) -> None:
+        self._request.resume_epoch, self._request.resume_revision = message.epoch, message.revision
+
+    def forget(self) -> bool:
+        known = bool(self._request.resume_epoch)
+        self._request.resume_epoch, self._request.resume_revision = "", 0
+        return known
+
+
 class Watch(Generic[M]):
     """Async iterator over a stream's messages; use as `async with client.watch_results() as watch: async for …`.
 
     It raises what the first attempt failed with; once it has heard the daemon it connects again for ever, with growing
-    delays, and raises only what another attempt cannot mend (NOT_FOUND, INVALID_ARGUMENT and the like). Heartbeats are
-    taken out. `dropped` is what this reader missed on the present connection because it was slow.
+    delays, and raises only what another attempt cannot mend (NOT_FOUND, INVALID_ARGUMENT and the like). With a `place`
+    it goes on from there, and begins anew where the daemon does not know that place any more. Heartbeats are taken
+    out. `dropped` is what this reader missed on the present connection because it was slow.
     """
 
     def __init__(
@@ -54,11 +82,13 @@ class Watch(Generic[M]):
         target: str,
         on_interruption: Callable[[Interruption], None] | None = None,
         silence_s: float = SILENCE_S,
+        place: Place[M] | None = None,
     ) -> None:
         self._open_stream = open_stream
         self._target = target
         self._on_interruption = on_interruption
         self._silence_s = silence_s
+        self._place = place
         self._call: StreamCall[object, M] | None = None
         self._heard = False
         self._closed = False
@@ -78,6 +108,8 @@ class Watch(Generic[M]):
                 continue
             self._heard, self._delay_s, self.dropped = True, FIRST_DELAY_S, message.dropped
             if not message.heartbeat:
+                if self._place is not None:
+                    self._place.seen(message)
                 return message
         raise StopAsyncIteration
 
@@ -111,6 +143,9 @@ class Watch(Generic[M]):
     async def _interrupted(self, error: RpcFailed | DaemonUnreachable) -> None:
         """Wait before the next attempt, or raise where there must be none."""
         self._drop_call()
+        unknown = isinstance(error, RpcFailed) and error.code == "OUT_OF_RANGE"
+        if unknown and self._place is not None and self._place.forget():
+            return
         lasting = isinstance(error, RpcFailed) and error.code not in {"UNAVAILABLE", "RESOURCE_EXHAUSTED", "CANCELLED"}
         if lasting or not self._heard:
             raise error
