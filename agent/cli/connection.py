@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 from agent.cli.exits import DONE, CallFailed
+from agent.errors import BadInput
 
 if TYPE_CHECKING:
     from agent.client import AgentClient
@@ -21,6 +22,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_SOCKET = "/run/ofa-agent/api.sock"
 CALL_TIMEOUT_S = 15.0
+ATTEMPTS, FIRST_DELAY_S, LONGEST_DELAY_S = 3, 0.1, 1.0  # somebody waits at the terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,13 @@ def _inherited(connection: Connection) -> Connection:
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 CAMERA = click.option("--camera", default="", metavar="NAME", help="The camera; may be left out where there is one.")
 GROUP = click.option("--group", default="", metavar="NAME", help="All cameras of this group, instead of one camera.")
+ETAG = click.option("--etag", default="", metavar="E", help="Refuse it where the state is not this one any more.")
+
+
+def one_of(camera: str, group: str) -> None:
+    """A command is for a camera or for a group; raises BadInput."""
+    if camera and group:
+        raise BadInput("--group", "is instead of --camera; give one of them")
 
 
 def call(connection: Connection, ask: Callable[[AgentClient], Awaitable[T]]) -> T:
@@ -86,10 +95,11 @@ def follow(connection: Connection, stream: Callable[[AgentClient], Awaitable[int
 
 
 async def _exchange(connection: Connection, ask: Callable[[AgentClient], Awaitable[T]]) -> T:
-    from agent.client import AgentClient, RpcFailed
+    from agent.client import AgentClient, Retry, RpcFailed
 
+    retry = Retry(ATTEMPTS, FIRST_DELAY_S, LONGEST_DELAY_S)
     try:
-        async with AgentClient(connection.target, connection.client, CALL_TIMEOUT_S) as client:
+        async with AgentClient(connection.target, connection.client, CALL_TIMEOUT_S, retry) as client:
             return await ask(client)
     except RpcFailed as exc:
         raise CallFailed(exc.message, exc.code, exc.reason) from exc

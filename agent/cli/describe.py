@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from agent.cli.orders import order_flags, order_lines
 from agent.cli.output import number, percent, size
 from agent.cli.wire import seconds, word
 
@@ -23,6 +24,8 @@ def status_lines(status: pb.CameraStatus) -> list[str]:
     if _by_properties(status):
         lines.append(f"  proof     its read-only properties only: {_unproven(status)}")
     lines.append(f"  budget    {budget_words(status.budget)}")
+    if status.HasField("orders"):
+        lines += order_lines(status.orders)
     if status.HasField("latency"):
         took = status.latency
         lines.append(
@@ -38,6 +41,8 @@ def status_lines(status: pb.CameraStatus) -> list[str]:
     if status.line.reports:
         lines.append(f"  line      {line_words(status.line)}")
     lines += [f"  announced {change_words(change)}" for change in status.changes]
+    if status.etag:
+        lines.append(f"  etag      {status.etag}")
     if status.detail:
         lines.append(f"  detail    {status.detail}")
     if status.HasField("info"):
@@ -52,7 +57,7 @@ def change_line(status: pb.CameraStatus) -> str:
         swap = f" coming: {coming_words(status.coming_swap)}"
     told = "".join(f" {change_words(change)}" for change in status.changes)
     p99 = f" latency p99 {number(status.latency.latency_p99_ms)} ms" if status.HasField("latency") else ""
-    flags = "".join(f" {flag}" for flag in status.degraded)
+    flags = "".join(f" {flag}" for flag in [*status.degraded, *order_flags(status.orders)])
     return f"{status.camera} {state(status)}{flags} {_active(status)} [{budget_words(status.budget)}]{p99}{swap}{told}"
 
 
@@ -144,7 +149,7 @@ def swap_row(swap: pb.Swap) -> tuple[str, ...]:
     """A row under SWAP_HEADINGS."""
     outcome = word(swap, "outcome").lower()
     return (
-        _moment(swap.started_at.ToDatetime()),
+        moment(swap.started_at.ToDatetime()),
         swap.from_subnet_id or "-",
         swap.to_subnet_id,
         swap.reason,
@@ -168,7 +173,7 @@ def _respects(why_not: str) -> str:
     return ", ".join(clause.split()[0].rstrip(":") for clause in why_not.split(";") if clause.strip())
 
 
-def _moment(at: datetime) -> str:
+def moment(at: datetime) -> str:
     """Time of a day, with the date instead of the seconds where it was not today."""
     today = datetime.now(timezone.utc).date()
     return at.strftime("%H:%M:%S" if at.date() == today else "%m-%d %H:%M")

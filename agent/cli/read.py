@@ -54,7 +54,7 @@ def subnets(connection: Connection, camera: str, as_json: bool) -> int:
 @JSON
 @connected
 def swaps(connection: Connection, camera: str, limit: int, as_json: bool) -> int:
-    """Past swaps, newest first, with the gap that each cost."""
+    """Past swaps, newest first, with the gap that each cost; `operations show ID` tells more of one."""
     from agent.cli.describe import SWAP_HEADINGS, swap_row
     from agent.cli.wire import plain
 
@@ -62,7 +62,8 @@ def swaps(connection: Connection, camera: str, limit: int, as_json: bool) -> int
     if as_json:
         print_json([plain(one) for one in answer.swaps])
     else:
-        print_table(SWAP_HEADINGS, [swap_row(one) for one in answer.swaps], left=5)
+        rows = [(one.id[:8], *swap_row(one)) for one in answer.swaps]
+        print_table(("id", *SWAP_HEADINGS), rows, left=6)
     return DONE
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from google.protobuf import descriptor_pool, message_factory
+from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -20,6 +23,7 @@ def plain(message: Message) -> dict[str, Any]:
     """Every field under its name: numbers as numbers, a Duration `x` as `x_s` in seconds, a Timestamp as RFC 3339.
 
     Enum values lose their type's prefix; a field that is not set is null where it can be told apart, else its default.
+    A message of any type is its fields and its name as `type`; bytes are base64.
     """
     values: dict[str, Any] = {}
     for field in message.DESCRIPTOR.fields:
@@ -49,6 +53,8 @@ def _enum_word(descriptor: _EnumDescriptor, value: int) -> str:
 
 def _field(message: Message, field: _FieldDescriptor) -> Any:
     value = getattr(message, field.name)
+    if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        return dict(value)
     if field.is_repeated:
         return [_value(field, item) for item in value]
     if field.has_presence and not message.HasField(field.name):
@@ -61,9 +67,24 @@ def _value(field: _FieldDescriptor, value: Any) -> Any:
         return seconds(value)
     if isinstance(value, Timestamp):
         return value.ToJsonString()
+    if isinstance(value, AnyMessage):
+        return _unpacked(value)
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
     if isinstance(value, Message):
         return plain(value)
     return _enum_word(field.enum_type, value) if field.enum_type is not None else value
+
+
+def _unpacked(value: AnyMessage) -> dict[str, Any]:
+    """Of a type that nobody here knows only the name is told."""
+    try:
+        kind = descriptor_pool.Default().FindMessageTypeByName(value.TypeName())
+    except KeyError:
+        return {"type": value.TypeName()}
+    found = message_factory.GetMessageClass(kind)()
+    value.Unpack(found)
+    return {"type": value.TypeName(), **plain(found)}
 
 
 def _is(field: _FieldDescriptor, kind: type[Message]) -> bool:

@@ -1,0 +1,157 @@
+"""`--wait`: the swap that a command starts, followed to its end with its progress."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from agent.cli.exits import CallFailed
+from agent.cli.output import number, percent
+from agent.errors import NotPermitted
+
+if TYPE_CHECKING:
+    from google.longrunning.operations_pb2 import Operation
+
+    from agent.client import AgentClient
+    from agent.pb.ofa_agent.v1 import orders_pb2
+    from agent.pb.ofa_agent.v1 import types_pb2 as pb
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+SWAP_S = 180.0  # the default deadline of a swap, as long again for the way back, and a minute for its turn
+_HELD = frozenset({"mode", "swap_inhibited", "swap_window"})  # Decision.reason of a swap that somebody holds
+_SOON = "min_dwell"  # ... and of one that comes by itself in a moment
+
+
+def waiting(command: F) -> F:
+    """Adds --wait and --timeout."""
+    wait = click.option("--wait", is_flag=True, help="Follow the swap to its end: 0 verified, 4 held, 6 timed out.")
+    return wait(waiting_s(command))
+
+
+def waiting_s(command: F) -> F:
+    """Adds --timeout."""
+    most = click.FloatRange(1.0, 86_400.0)
+    words = "How long to wait; what is waited for goes on."
+    return click.option(
+        "--timeout", "timeout_s", type=most, default=SWAP_S, show_default=True, metavar="S", help=words
+    )(command)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What a command decided for one camera, and the operation of the swap that it started."""
+
+    camera: str
+    decision: pb.Decision
+    operation: Operation | None
+
+
+async def follow(client: AgentClient, begun: Sequence[Begun], timeout_s: float, quiet: bool) -> list[pb.Swap]:
+    """Wait for all of them; the swaps that there were.
+
+    Raises NotPermitted where a swap is wanted and somebody holds it, what a swap ended with, and TimeoutError.
+    """
+    held = [one for one in begun if one.operation is None and one.decision.reason in _HELD]
+    if held:
+        why = "; ".join(f"{one.camera or 'the camera'}: {one.decision.text}" for one in held)
+        raise NotPermitted(f"it is stored and nothing swaps now: {why}")
+    swaps = await asyncio.gather(*(_one(client, one, timeout_s, quiet) for one in begun))
+    return [swap for swap in swaps if swap is not None]
+
+
+async def followed(client: AgentClient, name: str, timeout_s: float, quiet: bool) -> pb.Swap:
+    """The operation of a swap to its end."""
+    from agent.client import RpcFailed
+
+    told = Progress(quiet)
+    try:
+        return await client.wait_swap(name, timeout_s, told)
+    except RpcFailed as error:
+        raise CallFailed(f"{told.camera}: the swap ended with {error.message}", error.code, error.reason) from error
+    finally:
+        told.end()
+
+
+async def _one(client: AgentClient, begun: Begun, timeout_s: float, quiet: bool) -> pb.Swap | None:
+    name = "" if begun.operation is None else begun.operation.name
+    if not name and begun.decision.reason == _SOON:
+        name = await _coming(client, begun.camera, timeout_s)
+    return await followed(client, name, timeout_s, quiet) if name else None
+
+
+async def _coming(client: AgentClient, camera: str, timeout_s: float) -> str:
+    """The operation of a swap that waits for the end of the dwell; empty where it is not wanted any more."""
+
+    async def begins() -> str:
+        async with client.watch_status(camera) as messages:
+            async for message in messages:
+                if message.status.HasField("swap"):
+                    return f"operations/{message.status.swap.id}"
+                if message.status.decision.reason != _SOON:
+                    return ""
+        return ""
+
+    try:
+        return await asyncio.wait_for(begins(), timeout_s)
+    except asyncio.TimeoutError as exc:
+        raise TimeoutError(f"the swap has not begun within {timeout_s:g} s; see `ofa-agent status`") from exc
+
+
+class Progress:
+    """Tells how far a swap is on stderr: in one line that changes on a terminal, a line for each stage elsewhere."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet, self._live = quiet, sys.stderr.isatty()
+        self._stage, self._open = "", False
+        self.camera = ""
+
+    def __call__(self, operation: Operation) -> None:
+        from agent.pb.ofa_agent.v1.orders_pb2 import SwapMetadata
+
+        found = SwapMetadata()
+        if not operation.metadata.Unpack(found):
+            return
+        self.camera = found.camera
+        words = progress_words(found)
+        stage = words.partition(",")[0]
+        if self._quiet or operation.done or (not self._live and stage == self._stage):
+            return
+        self._stage = stage
+        click.echo(f"\r{words:<79}" if self._live else words, nl=not self._live, err=True)
+        self._open = self._live
+
+    def end(self) -> None:
+        """Leave the line that changes."""
+        if self._open:
+            click.echo(err=True)
+            self._open = False
+
+
+def progress_words(swap: orders_pb2.SwapMetadata) -> str:
+    """`station-1: UPLOADING, 43 %, gap 1.2 s of about 2.4 s`."""
+    from agent.cli.wire import seconds, word
+
+    stage = word(swap, "stage")
+    parts = [f"{swap.camera}: {'begins' if stage == 'UNSPECIFIED' else stage}", percent(swap.progress)]
+    gap_s, expected_s = seconds(swap.gap_so_far), seconds(swap.expected_gap)
+    if gap_s > 0:
+        parts.append(f"gap {gap_s:.1f} s of about {expected_s:.1f} s")
+    elif expected_s > 0:
+        parts.append(f"gap about {expected_s:.1f} s to come")
+    if swap.cancelling:
+        parts.append("cancelling")
+    return ", ".join(parts)
+
+
+def swap_ended_words(swap: pb.Swap) -> str:
+    """`swap 4d9f01ab to net-2: verified, gap 2.31 s`."""
+    from agent.cli.wire import seconds, word
+
+    gap = f", gap {number(seconds(swap.gap), 2, ' s')}" if swap.HasField("gap") else ""
+    return f"swap {swap.id[:8]} to {swap.to_subnet_id}: {word(swap, 'outcome').lower()}{gap}"
