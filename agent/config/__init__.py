@@ -1,6 +1,6 @@
 """Config file: YAML to frozen, typed values, with FILE:LINE: KEY: reason for everything that is wrong."""
 
-from agent.config.diff import Change, differences
+from agent.config.diff import differences
 from agent.config.dump import effective
 from agent.config.load import load_config, parse_config
 from agent.config.schema import (
@@ -18,19 +18,16 @@ from agent.config.schema import (
     Telemetry,
     Trigger,
 )
-from agent.config.table import Reload
 
 __all__ = [
     "Acquisition",
     "AgentConfig",
     "Api",
     "Camera",
-    "Change",
     "Group",
     "LibrarySource",
     "LineInput",
     "Policy",
-    "Reload",
     "ReloadSettings",
     "Simulation",
     "SwapTimes",

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from agent.config.keys import AGENT
 from agent.config.kinds import Kind
 from agent.config.schema import AgentConfig, Plain
-from agent.config.table import Key, KeyTable, Many, Reload, Sub
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One key with another value. Values are as the file would say them; empty where there was, or is, none."""
-
-    key: str
-    reload: Reload
-    before: str
-    after: str
+from agent.config.table import Key, KeyTable, Many, Sub
+from agent.domain.reload import Change, ReloadClass
 
 
 def differences(before: AgentConfig, after: AgentConfig) -> tuple[Change, ...]:
@@ -84,16 +75,16 @@ def _in_list(
             yield _change(inner, worst(key), Sub(kind.table), old.get(name), new.get(name))
 
 
-def worst(key: Key) -> Reload:
+def worst(key: Key) -> ReloadClass:
     """The class of a key; of a mapping that comes or goes as a whole, the worst of what is in it."""
     if key.reload is not None:
         return key.reload
     assert isinstance(key.kind, Sub)
-    ranks = list(Reload)
+    ranks = list(ReloadClass)
     return max((leaf.reload for _, leaf in key.kind.table.leaves() if leaf.reload is not None), key=ranks.index)
 
 
-def _change(path: str, reload: Reload, kind: Kind[Any], before: object, after: object) -> Change:
+def _change(path: str, reload: ReloadClass, kind: Kind[Any], before: object, after: object) -> Change:
     return Change(path, reload, _said(kind, before), _said(kind, after))
 
 

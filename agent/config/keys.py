@@ -39,12 +39,13 @@ from agent.config.kinds import (
 from agent.config.kinds_special import Anything, Cron, Input, ManyThings, Region, Zone
 from agent.config.reading import Section
 from agent.config.schema import Plain
-from agent.config.table import REQUIRED, Key, KeyTable, Many, Reload, Sub
+from agent.config.table import REQUIRED, Key, KeyTable, Many, Sub
 from agent.domain.budget import MAX_LATENCY_MS, MAX_PARTS_PER_MINUTE, Budget
+from agent.domain.reload import ReloadClass
 from agent.domain.schedule import ScheduleEntry
 from agent.library.blob import FORMATS
 
-LIVE, SWAP, RESTART = Reload.LIVE, Reload.SWAP, Reload.RESTART
+LIVE, SWAP, RESTART = ReloadClass.LIVE, ReloadClass.SWAP, ReloadClass.RESTART
 
 MAX_CAMERAS = 16
 MAX_GROUPS = 16

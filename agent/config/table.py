@@ -5,22 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any, Generic, TypeVar
 
 from agent.config.kinds import Kind
 from agent.config.reading import Section
 from agent.config.schema import Plain
+from agent.domain.reload import ReloadClass
 
 T = TypeVar("T")
-
-
-class Reload(Enum):
-    """What another value of a key needs to take effect in a running daemon; the worse the later."""
-
-    LIVE = "LIVE"  # nothing: it holds at once, and nothing stops for it
-    SWAP = "SWAP"  # it holds at once, and cameras may have to swap for it
-    RESTART = "RESTART"  # a start of the agent; a file with such a change is refused as a whole
 
 
 _FROM_MODEL: Any = object()
@@ -37,7 +29,7 @@ class Key:
     name: str
     kind: Kind[Any]
     says: str
-    reload: Reload | None = None
+    reload: ReloadClass | None = None
     default: Any = _FROM_MODEL
     default_says: str = ""
 

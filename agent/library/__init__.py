@@ -6,7 +6,7 @@ from agent.library.manifest import Manifest
 from agent.library.publish import Publication, publish, sign_library
 from agent.library.report import FileReport, LibrarySummary, VerifyReport, inspect_file, show_library, verify_library
 from agent.library.signing import generate_key, key_fingerprint
-from agent.library.store import GoldenImage, Library, open_library
+from agent.library.store import GoldenImage, Library, followed, open_library
 
 __all__ = [
     "FORMATS",
@@ -20,6 +20,7 @@ __all__ = [
     "Manifest",
     "Publication",
     "VerifyReport",
+    "followed",
     "generate_key",
     "inspect_blob",
     "inspect_file",

@@ -130,10 +130,9 @@ def open_library(
     unknown = [name for name in accepted_formats if name not in FORMATS]
     if unknown:
         raise BadInput("accepted_formats", f"{unknown[0]!r} is unknown; known: {', '.join(FORMATS)}")
-    root = Path(path)
+    root = followed(Path(path))
     if not (root / MANIFEST_NAME).is_file():
-        raise LibraryNotFound(f"{root}: no library here ({MANIFEST_NAME} is missing); build or copy one")
-    root = root.resolve()
+        raise LibraryNotFound(f"{path}: no library here ({MANIFEST_NAME} is missing); build or copy one")
     data = read_regular(root / MANIFEST_NAME, MAX_MANIFEST_BYTES)
     if trusted_keys:
         _check_signature(root, data, trusted_keys)
@@ -143,6 +142,14 @@ def open_library(
     library = Library(root, manifest, manifest_digest(data), accepted)
     _check_files(library)
     return library
+
+
+def followed(path: Path) -> Path:
+    """Where `path` leads now: a link that is turned while a library is read must not mix two versions."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError) as exc:  # RuntimeError: a circle of links, before Python 3.13
+        raise LibraryNotFound(f"{path}: cannot be followed: {exc}") from exc
 
 
 def decode_golden(data: bytes, channels: int, where: str) -> NDArray[np.uint8]:

@@ -10,17 +10,18 @@ from typing import Any
 import pytest
 
 from agent.config import AgentConfig
-from agent.config.diff import Change, differences, worst
+from agent.config.diff import differences, worst
 from agent.config.keys import AGENT
 from agent.config.kinds import NumberOr
 from agent.config.kinds_special import Region
 from agent.config.schema import Group, LibrarySource, LineInput, Simulation
-from agent.config.table import Key, KeyTable, Many, Reload, Sub
+from agent.config.table import Key, KeyTable, Many, Sub
 from agent.domain.budget import Budget
+from agent.domain.reload import Change, ReloadClass
 from agent.domain.schedule import ScheduleEntry
 from tests.unit.config.configs import BASE, FULL, loaded
 
-LIVE, SWAP, RESTART = Reload.LIVE, Reload.SWAP, Reload.RESTART
+LIVE, SWAP, RESTART = ReloadClass.LIVE, ReloadClass.SWAP, ReloadClass.RESTART
 
 
 @pytest.fixture(name="full")

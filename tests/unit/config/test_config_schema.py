@@ -18,7 +18,8 @@ from agent.config.json_schema import json_schema, schema_text
 from agent.config.keys import AGENT
 from agent.config.reading import Section
 from agent.config.reference import reference
-from agent.config.table import REQUIRED, Many, Reload
+from agent.config.table import REQUIRED, Many
+from agent.domain.reload import ReloadClass
 from agent.errors import ConfigError
 from tests.unit.config.configs import BASE, FULL
 
@@ -164,12 +165,12 @@ def property_at(path: str) -> Any:
 
 def test_every_key_has_one_class_and_those_of_a_list_that_is_one_value_have_that_of_the_list() -> None:
     assert len({path for path, _ in LEAVES}) == len(LEAVES) > 60
-    assert all(isinstance(key.reload, Reload) for _, key in LEAVES)
+    assert all(isinstance(key.reload, ReloadClass) for _, key in LEAVES)
     entries = [key for path, key in LEAVES if "schedule[]" in path]
     assert len(entries) == 12  # of the file and of a camera
-    assert {key.reload for key in entries} == {Reload.LIVE}
+    assert {key.reload for key in entries} == {ReloadClass.LIVE}
     lists = [key for key in AGENT.keys if isinstance(key.kind, Many)]
-    assert {key.name: key.reload for key in lists} == {"cameras": Reload.RESTART, "groups": Reload.RESTART}
+    assert {key.name: key.reload for key in lists} == {"cameras": ReloadClass.RESTART, "groups": ReloadClass.RESTART}
 
 
 def test_a_key_says_nothing_of_its_class_only_where_its_own_keys_do() -> None:
