@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from agent.domain.budget import Budget, Claim, ClaimKind, EffectiveBudget
+from agent.domain.capture import Capture, CaptureAsk
 from agent.domain.decision import Decision
 from agent.domain.notice import AnnouncedChange, LineState
 from agent.domain.operation import Operation, Operations, ProfileAsk, ProfilePlan
@@ -239,6 +240,13 @@ class CameraControl(Protocol):
 
     async def start_profile(self, ask: ProfileAsk) -> ProfileStarted:
         """Begin a run, durable when this returns; raises as `plan_profile`, and JournalError. It goes on by itself."""
+        ...
+
+    def start_capture(self, ask: CaptureAsk) -> Capture:
+        """Begin to take labelled images; it goes on by itself until its reader closes it.
+
+        Raises BadInput, TooMany, and CameraGone or Refused where no picture can come now.
+        """
         ...
 
     async def acknowledge(self, key: str, by: str) -> None:

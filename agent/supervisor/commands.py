@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager
 from agent.clock import Clock
 from agent.domain.alarms import AlarmKey
 from agent.domain.budget import Budget, Claim, ClaimKind
+from agent.domain.capture import CaptureAsk
 from agent.domain.control import ClaimOutcome, Committed, LineOutcome, OrderOutcome, Prepared, ProfileStarted
 from agent.domain.decision import Decision
 from agent.domain.device import Camera
@@ -29,6 +30,7 @@ from agent.logs import event, logger
 from agent.supervisor.actor import Actor
 from agent.supervisor.alarms import AlarmDesk
 from agent.supervisor.announce import ChangeBook
+from agent.supervisor.capture import CaptureDesk, ImageCapture
 from agent.supervisor.claims import ClaimBook
 from agent.supervisor.desire import Desire
 from agent.supervisor.feed import Broadcast, Reader
@@ -62,6 +64,7 @@ class Commands(ABC):
     _actor: Actor
     _alarms: AlarmDesk
     _profiler: Profiler
+    _captures: CaptureDesk
     _operations: OperationDesk
     _desk: ResultDesk
     _snapshots: Broadcast[CameraSnapshot]
@@ -192,6 +195,9 @@ class Commands(ABC):
     async def inhibit_swap(self, client: str, ttl_s: float | None, why: str) -> OrderOutcome:
         await self._orders.inhibit(client, ttl_s, why)
         return self.ordered()
+
+    def start_capture(self, ask: CaptureAsk) -> ImageCapture:
+        return self._captures.start(ask)
 
     async def acknowledge(self, key: str, by: str) -> None:
         event(_log, logging.INFO, "alarm_acknowledged", camera=self.name, key=key, by=by)

@@ -74,7 +74,7 @@ def encoded(pixels: Plane) -> bytes:
         (
             _SIGNATURE,
             _chunk(b"IHDR", header),
-            _chunk(b"IDAT", zlib.compress(filtered, _LEVEL)),
+            _chunk(b"IDAT", zlib.compress(filtered.data, _LEVEL)),
             _chunk(b"IEND", b""),
         )
     )

@@ -31,6 +31,7 @@ from agent.logs import event, logger
 from agent.policy.interlock import Interlock, Network, interlocked, ordered
 from agent.supervisor.actor import Actor
 from agent.supervisor.alarms import StandingAlarms
+from agent.supervisor.capture import capture_desk
 from agent.supervisor.commands import LEASE_EXPIRED, Commands
 from agent.supervisor.desire import Desire
 from agent.supervisor.feed import Broadcast
@@ -101,6 +102,7 @@ class Supervisor(Commands):
         self._actor.on_ended = self._swap_ended
         self._actor.on_given_up = self._swaps.ended
         self._actor.on_gap = self._orders.spend_permit
+        self._captures = capture_desk(parts, self._operations, self._desk, self._actor)
         self._figures = RollingFigures()
         self._decision: Decision | None = None
         self._seen: View | None = None  # by that decision
@@ -132,12 +134,14 @@ class Supervisor(Commands):
         """Supervise until `stop` or cancellation; the camera is closed in the vendor's order on every way out."""
         try:
             async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._captures.run, name=f"{self.name}-captures")
                 while not self._stopping:
                     await self._tick(tasks)
                     await self._wait()
         finally:
             with anyio.CancelScope(shield=True):
                 self._profiler.close()
+                self._captures.close()
                 self._memory.away()
                 await self._actor.disconnect("the agent stops")
                 self._swaps.close()
@@ -174,6 +178,7 @@ class Supervisor(Commands):
         """End `run` after the action under way, which has its own deadline; a swap that waits does not begin."""
         self._stopping = True
         self._actor.withdraw("the agent stops")
+        self._captures.close()
         self._wake()
 
     async def _wait(self) -> None:

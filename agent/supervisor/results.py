@@ -38,6 +38,7 @@ class ResultDesk:
         self._sequence = 0
         self._newest_generation = 0
         self._last_captured_ns: int | None = None
+        self.on_result: Callable[[InferenceResult], None] = lambda _: None  # after it was published
         self.unknown = 0  # results of a generation that was never announced: always a fault
 
     def announce(self, generation: int, subnet_id: str) -> None:
@@ -50,6 +51,10 @@ class ResultDesk:
     def published(self) -> int:
         """Results so far."""
         return self._sequence
+
+    def subnet_of(self, generation: int) -> str | None:
+        """The network of a generation; None where it was never announced, or long ago."""
+        return self._subnets.get(generation)
 
     def stamp(self, budget_id: str) -> None:
         """Parts captured from now on are inspected for this budget."""
@@ -76,9 +81,9 @@ class ResultDesk:
             sample = LatencySample(inference.service_ms, inference.latency_ms, inference.transfer_ms)
             self._samples.setdefault(subnet_id, []).append(sample)
             self._sequence += 1
-            self._feed.publish(
-                InferenceResult(self._sequence, self._camera, subnet_id, self._budget_of(inference), inference)
-            )
+            result = InferenceResult(self._sequence, self._camera, subnet_id, self._budget_of(inference), inference)
+            self._feed.publish(result)
+            self.on_result(result)
         return gaps
 
     def take_samples(self) -> dict[str, list[LatencySample]]:

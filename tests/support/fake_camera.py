@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -47,7 +48,7 @@ class FakeTap:
         self.missed += len(self._waiting) > self.capacity
         self._waiting = self._waiting[-self.capacity :]
         if first:
-            self.on_picture()
+            asyncio.get_running_loop().call_soon(self.on_picture)
 
 
 @dataclass

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from agent.domain.budget import Budget, Claim, ClaimKind, EffectiveBudget, Priority
+from agent.domain.capture import CaptureAsk
 from agent.domain.control import ClaimOutcome, Committed, LineOutcome, OrderOutcome, Prepared, ProfileStarted
 from agent.domain.decision import Account, Action, Candidate, Decision, Reason
 from agent.domain.device import CameraInfo, Health
@@ -19,9 +20,10 @@ from agent.domain.result import Box, InferenceResult, RawInference, StreamCounts
 from agent.domain.snapshot import CameraSnapshot, ComingCause, ComingSwap, LatencyFigures, Proof, RunningSwap
 from agent.domain.states import CameraState, Degraded, SwapStage
 from agent.domain.subnet import Accuracy, Arch, Artifact, Catalogue, Golden, InputSpec, Subnet
-from agent.errors import BadInput, Stale
+from agent.errors import BadInput, Cancelled, Stale
 from agent.supervisor.feed import Broadcast, Reader
 from agent.supervisor.operations import OperationDesk
+from tests.support.fake_capture import FakeCapture
 from tests.support.memory_journal import MemoryJournal
 
 DEFAULT = EffectiveBudget("budget-1", Budget(max_latency_ms=80.0), Priority.DEFAULT, ())
@@ -126,6 +128,7 @@ class FakeControl:
     cancelled: list[str] = field(default_factory=list)
     orders: Orders = NO_ORDERS
     permit_boot_ns: int | None = None
+    captures: list[FakeCapture] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.now = replace(self.now, camera=self.name)
@@ -245,6 +248,15 @@ class FakeControl:
             raise BadInput("prepared_id", f"{client} has no announced change {notice_id}; prepare it anew")
         state = ChangeState.WAITING if waits else ChangeState.COMMITTED
         return Committed(replace(self.prepared[client], state=state), DEFAULT, DECISION, "swap-1" if waits else None)
+
+    def start_capture(self, ask: CaptureAsk) -> FakeCapture:
+        self.calls.append(("start_capture", ask))
+        if self.error is not None:
+            raise self.error
+        capture = FakeCapture.of(ask, self.name, len(self.captures) + 1)
+        self.captures.append(capture)
+        self.desk.put(capture.operation, lambda: capture.end(Cancelled("cancelled")))
+        return capture
 
     async def acknowledge(self, key: str, by: str) -> None:
         await self._change("acknowledge", f"{key} {by}")
