@@ -136,7 +136,7 @@ async def name_of(client: AgentClient, word: str) -> str:
         return _PREFIX + wanted
     if len(wanted) < _LEAST:
         raise BadInput("ID", f"{word!r} is too short; give at least {_LEAST} characters of the id")
-    names = {one.name for one in await client.list_operations()}
+    names: set[str] = {one.name for one in await client.list_operations()}
     names |= {_PREFIX + one.id for one in (await client.list_swaps(limit=1000)).swaps}
     found = sorted(name for name in names if name.startswith(_PREFIX + wanted))
     if len(found) != 1:

@@ -62,6 +62,10 @@ class Calls(ABC):
         """A call of StatusService."""
         return await self._call(f"/ofa_agent.v1.StatusService/{method}", request, answer)
 
+    async def _control(self, method: str, request: Message, answer: type[R]) -> R:
+        """A call of ControlService, sent once as it is."""
+        return await self._call(f"/ofa_agent.v1.ControlService/{method}", request, answer)
+
     async def _mutate(self, method: str, request: Message, answer: type[R], retry: Retry | None = None) -> R:
         """A call of ControlService with a request id, sent again with the same id where it may have been lost."""
         _identified(request)
@@ -69,7 +73,7 @@ class Calls(ABC):
         while True:
             sent += 1
             try:
-                return await self._call(f"/ofa_agent.v1.ControlService/{method}", request, answer)
+                return await self._control(method, request, answer)
             except (RpcFailed, DaemonUnreachable) as error:
                 if sent >= retry.attempts or not passing(error):
                     raise
