@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from google.protobuf.duration_pb2 import Duration
 
-from agent.api.enums import ACTIONS, CLAIM_KINDS, PRIORITIES, SWAP_OUTCOMES
+from agent.api.enums import ACTIONS, ALARM_SEVERITIES, CLAIM_KINDS, PRIORITIES, SWAP_OUTCOMES
 from agent.api.moment import Moment, nanoseconds, timestamp
+from agent.domain.alarms import kind_of
 from agent.domain.budget import Budget, Claim, EffectiveBudget
 from agent.domain.decision import Candidate, Decision, Figure
 from agent.domain.journal import Alarm, SwapRecord
@@ -111,6 +112,8 @@ def swap(value: SwapRecord) -> types_pb2.Swap:
 
 
 def alarm(value: Alarm) -> types_pb2.Alarm:
+    """With the words of its kind; one that another version raised has none."""
+    kind = kind_of(value.key)
     return types_pb2.Alarm(
         id=value.id,
         camera=value.camera,
@@ -119,6 +122,12 @@ def alarm(value: Alarm) -> types_pb2.Alarm:
         raised_at=timestamp(value.raised_wall_ns),
         cleared_at=None if value.cleared_wall_ns is None else timestamp(value.cleared_wall_ns),
         acknowledged_by=value.acknowledged_by,
+        number=kind.number if kind else 0,
+        severity=ALARM_SEVERITIES[kind.severity] if kind else types_pb2.ALARM_SEVERITY_WARNING,
+        title=kind.title if kind else value.key,
+        action=kind.action if kind else "",
+        count=value.count,
+        last_seen_at=timestamp(value.last_wall_ns or value.raised_wall_ns),
     )
 
 

@@ -87,3 +87,8 @@ PROFILE_STAGES = {
     ProfileStage.RETURNING: profile_pb2.PROFILE_STAGE_RETURNING,
     ProfileStage.DONE: profile_pb2.PROFILE_STAGE_DONE,
 }
+ALARM_SEVERITIES = {
+    "info": types_pb2.ALARM_SEVERITY_INFO,
+    "warning": types_pb2.ALARM_SEVERITY_WARNING,
+    "critical": types_pb2.ALARM_SEVERITY_CRITICAL,
+}

@@ -78,17 +78,15 @@ def alarms(ctx: click.Context, connection: Connection, camera: str, include_clea
     ctx.obj = connection
     if ctx.invoked_subcommand is not None:
         return DONE
+    from agent.cli.describe_alarm import alarm_lines
     from agent.cli.wire import plain
 
     answer = call(connection, lambda client: client.list_alarms(camera, include_cleared=include_cleared))
     if as_json:
         print_json([plain(one) for one in answer.alarms])
         return DONE
-    for alarm in answer.alarms:
-        since = alarm.raised_at.ToDatetime().strftime("%Y-%m-%d %H:%M:%S UTC")
-        seen = f" (acknowledged by {alarm.acknowledged_by})" if alarm.acknowledged_by else ""
-        gone = " (cleared)" if alarm.HasField("cleared_at") else ""
-        click.echo(f"{alarm.id}  {since}  {alarm.camera or 'agent'}: {alarm.text}{gone}{seen}")
+    for line in (line for alarm in answer.alarms for line in alarm_lines(alarm)):
+        click.echo(line)
     if not answer.alarms:
         click.echo("no alarms")
     return DONE

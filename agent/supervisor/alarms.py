@@ -65,6 +65,7 @@ class StandingAlarms:
         self._restored = False
         self._recovered_from: Path | None = None
         self._lost_notes = 0
+        self._closed = False
         self._ended: set[_Cause] = set()  # causes that were found gone before the journal told of their alarms
         self._retry_ns = 0
         self._writing = asyncio.Lock()
@@ -107,8 +108,14 @@ class StandingAlarms:
         times += [max(waiting.due_ns, self._retry_ns) for waiting in self._unwritten.values()]
         return min(times, default=None)
 
+    def close(self) -> None:
+        """The journal ends with the agent: that is no failure."""
+        self._closed = True
+
     def on_journal(self, state: JournalState) -> None:
-        """Say what the journal says of itself; give it to Journal.on_state."""
+        """Say what the journal says of itself; give it to Journal.on_state once it is open."""
+        if self._closed:
+            return
         if state.writable:
             self._retry_ns = 0  # write at the next `keep`
             self.end("", "journal_unavailable")
