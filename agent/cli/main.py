@@ -17,6 +17,7 @@ _COMMANDS = {
     "alarms": ("agent.cli.read:alarms", "List alarms, or acknowledge one."),
     "budget": ("agent.cli.budget:budget", "Set, renew or release a budget."),
     "camera": ("agent.cli.camera:camera", "List, dump, compare and commission cameras."),
+    "capture": ("agent.cli.capture:capture", "Labelled images of a running camera."),
     "check": ("agent.cli.check:check", "Check a config and its library without touching a camera."),
     "demo": ("agent.cli.demo:demo", "Run agent, simulated camera and a client for about a minute."),
     "explain": ("agent.cli.explain:explain", "Why this sub-net, or which one under another budget."),

@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 
 from agent.client.budgets import BudgetCalls
 from agent.client.calls import Retry
+from agent.client.capture import CaptureCalls
 from agent.client.errors import failure
 from agent.client.operations import OperationCalls
 from agent.client.orders import OrderCalls
@@ -28,7 +29,7 @@ _OPTIONS = [  # min_reconnect_backoff_ms stays at its 20 s: it is also the time 
 ]
 
 
-class AgentClient(StatusCalls, BudgetCalls, OrderCalls, OperationCalls):
+class AgentClient(StatusCalls, BudgetCalls, OrderCalls, OperationCalls, CaptureCalls):
     """One connection to a daemon; use as `async with AgentClient(path) as client`.
 
     `target` is the path of the daemon's unix socket, `unix:PATH`, or HOST:PORT (without encryption: for tests only).
