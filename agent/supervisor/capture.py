@@ -220,7 +220,8 @@ class CaptureDesk:
             return CameraGone(f"{said}; {obstacle}")
         if obstacle is None and capture.missed:
             return CameraTimeout(f"{said}; {capture.missed} were lost because their reader was too slow")
-        return CameraTimeout(f"{said}; {obstacle or 'frames come only while the line brings parts'}")
+        pace = f"one in {capture.ask.every_s:g} s at most"
+        return CameraTimeout(f"{said}, {pace}; {obstacle or 'give it more time, or look whether frames come'}")
 
     async def _encode_one_each(self) -> bool:
         """The oldest picture of each capture that is settled; whether there was one."""

@@ -96,15 +96,15 @@ def test_inspection_is_the_same_with_captures_and_without_over_a_swap(tmp_path: 
     async def script(line: Line, captures: bool) -> tuple[list[InferenceResult], float, list[CapturedImage]]:
         await line.at(SLOW)
         await line.until(CameraState.ACTIVE)
-        await asyncio.sleep(1)
+        await asyncio.sleep(0.5)
         reading: asyncio.Task[list[CapturedImage]] | None = None
         if captures:
             unread = line.supervisor.start_capture(CaptureAsk("unread", 1000, 0.2, 600.0))
-            read = line.supervisor.start_capture(CaptureAsk("ok", 12, 0.6, 600.0))
+            read = line.supervisor.start_capture(CaptureAsk("ok", 9, 0.4, 600.0))
             reading = asyncio.create_task(images_of(read))
-        await asyncio.sleep(2)
+        await asyncio.sleep(1.2)
         await line.at(FAST)
-        await asyncio.sleep(7)
+        await asyncio.sleep(4.5)
         images = [] if reading is None else await asyncio.wait_for(reading, 1)
         if captures:
             unread.close()
@@ -117,13 +117,13 @@ def test_inspection_is_the_same_with_captures_and_without_over_a_swap(tmp_path: 
         for name, on in (("quiet", False), ("busy", True))
     )
     (without, gap_s, _), (beside, gap_beside_s, images) = quiet, busy
-    assert len(without) > 80
+    assert len(without) > 40
     assert [_told(result) for result in beside] == [_told(result) for result in without]
     assert gap_beside_s == gap_s
     generations = [image.picture.generation for image in images]
     assert len(set(generations)) == 2, "it went on after the swap"
     published = {result.inference.captured_ns: result for result in beside}
-    assert sum(image.result is not None for image in images) >= 9
+    assert sum(image.result is not None for image in images) >= 6
     for image in images:
         assert image.result == published.get(image.picture.captured_ns)
         assert image.subnet_id is not None
