@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from agent.api import convert, convert_operation
+from agent.api.capture import CaptureHandlers
 from agent.api.commands import local_only, no_etag_of_group
 from agent.api.enums import CLAIM_KINDS
 from agent.api.parse import budget_of, client_name, ttl_s_of
 from agent.api.profile import ProfileHandlers
-from agent.api.services import not_found
+from agent.api.requests import RequestLog
+from agent.api.services import Services, not_found
 from agent.api.stalls import Write
 from agent.domain.budget import ClaimKind
 from agent.domain.control import CameraControl, ClaimOutcome
@@ -25,6 +27,10 @@ _KINDS = {number: kind for kind, number in CLAIM_KINDS.items()}
 
 class ControlHandlers(ProfileHandlers):
     """One coroutine per RPC of the service; see Gate for how they are served."""
+
+    def __init__(self, services: Services, requests: RequestLog, captures: CaptureHandlers) -> None:
+        super().__init__(services, requests)
+        self._captures = captures
 
     async def set_budget(self, request: control_pb2.SetBudgetRequest) -> control_pb2.SetBudgetResponse:
         return await self._requests.once(request, control_pb2.SetBudgetResponse, self._set_budget)
@@ -44,7 +50,7 @@ class ControlHandlers(ProfileHandlers):
         raise Refused("the configuration cannot be reloaded yet")
 
     async def capture_images(self, request: capture_pb2.CaptureImagesRequest, write: Write) -> None:
-        raise Refused("images cannot be captured yet")
+        await self._captures.capture_images(request, write)
 
     async def _set_budget(self, request: control_pb2.SetBudgetRequest) -> control_pb2.SetBudgetResponse:
         client, budget = client_name(request.client), budget_of(request.budget)
