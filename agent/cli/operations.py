@@ -77,12 +77,14 @@ def show(connection: Connection, operation: str, as_json: bool) -> int:
 def cancel(connection: Connection, operation: str) -> int:
     """Ask one to end: a swap in its gap puts the previous network back."""
 
-    async def exchange(client: AgentClient) -> str:
+    async def exchange(client: AgentClient) -> Operation:
         name = await name_of(client, operation)
         await client.cancel_operation(name)
-        return name
+        return await client.get_operation(name)
 
-    click.echo(f"{call(connection, exchange)}: asked to end; `operations wait` says when it has")
+    told = call(connection, exchange)
+    words = "has ended" if told.done else "asked to end; `operations wait` says when it has"
+    click.echo(f"{told.name}: {words}")
     return DONE
 
 

@@ -59,8 +59,8 @@ async def follow(client: AgentClient, begun: Sequence[Begun], timeout_s: float, 
     """
     held = [one for one in begun if one.operation is None and one.decision.reason in _HELD]
     if held:
-        why = "; ".join(f"{one.camera or 'the camera'}: {one.decision.text}" for one in held)
-        raise NotPermitted(f"it is stored and nothing swaps now: {why}")
+        why = ", ".join(f"{one.camera}: {one.decision.reason}" if one.camera else one.decision.reason for one in held)
+        raise NotPermitted(f"it is stored and its swap is held ({why}); `ofa-agent status` shows by whom")
     swaps = await asyncio.gather(*(_one(client, one, timeout_s, quiet) for one in begun))
     return [swap for swap in swaps if swap is not None]
 
@@ -150,8 +150,9 @@ def progress_words(swap: orders_pb2.SwapMetadata) -> str:
 
 
 def swap_ended_words(swap: pb.Swap) -> str:
-    """`swap 4d9f01ab to net-2: verified, gap 2.31 s`."""
+    """`swap 4d9f01ab to net-2: verified in 2.5 s, gap 2.31 s`; the gap is known from the first result on."""
     from agent.cli.wire import seconds, word
 
+    took = f" in {number(seconds(swap.duration), 1, ' s')}" if swap.HasField("duration") else ""
     gap = f", gap {number(seconds(swap.gap), 2, ' s')}" if swap.HasField("gap") else ""
-    return f"swap {swap.id[:8]} to {swap.to_subnet_id}: {word(swap, 'outcome').lower()}{gap}"
+    return f"swap {swap.id[:8]} to {swap.to_subnet_id}: {word(swap, 'outcome').lower()}{took}{gap}"

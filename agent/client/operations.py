@@ -17,7 +17,7 @@ from agent.pb.ofa_agent.v1 import orders_pb2, profile_pb2, types_pb2
 __all__ = ["OperationCalls", "code_name"]
 _OPERATIONS = "/google.longrunning.Operations"
 SWAP_S = 180.0  # the default deadline of a swap, as long again for the way back, and a minute for its turn
-EVERY_S = 1.0
+EVERY_S, PROGRESS_S = 1.0, 0.25  # a swap takes seconds, and has five stages
 OnProgress = Callable[[operations_pb2.Operation], None]
 
 
@@ -76,17 +76,17 @@ class OperationCalls(Calls):
     async def wait_operation(
         self, name: str, deadline_s: float = SWAP_S, on_progress: OnProgress | None = None
     ) -> operations_pb2.Operation:
-        """Wait until it has ended well; `on_progress` gets it about once a second and when it has ended.
+        """Wait until it has ended well; `on_progress` gets it about four times a second and when it has ended.
 
         Raises what it ended with (RpcFailed and, by its reason, the error of agent.errors), and TimeoutError where it
         goes on after `deadline_s`. A daemon that is away meanwhile is waited for as long.
         """
         loop = asyncio.get_running_loop()
-        until_s, failed = loop.time() + deadline_s, 0
+        until_s, failed, every_s = loop.time() + deadline_s, 0, PROGRESS_S if on_progress else EVERY_S
         while True:
             left_s = max(0.0, until_s - loop.time())
             try:
-                operation = await self._newest(name, min(EVERY_S, left_s))
+                operation = await self._newest(name, min(every_s, left_s))
             except (RpcFailed, DaemonUnreachable) as error:
                 failed += 1
                 delay_s = self.retry.delay_s(failed, error)

@@ -55,6 +55,7 @@ def operation(done: bool = False, error: Fails | None = None, name: str = NAME) 
     if done and error is None:
         swap = pb.Swap(id=ID, to_subnet_id="net-2", outcome="SWAP_OUTCOME_VERIFIED")
         swap.gap.FromMilliseconds(2310)
+        swap.duration.FromMilliseconds(2540)
         made.response.Pack(orders_pb2.SwapResult(swap=swap))
     return made
 
@@ -161,7 +162,7 @@ def begun(reason: str = "budget", started: bool = True) -> Begun:
 def test_a_swap_is_followed_with_a_line_for_each_stage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async def story(client: AgentClient) -> None:
         (swap,) = await follow(client, [begun()], 10.0, quiet=False)
-        assert swap_ended_words(swap) == "swap 4d9f01ab to net-2: verified, gap 2.31 s"
+        assert swap_ended_words(swap) == "swap 4d9f01ab to net-2: verified in 2.5 s, gap 2.31 s"
 
     exchange(tmp_path, ScriptedDaemon({"WaitOperation": [operation(), operation(), operation(done=True)]}), story)
     out, err = capsys.readouterr()
@@ -171,7 +172,7 @@ def test_a_swap_is_followed_with_a_line_for_each_stage(tmp_path: Path, capsys: p
 @pytest.mark.parametrize("reason", ["mode", "swap_inhibited", "swap_window"])
 def test_a_swap_that_somebody_holds_is_refused_with_four(tmp_path: Path, reason: str) -> None:
     async def story(client: AgentClient) -> None:
-        with pytest.raises(NotPermitted, match="nothing swaps now: station-1: the reason") as caught:
+        with pytest.raises(NotPermitted, match=f"its swap is held .station-1: {reason}.") as caught:
             await follow(client, [begun(reason, started=False)], 10.0, quiet=True)
         assert exit_code(caught.value) == 4
 
