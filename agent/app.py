@@ -14,7 +14,7 @@ import fcntl
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,14 +31,18 @@ from agent.camera.worker import WorkerCamera
 from agent.clock import Clock, SystemClock
 from agent.config import AgentConfig
 from agent.config import schema as cfg
+from agent.config.last_good import Loaded
+from agent.config.reload import ReloadDesk
+from agent.domain.line import LineInput
+from agent.domain.orders import Window
+from agent.domain.reload import Reloading
 from agent.errors import BadInput, CameraGone, Refused
-from agent.library import open_library
 from agent.logs import configure, event, logger
 from agent.policy.tickets import TicketRules
+from agent.staging import Staging, Told
 from agent.supervisor import Parts, Supervisor, SupervisorSettings
 from agent.supervisor.alarms import StandingAlarms
 from agent.supervisor.group import SwapGroup
-from agent.supervisor.source import LibrarySource
 from agent.telemetry.boot import boot_id_reader
 from agent.telemetry.ids import IdSource, RandomIds
 from agent.telemetry.journal import SqliteJournal
@@ -69,10 +73,16 @@ class Agent:
         self._owners: dict[int, SystemOwner] = {}
         self._groups = swap_groups(config, clock)
         self.supervisors: dict[str, Supervisor] = {}
+        self.staging: Staging | None = None
 
-    def services(self) -> Services:
+    def services(self, config: Reloading | None = None) -> Services:
         groups = {group.name: group.cameras for group in self.config.groups}
-        return Services(self.supervisors, self.journal, self.clock, groups, self.alarms)
+        return Services(self.supervisors, self.journal, self.clock, groups, self.alarms, config)
+
+    def reload_desk(self, loaded: Loaded) -> ReloadDesk:
+        """The desk of an agent that runs on what was loaded."""
+        assert self.staging is not None, "the agent does not run"
+        return ReloadDesk(loaded, self.staging.stage, self.alarms.desk(""), self.clock)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -80,12 +90,16 @@ class Agent:
         async with AsyncExitStack() as stack:
             await self.journal.open()
             stack.push_async_callback(self.journal.close)
+            self.journal.on_state(self.alarms.on_journal)
+            stack.callback(self.alarms.close)
             await self.alarms.restore(camera.name for camera in self.config.cameras)
+            self.staging = Staging(self.config, self.clock, supervisor_settings, self._relet)
             for camera in self.config.cameras:
                 sdk, serial = stack.enter_context(sdk_for(camera, self.clock))
                 worker = WorkerCamera(camera_settings(camera, serial), self._owner(sdk), self.clock)
                 stack.push_async_callback(worker.close)
-                self.supervisors[camera.name] = self._supervisor(camera, worker)
+                self.supervisors[camera.name] = self._supervisor(camera, worker, self.staging.told[camera.name])
+            self.staging.attach(self.supervisors)
             for supervisor in self.supervisors.values():
                 await supervisor.load()  # before anybody can ask
             async with anyio.create_task_group() as tasks:
@@ -109,16 +123,27 @@ class Agent:
         for supervisor in self.supervisors.values():
             await supervisor.stopped.wait()
 
-    def _supervisor(self, camera: cfg.Camera, worker: WorkerCamera) -> Supervisor:
-        source = None
-        if self.config.library is not None:
-            library = open_library(self.config.library.path, camera.accepted_formats, self.config.library.trusted_keys)
-            source = LibrarySource(library, self.clock)
-        settings = supervisor_settings(self.config.policy, camera)
+    def _supervisor(self, camera: cfg.Camera, worker: WorkerCamera, told: Told) -> Supervisor:
         group = self._groups.get(camera.name)
         return Supervisor(
-            Parts(worker, self.journal, self.clock, settings, source, self._ids.uuid, self._boot_id, group, self.alarms)
+            Parts(
+                worker,
+                self.journal,
+                self.clock,
+                told.settings,
+                told.source,
+                self._ids.uuid,
+                self._boot_id,
+                group,
+                self.alarms,
+            )
         )
+
+    def _relet(self, config: AgentConfig) -> None:
+        """Swaps that may take longer hold their tickets for longer."""
+        for group in config.groups:
+            for member in group.cameras:
+                self._groups[member].relet(lease_s(config, group))
 
     def _owner(self, sdk: Sdk) -> SystemOwner:
         """One System for all cameras of an SDK: the vendor's is a singleton (facts/firefly-dl.md section 6)."""
@@ -193,9 +218,10 @@ def simulation_spec(camera: cfg.Camera, simulation: cfg.Simulation) -> Simulatio
     return SimulationSpec.from_mapping(merged)
 
 
-def supervisor_settings(policy: cfg.Policy, camera: cfg.Camera) -> SupervisorSettings:
-    """Policy section and camera to what its supervisor needs."""
-    acquisition = camera.acquisition
+def supervisor_settings(config: AgentConfig, camera: cfg.Camera) -> SupervisorSettings:
+    """What the supervisor of one camera needs of a config."""
+    acquisition, policy = camera.acquisition, config.policy_of(camera)
+    wanted = camera.line_stopped_input
     return SupervisorSettings(
         default_budget=policy.default_budget,
         fail_safe_budget=policy.fail_safe_budget,
@@ -208,18 +234,26 @@ def supervisor_settings(policy: cfg.Policy, camera: cfg.Camera) -> SupervisorSet
         notice_s=policy.notice_s,
         swap_deadline_s=policy.swap.deadline_s,
         infeasible=policy.infeasible,
+        line_stopped_input=None if wanted is None else LineInput(wanted.line, wanted.stopped_when == "high"),
         idle_profiling_after_s=IDLE_PROFILING_AFTER_S if policy.idle_profiling else None,
+        schedule=policy.schedule,
+        window=Window(policy.swap.window),
     )
 
 
 def swap_groups(config: AgentConfig, clock: Clock) -> dict[str, SwapGroup]:
-    """The group of each camera that is in one. A lease outlives the longest swap: its deadline, also back."""
-    lease_s = 2 * config.policy.swap.deadline_s + LEASE_MARGIN_S
+    """The group of each camera that is in one."""
     found: dict[str, SwapGroup] = {}
     for group in config.groups:
-        rules = TicketRules(group.name, group.cameras, group.max_concurrent_swaps, group.wait_s, lease_s)
+        rules = TicketRules(group.name, group.cameras, group.max_concurrent_swaps, group.wait_s, lease_s(config, group))
         found |= dict.fromkeys(group.cameras, SwapGroup(rules, clock))
     return found
+
+
+def lease_s(config: AgentConfig, group: cfg.Group) -> float:
+    """A lease of a ticket outlives the longest swap of the group: its deadline, also back."""
+    members = [camera for camera in config.cameras if camera.name in group.cameras]
+    return 2 * max(config.policy_of(camera).swap.deadline_s for camera in members) + LEASE_MARGIN_S
 
 
 def camera_settings(camera: cfg.Camera, serial: str) -> CameraSettings:
@@ -242,6 +276,7 @@ def camera_settings(camera: cfg.Camera, serial: str) -> CameraSettings:
         timestamps=camera.timestamps,
         box_threshold=camera.box_threshold,
         box_format=camera.box_format,
+        input_lines=() if camera.line_stopped_input is None else (camera.line_stopped_input.line,),
     )
 
 
@@ -261,34 +296,70 @@ def state_lock(state_dir: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def run_daemon(config: AgentConfig) -> int:
+def run_daemon(loaded: Loaded) -> int:
     """The daemon in the foreground until SIGTERM or SIGINT; returns its exit code. Raises AgentError at start."""
     configure()
-    with state_lock(config.state_dir):
-        asyncio.run(_serve(config))
+    with state_lock(loaded.config.state_dir):
+        asyncio.run(_run(loaded))
     return 0
 
 
-async def _serve(config: AgentConfig) -> None:
-    agent = Agent(config, SystemClock(), RandomIds())
-    stop = asyncio.Event()
-    with _signals(stop):
-        async with agent.running(), ApiServer(agent.services(), config.api.unix_socket):
-            event(_log, logging.INFO, "ready", socket=config.api.unix_socket, cameras=len(config.cameras))
+async def _run(loaded: Loaded) -> None:
+    stop, hangup = asyncio.Event(), _Hangup()
+    with _signals(stop, hangup):
+        async with serving(loaded, SystemClock(), RandomIds()) as desk:
+            hangup.heard_by(desk)
+            event(_log, logging.INFO, "ready", socket=desk.running.api.unix_socket, cameras=len(desk.running.cameras))
             await stop.wait()
             event(_log, logging.INFO, "stopping")
 
 
+@asynccontextmanager
+async def serving(loaded: Loaded, clock: Clock, ids: IdSource) -> AsyncIterator[ReloadDesk]:
+    """A whole daemon but for its process: cameras, API and reload."""
+    agent = Agent(loaded.config, clock, ids)
+    async with agent.running():
+        desk = agent.reload_desk(loaded)
+        async with ApiServer(agent.services(desk), loaded.config.api.unix_socket), anyio.create_task_group() as tasks:
+            await desk.started()
+            tasks.start_soon(desk.run, name="reload-desk")
+            try:
+                yield desk
+            finally:
+                tasks.cancel_scope.cancel()
+
+
+class _Hangup:
+    """What SIGHUP does: one that comes while the daemon starts is heard when it has."""
+
+    def __init__(self) -> None:
+        self._desk: ReloadDesk | None = None
+        self._early = False
+
+    def __call__(self) -> None:
+        if self._desk is None:
+            self._early = True
+        else:
+            self._desk.signalled()
+
+    def heard_by(self, desk: ReloadDesk) -> None:
+        self._desk = desk
+        if self._early:
+            desk.signalled()
+
+
 @contextlib.contextmanager
-def _signals(stop: asyncio.Event) -> Iterator[None]:
+def _signals(stop: asyncio.Event, hangup: _Hangup) -> Iterator[None]:
     loop = asyncio.get_running_loop()
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    for number in numbers:
-        loop.add_signal_handler(number, stop.set)
-    # A reload by SIGHUP comes with a later version; until then it must not end the daemon by default.
-    loop.add_signal_handler(signal.SIGHUP, event, _log, logging.WARNING, "reload_not_supported")
+    handlers: dict[signal.Signals, Callable[[], None]] = {
+        signal.SIGTERM: stop.set,
+        signal.SIGINT: stop.set,
+        signal.SIGHUP: hangup,
+    }
+    for number, handler in handlers.items():
+        loop.add_signal_handler(number, handler)
     try:
         yield
     finally:
-        for number in (*numbers, signal.SIGHUP):
+        for number in handlers:
             loop.remove_signal_handler(number)

@@ -8,9 +8,10 @@ from agent.domain.journal import SwapOutcome
 from agent.domain.notice import ChangeState
 from agent.domain.operation import ProfileStage
 from agent.domain.orders import Mode
+from agent.domain.reload import ReloadClass
 from agent.domain.snapshot import ComingCause, Proof
 from agent.domain.states import CameraState, SwapStage
-from agent.pb.ofa_agent.v1 import profile_pb2, types_pb2
+from agent.pb.ofa_agent.v1 import config_pb2, profile_pb2, types_pb2
 
 CLAIM_KINDS = {
     ClaimKind.MANUAL: types_pb2.CLAIM_KIND_MANUAL,
@@ -91,4 +92,9 @@ ALARM_SEVERITIES = {
     "info": types_pb2.ALARM_SEVERITY_INFO,
     "warning": types_pb2.ALARM_SEVERITY_WARNING,
     "critical": types_pb2.ALARM_SEVERITY_CRITICAL,
+}
+RELOAD_CLASSES = {
+    ReloadClass.LIVE: config_pb2.RELOAD_CLASS_LIVE,
+    ReloadClass.SWAP: config_pb2.RELOAD_CLASS_SWAP,
+    ReloadClass.RESTART: config_pb2.RELOAD_CLASS_RESTART,
 }

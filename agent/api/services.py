@@ -11,6 +11,7 @@ from agent.clock import Clock
 from agent.domain.alarms import AlarmBook
 from agent.domain.control import CameraControl
 from agent.domain.journal import Journal
+from agent.domain.reload import Reloading
 from agent.errors import BadInput
 
 
@@ -23,6 +24,7 @@ class Services:
     clock: Clock
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     alarms: AlarmBook | None = None  # None: those in the journal are all there are
+    config: Reloading | None = None  # None: there is no file to reload
 
     @property
     def book(self) -> AlarmBook:

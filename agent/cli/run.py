@@ -15,12 +15,22 @@ CONFIG = click.option(
 
 @click.command()
 @CONFIG
-def run(config: Path) -> int:
-    """Run the daemon until SIGTERM or SIGINT."""
-    from agent.config import load_config
-
+@click.option(
+    "--or-last-good",
+    is_flag=True,
+    help="Where the file cannot be used, start from the copy of the last one that was, and raise an alarm.",
+)
+def run(config: Path, or_last_good: bool) -> int:
+    """Run the daemon until SIGTERM or SIGINT; SIGHUP reloads the config."""
     use_one_thread()
-    loaded = load_config(config)
+    from agent.config.last_good import load, load_or_last_good
+
+    if or_last_good:
+        from agent.staging import open_shelf
+
+        loaded = load_or_last_good(config, open_shelf)
+    else:
+        loaded = load(config)
     from agent.app import run_daemon
 
     return run_daemon(loaded)

@@ -33,7 +33,7 @@ def load(path: Path) -> Loaded:
     return Loaded(parse_config(path, data), data)
 
 
-def load_or_last_good(path: Path, check: Callable[[AgentConfig], None]) -> Loaded:
+def load_or_last_good(path: Path, check: Callable[[AgentConfig], object]) -> Loaded:
     """The file where it can be used, else the last good copy of it; its relative file names count as in the file.
 
     `check` raises LibraryError or ConfigError for a config that the daemon could not start with. The copy is looked for

@@ -188,9 +188,7 @@ class ReloadDesk:
         needing = _needs_restart(changes)
         if needing:
             first = problem_at(read.config.source, read.data, needing[0].key, "")
-            raise RestartNeeded(
-                f"{first}{_told(needing)}; restart the agent for that, or take it back to reload the rest"
-            )
+            raise RestartNeeded(f"{first}{_told(needing)}; nothing of the file was taken over")
 
     def _hand_over(self, staged: Staged) -> None:
         try:

@@ -46,6 +46,10 @@ class SwapGroup:
         """The state as it is now."""
         return self._office
 
+    def relet(self, lease_s: float) -> None:
+        """Tickets that are given from now on end by themselves after so long."""
+        self._office = replace(self._office, rules=replace(self._office.rules, lease_s=lease_s))
+
     def turn(self, camera: str) -> Turn:
         """That camera's side of the group."""
         return Turn(self, camera, self._clock)

@@ -11,7 +11,7 @@ import pytest
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 
 from agent.api import enums
-from agent.pb.ofa_agent.v1 import profile_pb2, types_pb2
+from agent.pb.ofa_agent.v1 import config_pb2, profile_pb2, types_pb2
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLES = [
@@ -24,6 +24,7 @@ TABLES = [
     (enums.PROOFS, types_pb2.Proof),
     (enums.CHANGE_STATES, types_pb2.ChangeState),
     (enums.COMING_CAUSES, types_pb2.ComingSwapCause),
+    (enums.RELOAD_CLASSES, config_pb2.ReloadClass),
     (enums.PROFILE_STAGES, profile_pb2.ProfileStage),
 ]
 

@@ -76,15 +76,17 @@ def test_what_is_left_out_has_the_documented_default(tmp_path: Path) -> None:
 def test_what_a_miss_costs_reaches_the_supervisor(tmp_path: Path) -> None:
     config = load_config(written(tmp_path, BASE + "policy: {miss_cost: 2.5}\n"))
     assert load_config(written(tmp_path, effective(config))).policy == config.policy
-    assert supervisor_settings(config.policy, config.cameras[0]).miss_cost == 2.5
-    assert supervisor_settings(load_config(written(tmp_path, BASE)).policy, config.cameras[0]).miss_cost == 0.0
+    assert supervisor_settings(config, config.cameras[0]).miss_cost == 2.5
+    base = load_config(written(tmp_path, BASE))
+    assert supervisor_settings(base, base.cameras[0]).miss_cost == 0.0
 
 
 def test_a_promise_to_announce_changes_reaches_the_supervisor(tmp_path: Path) -> None:
     config = load_config(written(tmp_path, BASE + "policy: {notice_s: 4.5}\n"))
     assert load_config(written(tmp_path, effective(config))).policy == config.policy
-    assert supervisor_settings(config.policy, config.cameras[0]).notice_s == 4.5
-    assert supervisor_settings(load_config(written(tmp_path, BASE)).policy, config.cameras[0]).notice_s == 0.0
+    assert supervisor_settings(config, config.cameras[0]).notice_s == 4.5
+    base = load_config(written(tmp_path, BASE))
+    assert supervisor_settings(base, base.cameras[0]).notice_s == 0.0
 
 
 def test_a_region_of_the_sensor_can_be_given(tmp_path: Path) -> None:
