@@ -1,0 +1,399 @@
+"""Plays a program against a world and records what was seen."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.longrunning import operations_pb2
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+
+from agent.domain.notice import ChangeState
+from agent.pb.ofa_agent.v1 import status_pb2
+from tests.stateful.program import Blow, Disturbance, Do, How, Phase, Program, Step
+from tests.stateful.record import Broken, Call, Happening, Record, Seen, Watch
+from tests.stateful.requests import ANSWERS, METHODS, SERVICE, Clerk
+from tests.stateful.world import PATIENCE_S, Makers, World
+
+CALL_S = 30.0  # no call waits for anything that takes long
+STATUS = "ofa_agent.v1.StatusService"
+OPERATIONS = "google.longrunning.Operations"
+_OPTIONS = (("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0))
+
+
+class Client:
+    """One client with its connection and what it knows. Owner: the player."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.sent: list[tuple[str, Message]] = []
+        self.prepared_id = ""
+        self.operations: list[str] = []
+        self.streams: set[asyncio.Task[None]] = set()
+        self._channel: grpc.aio.Channel | None = None
+        self._run = 0
+
+    async def channel(self, world: World) -> grpc.aio.Channel:
+        """To the agent that lives now."""
+        if self._channel is None or self._run != world.living.number:
+            await self.close()
+            await world.up.wait()
+            self._run = world.living.number
+            self._channel = grpc.aio.insecure_channel(f"unix:{world.socket}", options=_OPTIONS)
+        return self._channel
+
+    async def close(self) -> None:
+        """Whatever is under way: its calls are cut, its streams end."""
+        channel, self._channel = self._channel, None
+        streams, self.streams = self.streams, set()
+        for stream in streams:
+            stream.cancel()
+        if channel is not None:
+            await channel.close(None)
+        if streams:
+            await asyncio.wait(streams)
+
+
+class Player:
+    """See the module docstring; one history."""
+
+    def __init__(self, program: Program, folder: Path, makers: Makers | None = None) -> None:
+        self.program = program
+        self.record = Record()
+        self.world = World(folder, program.setting, makers)
+        self._clients = [Client(name) for name in program.names]
+        self._clerk = Clerk(program)
+        self._calls_in_phase = 0
+        self._due_ns = 0
+
+    async def play(self) -> Record:
+        """To the end, and down in order. Raises Broken where waiting for what must come was in vain."""
+        try:
+            await self.world.start()
+            for phase in self.program.phases:
+                await self._phase(phase)
+            await self._finish()
+        finally:
+            for client in self._clients:
+                await client.close()
+            await self.world.close()
+        return self.record
+
+    # -- phases -------------------------------------------------------------------------------------------------------
+
+    async def _phase(self, phase: Phase) -> None:
+        self._calls_in_phase = 0
+        tasks = [
+            asyncio.create_task(self._steps(client, steps), name=client.name)
+            for client, steps in zip(self._clients, phase.steps, strict=True)
+        ]
+        blow = asyncio.create_task(self._disturb(phase.disturbance, tasks), name="blow")
+        await asyncio.gather(*tasks, blow)
+        await self.world.crashed()
+        await self._caught_up()
+
+    async def _steps(self, client: Client, steps: tuple[Step, ...]) -> None:
+        for step in steps:
+            await self._step(client, step)
+
+    async def _disturb(self, disturbance: Disturbance, others: list[asyncio.Task[None]]) -> None:
+        while self._calls_in_phase < disturbance.after_calls and not all(task.done() for task in others):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        world, blow = self.world, disturbance.blow
+        if blow is Blow.NOTHING:
+            return
+        happening = self._happens(str(disturbance))
+        happening.run = world.runs
+        if blow is Blow.LEAP:
+            world.clock.leap(disturbance.seconds)
+        elif blow is Blow.SUSPEND:
+            world.clock.suspend(disturbance.seconds)
+        elif blow is Blow.WALL:
+            world.clock.step_wall(disturbance.seconds)
+        elif blow is Blow.CRASH_AT_COMMIT:
+            await world.up.wait()
+            world.living.power.fail_at_commit(disturbance.commits, disturbance.after)
+        else:
+            happening.restart, happening.reboot = True, blow is Blow.REBOOT
+            await (world.crash() if blow is Blow.CRASH else world.restart(happening.reboot))
+        happening.ended_ns = world.clock.boottime_ns()
+
+    def _happens(self, what: str) -> Happening:
+        happening = Happening(self.record.next_order(), self.world.clock.boottime_ns(), what)
+        self.record.happenings.append(happening)
+        return happening
+
+    async def _caught_up(self) -> None:
+        """Wait until the agent has done what its clock says is due; raises Broken where it never does."""
+        await self.world.up.wait()
+        self._due_ns = self.world.clock.boottime_ns()
+        async with _Patience("leases whose time is up, or changes that are due, stand as they are"):
+            while any(self._is_behind(name) for name in self.program.setting.cameras):  # noqa: ASYNC110
+                await asyncio.sleep(0.002)
+        self.record.rests_ns.append(self._due_ns)
+
+    def _is_behind(self, camera: str) -> bool:
+        run, now_ns = self.world.run, self._due_ns
+        if run is None:
+            return True
+        snapshot = run.supervisors[camera].snapshot()
+        late = any(claim.expired(now_ns, run.boot_id) for claim in snapshot.claims)
+        due = any(one.state is ChangeState.COMMITTED and one.due_boot_ns <= now_ns for one in snapshot.changes)
+        return late or due
+
+    async def _finish(self) -> None:
+        """Come to rest, look, restart or crash, and look again."""
+        world = self.world
+        world.living.power.hold()
+        await world.crashed()
+        await self._end_operations()
+        world.at_work = False
+        await self._caught_up()
+        await self._watchers_agree()
+        happening = self._happens("at rest: crash" if self.program.seed % 2 else "at rest: restart")
+        happening.restart, happening.run = True, world.runs
+        await (world.crash() if self.program.seed % 2 else world.restart())
+        happening.ended_ns = world.clock.boottime_ns()
+        await self._caught_up()
+        for camera in self.program.setting.cameras:
+            await self._status(self._clients[0], camera)
+        await self._unary(self._clients[0], f"/{STATUS}/ListSwaps", status_pb2.ListSwapsRequest(limit=1000), "")
+
+    async def _watchers_agree(self) -> None:
+        """Every stream of states that is open has told what GetStatus tells, once nothing changes any more."""
+        live = [w for w in self.record.watches if w.kind == "status" and w.run == self.world.runs and not w.ended]
+        async with _Patience("streams that are open do not tell the state that GetStatus tells"):
+            for camera in self.program.setting.cameras:
+                while True:
+                    seen = await self._status(self._clients[0], camera)
+                    mine = [w for w in live if w.camera == camera and not w.ended]
+                    if seen and all(_last_revision(w) == seen.status.revision for w in mine):
+                        break
+                    await asyncio.sleep(0.002)
+
+    async def _end_operations(self) -> None:
+        """Cancel those that run; each has to end."""
+        client = self._clients[0]
+        listed = await self._operations(client)
+        for operation in listed:
+            if not operation.done:
+                request = operations_pb2.CancelOperationRequest(name=operation.name)
+                await self._unary(client, f"/{OPERATIONS}/CancelOperation", request, "")
+        async with _Patience("operations that were cancelled go on"):
+            while any(not operation.done for operation in await self._operations(client)):  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+
+    # -- steps --------------------------------------------------------------------------------------------------------
+
+    async def _step(self, client: Client, step: Step) -> None:
+        camera = self.program.setting.cameras[step.camera]
+        if step.do in METHODS:
+            about = await self._about(client, step)
+            await self._send(client, METHODS[step.do], self._clerk.request(step, client.name, about), step)
+        elif step.do is Do.STATUS:
+            await self._status(client, camera)
+        elif step.do is Do.SWAPS:
+            await self._unary(client, f"/{STATUS}/ListSwaps", status_pb2.ListSwapsRequest(limit=1000), "")
+        elif step.do is Do.ALARMS:
+            await self._alarms(client)
+        elif step.do is Do.OPERATIONS:
+            await self._operations(client)
+        elif step.do in (Do.WATCH_STATUS, Do.WATCH_RESULTS):
+            await self._watch(client, camera, step)
+        elif step.do is Do.STOP_WATCHING:
+            self._stop_watching(client)
+        elif step.do is Do.RECONNECT:
+            await client.close()
+        elif step.do in (Do.CANCEL, Do.WAIT):
+            await self._follow(client, step)
+        else:
+            await self._again(client, step)
+
+    async def _about(self, client: Client, step: Step) -> str:
+        if step.do is Do.COMMIT:
+            return client.prepared_id or "never-prepared"
+        if step.do is Do.ACKNOWLEDGE:
+            alarms = await self._alarms(client)
+            chosen = [one for one in alarms if one.key == "lease_expired"] or list(alarms)
+            return str(chosen[-1].id) if chosen else ""
+        return ""
+
+    async def _again(self, client: Client, step: Step) -> None:
+        """An earlier request once more, perhaps on the connection of another client; or its id with another body."""
+        if not client.sent:
+            return
+        method, request = client.sent[-1 - step.of % len(client.sent)]
+        by = self._clients[(self._clients.index(client) + step.other) % len(self._clients)]
+        if step.do is Do.REUSE:
+            method, request = "SetBudget", self._clerk.reused(request, step)
+        await self._send(by, method, request, step, remember=False)
+
+    async def _send(self, by: Client, method: str, request: Message, step: Step, remember: bool = True) -> None:
+        path = f"/{SERVICE}/{method}"
+        if remember and request.request_id:  # type: ignore[attr-defined]
+            by.sent.append((method, request))
+        times = 2 if step.how is How.TWICE else 1
+        calls = await asyncio.gather(
+            *(self._unary(by, path, request, str(request.client), step) for _ in range(times))  # type: ignore[attr-defined]
+        )
+        for call in calls:
+            if method == "PrepareBudget" and call.answer is not None:
+                by.prepared_id = call.answer.prepared_id  # type: ignore[attr-defined]
+            elif method == "ProfileSubnets" and call.answer is not None:
+                by.operations.append(call.answer.operation.name)  # type: ignore[attr-defined]
+
+    async def _follow(self, client: Client, step: Step) -> None:
+        names = [name for one in self._clients for name in one.operations]
+        if not names:
+            return
+        name = names[-1 - step.of % len(names)]
+        if step.do is Do.CANCEL:
+            request: Message = operations_pb2.CancelOperationRequest(name=name)
+            await self._unary(client, f"/{OPERATIONS}/CancelOperation", request, "")
+        else:
+            request = operations_pb2.WaitOperationRequest(name=name, timeout=Duration(nanos=20_000_000))
+            await self._unary(client, f"/{OPERATIONS}/WaitOperation", request, "")
+
+    # -- calls --------------------------------------------------------------------------------------------------------
+
+    async def _unary(self, by: Client, path: str, request: Message, client: str, step: Step | None = None) -> Call:
+        """One call with its record; never raises."""
+        await self.world.up.wait()
+        channel = await by.channel(self.world)
+        self._calls_in_phase += 1
+        method = path.rpartition("/")[2]
+        clock, record = self.world.clock, self.record
+        call = Call(record.next_order(), self.world.runs, client or by.name, method, request, clock.boottime_ns(), step)
+        record.calls.append(call)
+        going: Any = channel.unary_unary(path, _serialize, None)(request, timeout=CALL_S)
+        ended = asyncio.create_task(_ended(going), name="call")
+        if step is not None and step.how in (How.GIVE_UP, How.CUT):
+            await asyncio.sleep(step.moment_s)
+            if step.how is How.CUT:
+                await by.close()
+            else:
+                going.cancel()
+        await asyncio.wait({ended})
+        call.code, call.text, call.body = ended.result()
+        call.ended_ns, call.ended_order = clock.boottime_ns(), record.next_order()
+        if call.body is not None and method in ANSWERS:
+            call.answer = ANSWERS[method].FromString(call.body)
+        call.operations = _operations_in(call)
+        return call
+
+    async def _status(self, client: Client, camera: str) -> Seen | None:
+        request = status_pb2.GetStatusRequest(camera=camera)
+        call = await self._unary(client, f"/{STATUS}/GetStatus", request, "")
+        if call.body is None:
+            return None
+        (status,) = status_pb2.GetStatusResponse.FromString(call.body).cameras
+        seen = Seen(call.order, call.run, call.began_ns, call.ended_ns, status)
+        self.record.seen.append(seen)
+        return seen
+
+    async def _alarms(self, client: Client) -> Any:
+        request = status_pb2.ListAlarmsRequest()
+        call = await self._unary(client, f"/{STATUS}/ListAlarms", request, "")
+        return () if call.body is None else status_pb2.ListAlarmsResponse.FromString(call.body).alarms
+
+    async def _operations(self, client: Client) -> Any:
+        request = operations_pb2.ListOperationsRequest()
+        return (await self._unary(client, f"/{OPERATIONS}/ListOperations", request, "")).operations
+
+    # -- streams ------------------------------------------------------------------------------------------------------
+
+    async def _watch(self, client: Client, camera: str, step: Step) -> None:
+        await self.world.up.wait()
+        channel = await client.channel(self.world)
+        kind = "status" if step.do is Do.WATCH_STATUS else "results"
+        number = len(self.record.watches) + 1
+        order, now_ns = self.record.next_order(), self.world.clock.boottime_ns()
+        watch = Watch(number, order, self.world.runs, client.name, camera, kind, now_ns)
+        self.record.watches.append(watch)
+        request: Message
+        if kind == "status":
+            request, answer = status_pb2.WatchStatusRequest(camera=camera), status_pb2.WatchStatusResponse
+            stream: Any = channel.unary_stream(f"/{STATUS}/WatchStatus", _serialize, answer.FromString)(request)
+        else:
+            request = status_pb2.WatchResultsRequest(camera=camera, buffer=4 if step.other else 100)
+            results = status_pb2.WatchResultsResponse
+            stream = channel.unary_stream(f"/{STATUS}/WatchResults", _serialize, results.FromString)(request)
+        client.streams.add(asyncio.create_task(self._read(watch, stream), name=f"watch-{number}"))
+
+    async def _read(self, watch: Watch, stream: Any) -> None:
+        try:
+            async for message in stream:
+                watch.messages.append(message)
+                if watch.kind == "status" and not message.heartbeat:
+                    order, now_ns = self.record.next_order(), self.world.clock.boottime_ns()
+                    self.record.seen.append(
+                        Seen(order, watch.run, watch.began_ns, now_ns, message.status, watch.number)
+                    )
+            watch.ended = "END"
+        except grpc.aio.AioRpcError as error:
+            watch.ended = error.code().name
+        except asyncio.CancelledError:
+            watch.ended = "CANCELLED"
+            raise
+        finally:
+            stream.cancel()
+
+    def _stop_watching(self, client: Client) -> None:
+        if client.streams:
+            client.streams.pop().cancel()
+
+
+class _Patience:
+    """A bound on waiting for what must come."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._timeout: asyncio.TimerHandle | None = None
+        self._late = False
+
+    async def __aenter__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+
+        def late() -> None:
+            self._late = True
+            task.cancel()
+
+        self._timeout = asyncio.get_running_loop().call_later(PATIENCE_S, late)
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        assert self._timeout is not None
+        self._timeout.cancel()
+        if self._late:
+            raise Broken(f"{self._what}: for {PATIENCE_S:g} s by now")
+
+
+def _last_revision(watch: Watch) -> int:
+    return max((message.revision for message in watch.messages), default=0)  # type: ignore[attr-defined]
+
+
+def _operations_in(call: Call) -> tuple[Any, ...]:
+    if call.body is None:
+        return ()
+    if call.method == "ListOperations":
+        return tuple(operations_pb2.ListOperationsResponse.FromString(call.body).operations)
+    if call.method in ("WaitOperation", "GetOperation"):
+        return (operations_pb2.Operation.FromString(call.body),)
+    return ()
+
+
+async def _ended(call: Any) -> tuple[str, str, bytes | None]:
+    """How it ended: code, words, answer."""
+    try:
+        return "OK", "", await call
+    except grpc.aio.AioRpcError as error:
+        return error.code().name, error.details() or "", None
+    except asyncio.CancelledError:
+        return "CANCELLED", "", None
+
+
+def _serialize(message: Message) -> bytes:
+    return message.SerializeToString()

@@ -1,0 +1,200 @@
+"""The checker can fail: agents that each break one promise on purpose, and a short history that shows it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from agent.api import ApiServer, Services
+from agent.api.requests import RequestLog
+from agent.clock import Clock
+from agent.domain.budget import Claim, ClaimKind
+from agent.domain.journal import StoredAnswer
+from agent.supervisor import Parts, Supervisor
+from agent.telemetry.journal import SqliteJournal
+from tests.stateful.power import LeapClock
+from tests.stateful.program import Blow, Disturbance, Do, How, Phase, Program, Step
+from tests.stateful.record import Broken
+from tests.stateful.soak import play_program, quiet
+from tests.stateful.world import LIMITS, Makers, Setting
+
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+T = TypeVar("T")
+RESTART = Disturbance(Blow.RESTART)
+SET = Step(1, Do.SET, with_id=True, other=True)
+LEASE = Step(1, Do.SET, ttl_s=600.0, with_id=True, other=True)
+NEWER = Step(2, Do.SET, with_id=True, other=True)
+LOOK = Step(3, Do.STATUS)
+
+
+def program(*phases: tuple[Sequence[Step], Disturbance]) -> Program:
+    """Of one client; each phase ends with its disturbance."""
+    made = (Phase((tuple(steps),), replace(blow, after_calls=99)) for steps, blow in phases)
+    return Program(1, Setting(), tuple(made), ("client-0",))
+
+
+class ForgetsAnswers(SqliteJournal):
+    """No answer is stored."""
+
+    async def stored_answer(self, request_id: str) -> StoredAnswer | None:
+        return None
+
+    async def request_marks(self, *args: Any, **kwargs: Any) -> Any:
+        return frozenset()
+
+
+class ForgetsManualClaims(SqliteJournal):
+    """A restart comes up without them."""
+
+    async def claims(self, camera: str) -> Sequence[Claim]:
+        return tuple(one for one in await super().claims(camera) if one.kind is not ClaimKind.MANUAL)
+
+
+class WritesNoClaim(SqliteJournal):
+    """Acknowledged, and only in memory."""
+
+    async def put_claim(self, claim: Claim, *also: Any) -> None:
+        return
+
+
+class KeepsReleasedClaims(SqliteJournal):
+    """A release is only in memory."""
+
+    async def drop_claim(self, claim_id: str, why: str, *also: Any) -> None:
+        return
+
+
+class CountsGenerationsAnew(SqliteJournal):
+    """Each run begins with generation 1."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._numbers = itertools.count(1)
+
+    async def next_generation(self, camera: str) -> int:
+        return next(self._numbers)
+
+
+@dataclass
+class WallBootClock(LeapClock):
+    """Takes the wall clock for the time since boot."""
+
+    real: Clock
+
+    def now_ns(self) -> int:
+        return self.real.now_ns()
+
+    def wall_ns(self) -> int:
+        return self.real.wall_ns()
+
+    def boottime_ns(self) -> int:
+        return self.real.wall_ns()
+
+
+def expires_by_wall_clock(parts: Parts) -> Supervisor:
+    return Supervisor(replace(parts, clock=WallBootClock(parts.clock)))
+
+
+class RunsEveryRequest(RequestLog):
+    """Whatever its id."""
+
+    async def once(self, request: Any, answer_type: type[T], act: Any) -> T:  # type: ignore[override,type-var,unused-ignore]
+        anew = type(request)()
+        anew.CopyFrom(request)
+        anew.request_id = ""
+        answer: T = await super().once(anew, answer_type, act)  # type: ignore[type-var]
+        return answer
+
+
+def serves_every_request(services: Services, path: Path) -> ApiServer:
+    server = ApiServer(services, path, LIMITS)
+    server._requests = RunsEveryRequest(services.journal)
+    return server
+
+
+RETRY = Step(4, Do.RETRY)
+BROKEN: dict[str, tuple[Makers, Program, str]] = {
+    "an answer that is not stored": (
+        Makers(journal=ForgetsAnswers), program(([SET], RESTART), ([RETRY], RESTART)), "runs once"
+    ),
+    "a retry that runs again": (
+        Makers(server=serves_every_request), program(([SET, RETRY], Disturbance())), "runs once"
+    ),
+    "a late retry over a newer command": (
+        Makers(server=serves_every_request),
+        program(([SET, NEWER, Step(4, Do.RETRY, of=1), LOOK], Disturbance())),
+        "a claim is what its client asked for",
+    ),
+    "a manual claim that a restart drops": (
+        Makers(journal=ForgetsManualClaims), program(([SET], RESTART)), "a claim is what its client asked for"
+    ),
+    "a claim that is acknowledged and not written": (
+        Makers(journal=WritesNoClaim), program(([SET], Disturbance(Blow.CRASH))), "a claim is what its client asked for"
+    ),
+    "a release that is not written": (
+        Makers(journal=KeepsReleasedClaims),
+        program(([SET, Step(5, Do.RELEASE)], RESTART)),
+        "a claim is what its client asked for",
+    ),
+    "a lease that expires early by the wall clock": (
+        Makers(supervisor=expires_by_wall_clock),
+        program(([LEASE], Disturbance(Blow.WALL, seconds=3600.0)), ([LOOK], Disturbance())),
+        "a claim is what its client asked for",
+    ),
+    "a generation that is used again": (
+        Makers(journal=CountsGenerationsAnew),
+        program(([Step(6, Do.STATUS)], RESTART), ([LOOK], RESTART)),
+        "generations grow",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_broken_promise_is_told_by_its_name(what: str) -> None:
+    makers, played, promise = BROKEN[what]
+    with quiet(), pytest.raises(Broken, match=promise):
+        asyncio.run(play_program(played, makers))
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_the_same_history_keeps_every_promise_of_the_real_agent(what: str) -> None:
+    with quiet():
+        asyncio.run(play_program(BROKEN[what][1]))
+
+
+def test_a_budget_that_does_not_follow_from_the_claims_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    from agent.policy.arbitrate import arbitrate
+    from agent.supervisor import claims
+
+    def loosest(*args: Any, **kwargs: Any) -> Any:
+        ruled = arbitrate(*args, **kwargs)
+        return replace(ruled, budget=replace(ruled.budget, quantile=0.5))
+
+    monkeypatch.setattr(claims, "arbitrate", loosest)
+    with quiet(), pytest.raises(Broken, match="in force follows from the claims"):
+        asyncio.run(play_program(program(([SET, LOOK], Disturbance()))))
+
+
+def test_a_fail_safe_that_a_restart_forgets_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    from agent.supervisor.claims import ClaimBook
+
+    monkeypatch.setattr(ClaimBook, "fail_safe", property(lambda _: False))
+    lapsed = program(([replace(LEASE, ttl_s=0.5)], Disturbance(Blow.LEAP, seconds=8.0)), ([LOOK], Disturbance()))
+    with quiet(), pytest.raises(Broken, match="holds the fail safe"):
+        asyncio.run(play_program(lapsed))
+
+
+def test_a_program_is_the_same_for_the_same_seed_and_none_other() -> None:
+    from tests.stateful.program import program_of
+
+    assert str(program_of(7)) == str(program_of(7)) != str(program_of(8))
+    assert {
+        step.how for seed in range(40) for phase in program_of(seed).phases for steps in phase.steps for step in steps
+    } == set(How)
