@@ -78,6 +78,56 @@ def test_a_budget_swaps_and_its_release_swaps_back(station: Station) -> None:
     assert [one["outcome"] for one in station.json("swaps")][:2] == ["VERIFIED", "VERIFIED"]
 
 
+def test_a_sub_net_is_pinned_by_hand_followed_to_its_end_and_rolled_back(station: Station) -> None:
+    before = station.status()["active_subnet_id"]
+    other = next(one["id"] for one in station.json("subnets")["subnets"] if one["id"] != before)
+    manual = station.agent("mode", "manual")
+    assert (manual.returncode, manual.stdout.splitlines()[0]) == (0, f"{CAMERA}: mode MANUAL")
+    pinned = station.agent("pin", other, "--wait")
+    assert pinned.returncode == 0, pinned.stderr
+    assert pinned.stdout.splitlines()[-1].partition(" in ")[0].endswith(f" to {other}: verified")
+    assert re.search(rf"^{CAMERA}: [A-Z_]+, \d", pinned.stderr, re.MULTILINE)
+    shown = station.agent("status").stdout
+    assert f"\n  pinned    {other} by " in shown
+    assert "\n  mode      MANUAL by " in shown
+    assert f"sub-net   {other} (" in shown
+    back = station.json("rollback", "--wait")
+    assert (back["orders"]["pin"]["rollback"], back["swaps"][0]["active_subnet_id"]) == (True, before)
+    assert station.agent("unpin").returncode == 0
+    assert station.agent("mode", "auto", "--etag", station.status()["etag"]).returncode == 0
+    assert station.status()["orders"]["mode"] == "AUTO"
+
+
+def test_an_operation_is_listed_shown_and_awaited_by_the_beginning_of_its_id(station: Station) -> None:
+    newest, *_ = station.json("swaps")
+    name = f"operations/{newest['id']}"
+    assert name in [one["name"] for one in station.json("operations", "list", "--all")]
+    assert newest["id"][:8] in station.agent("swaps").stdout
+    assert station.agent("operations", "show", newest["id"][:8]).stdout.startswith(f"{name}\n  work      swap\n")
+    ended = station.json("operations", "wait", newest["id"])
+    assert ended["response"]["swap"]["to_subnet_id"] == newest["to_subnet_id"]
+    assert station.agent("operations", "cancel", name).stdout == f"{name}: has ended\n"
+    unknown = station.agent("operations", "show", "beefbeef")
+    assert (unknown.returncode, len(unknown.stderr.splitlines())) == (2, 1)
+
+
+def test_a_held_swap_ends_a_command_that_waits_with_four_and_goes_on_with_the_permit(station: Station) -> None:
+    inhibited = station.agent("swap", "inhibit", "--ttl", "120", "--why", "recipe change")
+    assert inhibited.stdout.startswith(f"{CAMERA}: mode AUTO, swaps inhibited by ")
+    held = station.agent("budget", "set", "--parts-per-minute", f"{FAST_PPM}", "--ttl", "120", "--wait")
+    assert held.returncode == 4
+    assert held.stderr == "it is stored and its swap is held (swap_inhibited); `ofa-agent status` shows by whom\n"
+    assert re.search(r"\n  inhibited swaps by \S+ for 1\d\d s: recipe change\n", station.agent("status").stdout)
+    permitted = station.agent("swap", "permit", "--wait")
+    assert permitted.returncode == 0, permitted.stderr
+    assert ": verified" in permitted.stdout
+    override = station.json("budget", "set", "--parts-per-minute", f"{SLOW_PPM}", "--override", "--ttl", "60", "--wait")
+    assert override["effective"]["priority"] == "LOCAL_OVERRIDE"
+    assert [swap["outcome"] for swap in override["swaps"]] == ["VERIFIED"]
+    station.json("budget", "release")
+    assert station.agent("mode", "auto", "--etag", "0123").returncode == 4
+
+
 def test_an_infeasible_budget_ends_with_five_and_is_stored_only_where_that_was_allowed(station: Station) -> None:
     impossible = ("budget", "set", "--parts-per-minute", "30000")
     refused = station.agent(*impossible, "--require-feasible")

@@ -49,7 +49,7 @@ def test_every_program_of_the_page_does_what_the_page_says(station: Station) -> 
     assert len(lease.splitlines()) == 3
     assert all(line.endswith(" 0") for line in lease.splitlines()), "nothing dropped"
     first, second = etag.splitlines()
-    assert first.startswith("mode manual; ")
+    assert first.startswith("mode manual, etag ")
     assert second.startswith("look again first: ")
     status = station.status()
     assert (status["claims"], status["orders"]["mode"]) == ([], "AUTO")
