@@ -35,6 +35,7 @@ _COMMANDS = {
     "status": ("agent.cli.read:status", "State of the cameras."),
     "subnets": ("agent.cli.read:subnets", "Sub-nets of a camera's library."),
     "swap": ("agent.cli.swap:swap", "Permit or inhibit swaps."),
+    "support-bundle": ("agent.cli.support_bundle:support_bundle", "An archive for whoever is to help, redacted."),
     "swaps": ("agent.cli.read:swaps", "Past swaps and their gaps."),
     "unpin": ("agent.cli.pin:unpin", "Let the policy choose again."),
     "watch": ("agent.cli.streams:watch", "State changes as they come."),

@@ -18,6 +18,7 @@ PAGES = {  # and how many commands each shows at least
     "how-to/compile-for-the-camera.md": 3,
     "how-to/profile-a-camera.md": 2,
     "how-to/replay-a-site.md": 1,
+    "how-to/ask-for-help.md": 2,
 }
 
 
