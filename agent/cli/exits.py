@@ -29,6 +29,8 @@ _BY_CODE = {
     "UNIMPLEMENTED": REFUSED,
     "DEADLINE_EXCEEDED": TIMED_OUT,
 }
+# Reasons that share their code with others of another kind.
+_BY_REASON = {Infeasible.reason: INFEASIBLE, ConfigError.reason: BAD_INPUT}
 # The first that fits; a compiler that ran too long is a build error and a time-out.
 _BY_TYPE: tuple[tuple[type[Exception], int], ...] = (
     (DaemonUnreachable, UNREACHABLE),
