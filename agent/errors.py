@@ -4,6 +4,7 @@
     ├── ConfigError (ValueError)        config file: FILE:LINE: KEY: reason
     │   └── RestartNeeded               a reload that changes what only a start can take
     ├── BadInput (ValueError)           a request, budget, trace or command argument
+    │   └── NoLease                     a renewal of a lease that is not there
     ├── LibraryError                    manifest, blob, signature, golden image
     │   ├── LibraryNotFound (FileNotFoundError)
     │   ├── ManifestInvalid (ValueError)
@@ -77,6 +78,12 @@ class BadInput(AgentError, ValueError):
         super().__init__(f"{field}: {message}")
         self.field = field
         self.description = message
+
+
+class NoLease(BadInput):
+    """A renewal of a lease that is not there, or not any more."""
+
+    reason = "NO_LEASE"
 
 
 class LibraryError(AgentError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from agent.api import convert, convert_operation
+from agent.api import config, convert, convert_operation
 from agent.api.capture import CaptureHandlers
 from agent.api.commands import local_only, no_etag_of_group
 from agent.api.enums import CLAIM_KINDS
@@ -47,7 +47,7 @@ class ControlHandlers(ProfileHandlers):
         return await self._requests.once(request, control_pb2.AcknowledgeAlarmResponse, self._acknowledge)
 
     async def reload_config(self, request: config_pb2.ReloadConfigRequest) -> config_pb2.ReloadConfigResponse:
-        raise Refused("the configuration cannot be reloaded yet")
+        return await self._requests.once(request, config_pb2.ReloadConfigResponse, self._reload_config)
 
     async def capture_images(self, request: capture_pb2.CaptureImagesRequest, write: Write) -> None:
         await self._captures.capture_images(request, write)
@@ -80,9 +80,15 @@ class ControlHandlers(ProfileHandlers):
         answer = control_pb2.ReleaseBudgetResponse()
         for camera in self._services.named(request.camera, request.group):
             async with self._commanding(camera, request.etag) as fresh:
-                outcome = await camera.release_budget(client) if fresh else camera.present(client)
+                outcome = (
+                    await camera.release_budget(client, request.announced_only) if fresh else camera.present(client)
+                )
                 self._fill(answer.cameras.add(camera=camera.name) if request.group else answer, camera, outcome)
         return answer
+
+    async def _reload_config(self, request: config_pb2.ReloadConfigRequest) -> config_pb2.ReloadConfigResponse:
+        client_name(request.client)
+        return await config.reload_config(self._services.config, request)
 
     async def _acknowledge(self, request: control_pb2.AcknowledgeAlarmRequest) -> control_pb2.AcknowledgeAlarmResponse:
         by = client_name(request.client)

@@ -36,7 +36,16 @@ def status(value: CameraSnapshot, moment: Moment) -> types_pb2.CameraStatus:
         coming_swap=None if value.coming is None else convert_notice.coming_swap(value.coming, moment),
         orders=convert_orders.orders(value.orders, value.permit_boot_ns, moment),
         etag=value.etag,
+        settled=value.settled,
+        meets_budget=_meets_budget(value),
     )
+
+
+def _meets_budget(value: CameraSnapshot) -> bool:
+    decided = value.decision
+    if not value.verified or decided is None or decided.budget.id != value.budget.id:
+        return False
+    return any(one.feasible for one in decided.candidates if one.subnet_id == value.active_subnet)
 
 
 def _info(value: CameraInfo) -> types_pb2.CameraInfo:

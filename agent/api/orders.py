@@ -70,12 +70,12 @@ class OrderHandlers(LineHandlers):
         return await self._one(camera, request.etag, pb.RollbackResponse(), lambda one: one.rollback(client))
 
     async def _permit_swap(self, request: pb.PermitSwapRequest) -> pb.PermitSwapResponse:
-        client, everyone = client_name(request.client), request.everyone
+        client, everyone, lift_only = client_name(request.client), request.everyone, request.lift_only
         ttl_s = seconds_of(request.ttl) if request.HasField("ttl") else None
         if everyone:
             local_only("taking back the inhibitions of others")
         told = await self._each(
-            request.camera, request.group, request.etag, lambda one: one.permit_swap(client, ttl_s, everyone)
+            request.camera, request.group, request.etag, lambda one: one.permit_swap(client, ttl_s, everyone, lift_only)
         )
         return pb.PermitSwapResponse(cameras=told)
 

@@ -127,6 +127,11 @@ MEANINGS: Mapping[type[errors.AgentError], Meaning] = MappingProxyType(
             "Restart the agent when the line can spare the cameras, or take the change back.",
         ),
         errors.BadInput: Meaning(_Code.INVALID_ARGUMENT, "A field of the request is wrong.", _SAYS_FIELD),
+        errors.NoLease: Meaning(
+            _Code.INVALID_ARGUMENT,
+            "The client holds no lease on the camera, or it has expired.",
+            "Set the budget anew, with its ttl.",
+        ),
         errors.LibraryError: Meaning(_Code.FAILED_PRECONDITION, "The library cannot be used.", _LIBRARY),
         errors.LibraryNotFound: Meaning(
             _Code.NOT_FOUND, "There is no library at `library.path`.", "Correct the path, or publish a library there."

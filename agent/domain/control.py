@@ -169,8 +169,8 @@ class CameraControl(Protocol):
         """Full ttl again for the client's lease; raises BadInput where it has none (expired ones included)."""
         ...
 
-    async def release_budget(self, client: str) -> ClaimOutcome:
-        """Drop the client's claim and what it has announced; harmless when it has neither."""
+    async def release_budget(self, client: str, announced_only: bool = False) -> ClaimOutcome:
+        """Drop the client's claim and what it has announced, or only that; harmless when it has neither."""
         ...
 
     async def prepare_budget(
@@ -220,9 +220,11 @@ class CameraControl(Protocol):
         """Pin the sub-net that was active before the present one. Raises NoPrevious, Refused, JournalError."""
         ...
 
-    async def permit_swap(self, client: str, ttl_s: float | None, everyone: bool = False) -> OrderOutcome:
-        """Take back the client's inhibition (`everyone`: those of all clients), and let one swap begin within `ttl_s`
-        (None: a default). Raises BadInput, JournalError."""
+    async def permit_swap(
+        self, client: str, ttl_s: float | None, everyone: bool = False, lift_only: bool = False
+    ) -> OrderOutcome:
+        """Take back the client's inhibition (`everyone`: those of all clients) and, unless `lift_only`, let one swap begin
+        within `ttl_s` (None: a default). Raises BadInput, JournalError."""
         ...
 
     async def inhibit_swap(self, client: str, ttl_s: float | None, why: str) -> OrderOutcome:

@@ -40,6 +40,7 @@ class Reason(Enum):
     MODE = "mode"  # a swap is wanted, and the mode leaves it to a command
     INHIBITED = "swap_inhibited"
     WINDOW = "swap_window"
+    CANCELLED = "swap_cancelled"  # somebody ended a swap lately, and nobody has asked for anything since
 
 
 @dataclass(frozen=True, slots=True)

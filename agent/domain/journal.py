@@ -47,6 +47,7 @@ class SwapRecord:
     gap_s: float | None = None  # interfaces.md section 3; None until the first result of the new generation
     failed_step: str | None = None
     error: str | None = None
+    error_reason: str | None = None  # of agent.errors
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,3 +96,4 @@ class CameraSnapshot:
     orders: Orders = NO_ORDERS
     permit_boot_ns: int | None = None  # until then one swap is permitted (CLOCK_BOOTTIME)
     etag: str = ""
+    settled: bool = False  # what runs is meant for the budget in force, and nothing is to come for it

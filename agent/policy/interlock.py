@@ -34,11 +34,14 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Interlock:
-    """What a swap has to pass. `permitted`: somebody has let one begin; `stopped`: the line stands."""
+    """What a swap has to pass. `permitted`: somebody has let one begin; `stopped`: the line stands; `cancelled`:
+    somebody has ended a swap lately, and no command has come since.
+    """
 
     window: Window = Window.ANY
     permitted: bool = False
     stopped: bool = False
+    cancelled: bool = False
 
 
 def ordered(wanted: Decision, orders: Orders, network: Network) -> Decision:
@@ -57,16 +60,17 @@ def interlocked(wanted: Decision, orders: Orders, interlock: Interlock) -> Decis
         return _held(wanted, Reason.INHIBITED, f"swaps are inhibited by {_names(orders.inhibits)}")
     if wanted.budget.fail_safe or wanted.active is None or interlock.permitted:
         return wanted  # a camera without a network loses nothing, and one whose clients vanished gets no permit
+    if interlock.cancelled:
+        return _held(wanted, Reason.CANCELLED, "a swap was cancelled, and nothing was asked for since")
+    waits_for = _closed(interlock)
+    return _held(wanted, Reason.WINDOW, f"swaps wait {waits_for} (policy.swap.window)") if waits_for else wanted
+
+
+def _closed(interlock: Interlock) -> str:
+    """What the window waits for; empty where it is open."""
     if interlock.window is Window.LINE_STOPPED and not interlock.stopped:
-        return _held(wanted, Reason.WINDOW, "swaps wait until the line stands (policy.swap.window)")
-    if interlock.window is Window.PERMIT:
-        return _held(wanted, Reason.WINDOW, "swaps wait for a permit (policy.swap.window)")
-    return wanted
-
-
-def counts(orders: Orders, priority: Priority) -> bool:
-    """Whether the policy may swap for a budget of that priority."""
-    return priority >= _COUNTS[orders.mode]
+        return "until the line stands"
+    return "for a permit" if interlock.window is Window.PERMIT else ""
 
 
 def _pinned(wanted: Decision, pin: Pin, network: Network) -> Decision:

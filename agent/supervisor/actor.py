@@ -115,11 +115,6 @@ class Actor:
         return None if self._gap_from_s is None else self._gap_from_s + self._settings.swap_deadline_s
 
     @property
-    def cancelling(self) -> bool:
-        """Somebody has asked the swap under way to end."""
-        return self._cancelled is not None
-
-    @property
     def infers(self) -> bool:
         """A verified network infers: also while a swap is prepared or waits for its permit."""
         return self.installed is not None and (self.state is CameraState.ACTIVE or self.machine.stage in BEFORE_GAP)
@@ -259,15 +254,13 @@ class Actor:
         if self._turn is not None:
             self._turn.ended()
 
-    def cancel(self, swap_id: str, subnet_id: str) -> None:
-        """End the swap of that id as soon as it may: before the gap nothing has happened, in it the way back begins.
-        One that has not begun will not. Its sub-net is left alone for a while either way.
+    def cancel(self, swap_id: str, why: Cancelled) -> None:
+        """End the swap of that id, where it is under way, as soon as it may: before the gap nothing has happened, in it
+        the way back begins.
         """
-        error = Cancelled(f"swap {swap_id} to {subnet_id} was cancelled")
-        self._quarantine[subnet_id] = (self.now_s() + self._settings.quarantine_s, str(error))
         if self._running is not None and self._running.id == swap_id:
-            self._cancelled = error
-            self.withdraw(str(error))
+            self._cancelled = why
+            self.withdraw(str(why))
         self._changed()
 
     def refuses(self) -> AgentError | None:
@@ -354,7 +347,12 @@ class Actor:
             self.machine.explain(f"to {record.to_subnet}: {record.reason}; {why}")
             event(_log, logging.INFO, "swap_waits", camera=record.camera, swap=record.id, why=why)
 
-        ticket = await turn.acquire(urgency_of(self._wanted), waits)
+        try:
+            ticket = await turn.acquire(urgency_of(self._wanted), waits)
+        except NotPermitted:
+            if self._cancelled is not None:
+                raise self._cancelled from None
+            raise
         reason, budget_id = self._wanted.reason.value, self._wanted.budget.id
         if self._running is not None:
             self._running = replace(self._running, waits_for="", started_wall_ns=self._clock.wall_ns())
@@ -366,7 +364,6 @@ class Actor:
 
     def _given_up(self, record: SwapRecord, why: AgentError) -> None:
         """It ended before its gap: the camera is as it was, and nothing is held against the sub-net."""
-        why = self._cancelled or why
         event(_log, logging.INFO, "swap_given_up", camera=record.camera, swap=record.id, why=why)
         self.machine.to(CameraState.ACTIVE if self.installed else CameraState.IDLE)
         self.on_given_up(record, why)
@@ -381,8 +378,8 @@ class Actor:
             return
         self.rolled_back = outcome is SwapOutcome.ROLLED_BACK
         if end.error is not None and outcome is not SwapOutcome.VERIFIED:
-            self._bar(record.to_subnet, end.error)
             if not isinstance(end.error, Cancelled) or outcome is SwapOutcome.FAULTED:
+                self._bar(record.to_subnet, end.error)
                 await self._alarms.happened("swap_failed", f"swap to {record.to_subnet} {outcome.value}: {end.error}")
         else:
             await self._alarms.cleared("swap_failed")

@@ -15,7 +15,7 @@ from dataclasses import replace
 from agent.clock import Clock
 from agent.domain.budget import Budget, Claim, ClaimKind, EffectiveBudget
 from agent.domain.journal import Journal
-from agent.errors import BadInput, JournalError
+from agent.errors import BadInput, JournalError, NoLease
 from agent.logs import event, logger
 from agent.policy.arbitrate import Arbitrated, FailSafe, arbitrate, next_expiry, outlook
 from agent.policy.schedule import in_force, next_change_ns
@@ -168,8 +168,8 @@ class ClaimBook:
         self._refresh()
         return renewed
 
-    def _no_lease(self, client: str) -> BadInput:
-        return BadInput("client", f"{client!r} holds no lease on camera {self._camera!r}; set a budget with a ttl")
+    def _no_lease(self, client: str) -> NoLease:
+        return NoLease("client", f"{client!r} holds no lease on camera {self._camera!r}; set a budget with a ttl")
 
     async def release(self, client: str) -> None:
         claim = self._claims.get(client)

@@ -115,14 +115,18 @@ class Commands(ABC):
             wanted = self.explain(budget)
             if not wanted.feasible:
                 raise Infeasible(f"camera {self.name}: {wanted.text}")
-        return self._outcome(await self._claims.put(client, budget, ttl_s, kind))
+        claim = await self._claims.put(client, budget, ttl_s, kind)
+        self._orders.go_on()
+        return self._outcome(claim)
 
     async def renew_budget(self, client: str) -> ClaimOutcome:
         return self._outcome(await self._claims.renew(client))
 
-    async def release_budget(self, client: str) -> ClaimOutcome:
+    async def release_budget(self, client: str, announced_only: bool = False) -> ClaimOutcome:
         await self._changes.release(client)
-        await self._claims.release(client)
+        if not announced_only:
+            await self._claims.release(client)
+        self._orders.go_on()
         return self._outcome(None)
 
     async def prepare_budget(
@@ -137,6 +141,7 @@ class Commands(ABC):
 
     async def commit_budget(self, client: str, notice_id: str, waits: bool) -> Committed:
         claim = await self._changes.commit(client, notice_id, waits)
+        self._orders.go_on()
         told, change = self._outcome(None), self._changes.change_of(claim)
         return Committed(change, told.effective, told.decision, told.swap_id, told.operation)
 
@@ -155,6 +160,7 @@ class Commands(ABC):
 
     async def set_mode(self, client: str, mode: Mode) -> OrderOutcome:
         await self._orders.set_mode(client, mode)
+        self._orders.go_on()
         return self.ordered()
 
     async def pin(self, client: str, subnet_id: str) -> OrderOutcome:
@@ -163,6 +169,7 @@ class Commands(ABC):
 
     async def unpin(self, client: str) -> OrderOutcome:
         await self._orders.unpin(client)
+        self._orders.go_on()
         return self.ordered()
 
     async def rollback(self, client: str) -> OrderOutcome:
@@ -187,9 +194,13 @@ class Commands(ABC):
             raise Refused(f"camera {self.name}: {subnet_id} has no format that the camera accepts")
         self._actor.forgive(subnet_id)  # who asks by name wants it tried again
         await self._orders.pin(client, subnet_id, rollback)
+        self._orders.go_on()
 
-    async def permit_swap(self, client: str, ttl_s: float | None, everyone: bool = False) -> OrderOutcome:
-        await self._orders.permit(client, ttl_s, everyone)
+    async def permit_swap(
+        self, client: str, ttl_s: float | None, everyone: bool = False, lift_only: bool = False
+    ) -> OrderOutcome:
+        await self._orders.permit(client, ttl_s, everyone, lift_only)
+        self._orders.go_on()
         return self.ordered()
 
     async def inhibit_swap(self, client: str, ttl_s: float | None, why: str) -> OrderOutcome:

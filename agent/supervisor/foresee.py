@@ -10,8 +10,8 @@ from agent.domain.notice import AnnouncedChange
 from agent.domain.snapshot import ComingCause, ComingSwap
 
 GAP = "gap"  # the figure of a candidate (agent/policy/account.py)
-_NOT_AS_THINGS_ARE = (Reason.NOT_WORTH, Reason.GUARDED, Reason.MODE)
-_BARRED = (Reason.INHIBITED, Reason.WINDOW, Reason.MODE)
+_NOT_AS_THINGS_ARE = (Reason.NOT_WORTH, Reason.GUARDED, Reason.MODE, Reason.CANCELLED)
+_BARRED = (Reason.INHIBITED, Reason.WINDOW, Reason.MODE, Reason.CANCELLED)
 
 
 def prepared(

@@ -93,7 +93,7 @@ class Supervisor(Commands):
             self._turn,
             self._barred,
         )
-        self._swaps = SwapOperations(name, parts.clock, self._operations, self._actor)
+        self._swaps = SwapOperations(name, parts.journal, parts.clock, self._operations, self._actor, self._orders.hold)
         self._policy = policy_of(parts.settings, parts.source)
         self._memory = Memory(name, parts.journal, parts.clock, parts.source, self._policy, parts.settings.profile_age)
         self._profiler = Profiler(
@@ -331,7 +331,8 @@ class Supervisor(Commands):
     def _interlocked(self, wanted: Decision) -> Decision:
         stopped = self._seen is not None and self._seen.demand.stopped
         permitted = self._orders.permit_boot_ns is not None
-        return interlocked(wanted, self._orders.now, Interlock(self._settings.window, permitted, stopped))
+        lock = Interlock(self._settings.window, permitted, stopped, self._orders.cancelled)
+        return interlocked(wanted, self._orders.now, lock)
 
     def _barred(self, wanted: Decision) -> AgentError | None:
         """Why that swap must not begin now; asked last thing before its gap."""
@@ -393,6 +394,7 @@ class Supervisor(Commands):
     async def _write_operations(self) -> None:
         try:
             await self._operations.write(self._journal)
+            await self._swaps.write()
         except JournalError as error:
             event(_log, logging.ERROR, "journal_unavailable", camera=self.name, error=error)
 
@@ -478,6 +480,7 @@ class Supervisor(Commands):
             retired=self._active_id() not in self._usable,
             orders=self._orders,
             etag=self._desire.etag,
+            settled=self._decision is not None and self._rests(self._decision),
         )
         self._swaps.progress()
         if self._last is not None and same_but_revision(self._last, snapshot):

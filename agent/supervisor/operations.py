@@ -15,8 +15,7 @@ import msgspec
 
 from agent.domain.journal import Journal, StoredOperation, SwapOutcome, SwapRecord
 from agent.domain.operation import PREFIX, CaptureWork, Operation, ProfileWork, SwapWork
-from agent.errors import AgentError, Cancelled, Interrupted, JournalError, Refused, SwapFailed, error_of
-from agent.swap.transaction import CANCELLED
+from agent.errors import AgentError, Interrupted, JournalError, Refused, SwapFailed, error_of
 
 KEPT = 16  # that have ended; the oldest goes first
 PROFILE, CAPTURE = "profile", "capture"
@@ -149,5 +148,5 @@ def swap_error(record: SwapRecord) -> AgentError | None:
         return None
     if record.outcome is SwapOutcome.INTERRUPTED:
         return Interrupted("the agent ended in the middle of the swap")
-    words = f"swap to {record.to_subnet} {record.outcome.value}: {record.error or 'no reason is known'}"
-    return Cancelled(words) if record.failed_step == CANCELLED else SwapFailed(words)
+    words = record.error or f"swap to {record.to_subnet} {record.outcome.value}: no reason is known"
+    return error_of(record.error_reason or SwapFailed.reason, words)

@@ -21,6 +21,7 @@ MIN_TTL_S = 0.5
 MAX_PERMIT_S = 86_400.0
 MAX_INHIBIT_S = 7 * 86_400.0
 DEFAULT_PERMIT_S = 60.0  # long enough to press a button and see the swap, short enough to be forgotten
+HOLD_S = 60.0  # after a cancelled swap: time for the one who did it to say what is wanted instead
 LONGEST_WHY = 200
 MOST_INHIBITS = 64  # clients; more are a fault of one that makes up names
 
@@ -35,6 +36,7 @@ class OrderBook:
         self._boot_id = boot_id
         self._orders = Orders()
         self._permit_boot_ns: int | None = None
+        self._held_boot_ns: int | None = None
 
     @property
     def now(self) -> Orders:
@@ -84,14 +86,28 @@ class OrderBook:
         await self._change(lambda now: now.inhibited(said))
         event(_log, logging.INFO, "swaps_inhibited", camera=self._camera, client=client, why=why)
 
-    async def permit(self, client: str, ttl_s: float | None, everyone: bool) -> None:
-        """Take back inhibitions, and let one swap begin; also raises BadInput."""
+    async def permit(self, client: str, ttl_s: float | None, everyone: bool, lift_only: bool) -> None:
+        """Take back inhibitions, and let one swap begin unless `lift_only`; also raises BadInput."""
         ttl_s = DEFAULT_PERMIT_S if ttl_s is None else ttl_s
         _in_range("ttl", ttl_s, MAX_PERMIT_S)
         if self.now.permitted(None if everyone else client) != self.now:
             await self._change(lambda now: now.permitted(None if everyone else client))
-        self._permit_boot_ns = self._clock.boottime_ns() + round(ttl_s * 1e9)
+        if not lift_only:
+            self._permit_boot_ns = self._clock.boottime_ns() + round(ttl_s * 1e9)
         event(_log, logging.INFO, "swap_permitted", camera=self._camera, client=client, everyone=everyone)
+
+    @property
+    def cancelled(self) -> bool:
+        """Somebody has ended a swap within the last `HOLD_S`, and no command has come since."""
+        return self._held_boot_ns is not None and self._clock.boottime_ns() < self._held_boot_ns
+
+    def hold(self) -> None:
+        """Somebody has ended a swap."""
+        self._held_boot_ns = self._clock.boottime_ns() + round(HOLD_S * 1e9)
+
+    def go_on(self) -> None:
+        """A command has come: what it asks for may swap."""
+        self._held_boot_ns = None
 
     def spend_permit(self) -> None:
         """A swap has begun: the next one needs its own."""
@@ -121,6 +137,8 @@ class OrderBook:
         ends = [one.expires_boot_ns for one in self.now.inhibits if one.expires_boot_ns is not None]
         if self.permit_boot_ns is not None:
             ends.append(self.permit_boot_ns)
+        if self._held_boot_ns is not None and self.cancelled:
+            ends.append(self._held_boot_ns)
         return max(0.0, (min(ends) - self._clock.boottime_ns()) / 1e9) if ends else None
 
     async def _change(self, changed: Callable[[Orders], Orders]) -> None:

@@ -60,6 +60,7 @@ def compose(
     retired: bool,
     orders: OrderBook,
     etag: str,
+    settled: bool,
 ) -> CameraSnapshot:
     """One frozen value of everything a reader may want to know."""
     installed = actor.installed
@@ -88,6 +89,7 @@ def compose(
         orders=orders.now,
         permit_boot_ns=orders.permit_boot_ns,
         etag=etag,
+        settled=settled,
     )
 
 

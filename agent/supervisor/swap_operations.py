@@ -6,17 +6,20 @@ a command's answer ─► expected ─┬─ the loop starts it ─► PREPARING
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from agent.clock import Clock
 from agent.domain.decision import Action, Decision
-from agent.domain.journal import SwapRecord
+from agent.domain.journal import Journal, SwapOutcome, SwapRecord
 from agent.domain.operation import PREFIX, Operation, SwapWork
-from agent.domain.states import BEFORE_GAP
-from agent.errors import AgentError, Refused, Superseded
+from agent.domain.states import BEFORE_GAP, SwapStage
+from agent.errors import AgentError, Cancelled, Refused, Superseded
 from agent.supervisor.actor import Actor
 from agent.supervisor.operations import OperationDesk
 
+UNWRITTEN = 64  # superseded swaps while the journal is away; the oldest are forgotten
 ALMOST = 0.99  # of its time: a swap that takes longer than expected is not done
 
 
@@ -25,17 +28,31 @@ class _Current:
     operation: Operation
     work: SwapWork
     fail_safe: bool
+    budget_id: str
+    cancelled: Cancelled | None = None
 
 
 class SwapOperations:
     """Owner of the operation of the swap that is expected or under way; event-loop side only."""
 
-    def __init__(self, camera: str, clock: Clock, desk: OperationDesk, actor: Actor) -> None:
+    def __init__(
+        self,
+        camera: str,
+        journal: Journal,
+        clock: Clock,
+        desk: OperationDesk,
+        actor: Actor,
+        on_cancel: Callable[[], None],
+    ) -> None:
+        """`on_cancel`: somebody has ended a swap."""
+        self._on_cancel = on_cancel
         self._camera = camera
+        self._journal = journal
         self._clock = clock
         self._desk = desk
         self._actor = actor
         self._current: _Current | None = None
+        self._unwritten: deque[SwapRecord] = deque(maxlen=UNWRITTEN)
 
     def expect(self, swap_id: str, decision: Decision) -> Operation | None:
         """That swap starts now, or waits for its turn already; None where the decision names no target."""
@@ -47,7 +64,7 @@ class SwapOperations:
             work = SwapWork(swap_id, decision.active, decision.target, decision.reason.value)
             work = replace(work, expected_gap_s=self._actor.expected_gap_s)
             operation = Operation(PREFIX + swap_id, self._camera, work, self._clock.wall_ns())
-            current = self._current = _Current(operation, work, decision.budget.fail_safe)
+            current = self._current = _Current(operation, work, decision.budget.fail_safe, decision.budget.id)
         elif self._actor.running is None:
             current.work = replace(current.work, to_subnet=decision.target, reason=decision.reason.value)
             current.fail_safe = decision.budget.fail_safe
@@ -93,9 +110,13 @@ class SwapOperations:
             return
         self.progress()
         self._current = None
-        verified = error is None
-        work = replace(current.work, record=record, progress=1.0 if verified else current.work.progress)
-        self._desk.put(replace(current.operation, work=work, deadline_s=None, done=True, error=error))
+        self._end(current, record, error)
+
+    async def write(self) -> None:
+        """Write down what was superseded since, which has no row of its own; raises JournalError, and tries again."""
+        while self._unwritten:
+            await self._journal.finish_swap(self._unwritten[0], None)
+            self._unwritten.popleft()
 
     def close(self) -> None:
         """The agent ends; a swap that was under way has ended by now."""
@@ -103,16 +124,38 @@ class SwapOperations:
 
     def _supersede(self) -> None:
         current, self._current = self._current, None
-        if current is not None:
-            error = Superseded(f"the swap to {current.work.to_subnet} was not wanted any more before it began")
-            self._desk.put(replace(current.operation, work=current.work, done=True, error=error))
+        if current is None:
+            return
+        work = current.work
+        error = current.cancelled or Superseded(f"the swap to {work.to_subnet} was not wanted any more before it began")
+        record = SwapRecord(
+            id=work.swap_id,
+            camera=self._camera,
+            from_subnet=work.from_subnet,
+            to_subnet=work.to_subnet,
+            reason=work.reason,
+            budget_id=current.budget_id,
+            started_wall_ns=current.operation.started_wall_ns,
+            outcome=SwapOutcome.REFUSED,
+            active_subnet=work.from_subnet,
+            duration_s=0.0,
+            error=str(error),
+            error_reason=error.reason,
+        )
+        self._unwritten.append(record)
+        self._end(current, record, error)
+
+    def _end(self, current: _Current, record: SwapRecord, error: AgentError | None) -> None:
+        progress = 1.0 if error is None else current.work.progress
+        work = replace(current.work, stage=SwapStage.NONE, record=record, progress=progress)
+        self._desk.put(replace(current.operation, work=work, deadline_s=None, done=True, error=error))
 
     def _put(self, current: _Current) -> None:
         current.operation = replace(
             current.operation,
             work=current.work,
             deadline_s=self._actor.deadline_s,
-            cancelling=self._actor.cancelling,
+            cancelling=current.cancelled is not None,
         )
         self._desk.put(current.operation, self._cancel)
 
@@ -126,5 +169,7 @@ class SwapOperations:
                 f"camera {self._camera}: the swap to {current.work.to_subnet} is for the fail-safe budget and cannot be"
                 " cancelled; swaps can be inhibited"
             )
-        self._actor.cancel(current.work.swap_id, current.work.to_subnet)
+        current.cancelled = Cancelled(f"the swap to {current.work.to_subnet} was cancelled")
+        self._actor.cancel(current.work.swap_id, current.cancelled)
+        self._on_cancel()
         self._put(current)

@@ -250,6 +250,7 @@ class SwapTransaction:
             duration_s=(self._clock.now_ns() - started_ns) / 1e9,
             failed_step=_step_name(failed, error),
             error=str(error) if error else None,
+            error_reason=error.reason if error else None,
         )
         activation = (
             Activation(record.camera, installed.generation, installed.subnet_id, installed.sha256)

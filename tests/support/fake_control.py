@@ -191,10 +191,12 @@ class FakeControl:
         self.orders = replace(self.orders, pin=Pin("w1-huge", client, 1, rollback=True))
         return self.ordered()
 
-    async def permit_swap(self, client: str, ttl_s: float | None, everyone: bool = False) -> OrderOutcome:
-        await self._change("permit_swap", client, ttl_s, everyone)
+    async def permit_swap(
+        self, client: str, ttl_s: float | None, everyone: bool = False, lift_only: bool = False
+    ) -> OrderOutcome:
+        await self._change("permit_swap", client, ttl_s, everyone, lift_only)
         self.orders = self.orders.permitted(None if everyone else client)
-        self.permit_boot_ns = 1 << 62
+        self.permit_boot_ns = self.permit_boot_ns if lift_only else 1 << 62
         return self.ordered()
 
     async def inhibit_swap(self, client: str, ttl_s: float | None, why: str) -> OrderOutcome:
@@ -223,8 +225,8 @@ class FakeControl:
             raise BadInput("client", f"{client} holds no lease on {self.name}; set a budget with a ttl first")
         return self._outcome(self.claims[client])
 
-    async def release_budget(self, client: str) -> ClaimOutcome:
-        await self._change("release_budget", client)
+    async def release_budget(self, client: str, announced_only: bool = False) -> ClaimOutcome:
+        await self._change("release_budget", client, *([announced_only] if announced_only else []))
         self.claims.pop(client, None)
         return self._outcome(None)
 

@@ -30,7 +30,7 @@ class ListAuditEntriesResponse(_message.Message):
     def __init__(self, entries: _Optional[_Iterable[_Union[AuditEntry, _Mapping]]] = ..., anchor_sha256: _Optional[str] = ..., newest: _Optional[int] = ...) -> None: ...
 
 class AuditEntry(_message.Message):
-    __slots__ = ("number", "at", "client", "origin", "method", "camera", "request_id", "outcome", "reason", "asked", "before", "after", "previous_sha256", "sha256")
+    __slots__ = ("number", "at", "client", "origin", "method", "camera", "request_id", "outcome", "reason", "asked", "before", "after", "previous_sha256", "sha256", "format")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     AT_FIELD_NUMBER: _ClassVar[int]
     CLIENT_FIELD_NUMBER: _ClassVar[int]
@@ -45,6 +45,7 @@ class AuditEntry(_message.Message):
     AFTER_FIELD_NUMBER: _ClassVar[int]
     PREVIOUS_SHA256_FIELD_NUMBER: _ClassVar[int]
     SHA256_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
     number: int
     at: _timestamp_pb2.Timestamp
     client: str
@@ -59,4 +60,5 @@ class AuditEntry(_message.Message):
     after: str
     previous_sha256: str
     sha256: str
-    def __init__(self, number: _Optional[int] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., client: _Optional[str] = ..., origin: _Optional[str] = ..., method: _Optional[str] = ..., camera: _Optional[str] = ..., request_id: _Optional[str] = ..., outcome: _Optional[str] = ..., reason: _Optional[str] = ..., asked: _Optional[str] = ..., before: _Optional[str] = ..., after: _Optional[str] = ..., previous_sha256: _Optional[str] = ..., sha256: _Optional[str] = ...) -> None: ...
+    format: int
+    def __init__(self, number: _Optional[int] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., client: _Optional[str] = ..., origin: _Optional[str] = ..., method: _Optional[str] = ..., camera: _Optional[str] = ..., request_id: _Optional[str] = ..., outcome: _Optional[str] = ..., reason: _Optional[str] = ..., asked: _Optional[str] = ..., before: _Optional[str] = ..., after: _Optional[str] = ..., previous_sha256: _Optional[str] = ..., sha256: _Optional[str] = ..., format: _Optional[int] = ...) -> None: ...

@@ -103,18 +103,20 @@ class RenewBudgetResponse(_message.Message):
     def __init__(self, claim: _Optional[_Union[_types_pb2.Claim, _Mapping]] = ..., effective: _Optional[_Union[_types_pb2.EffectiveBudget, _Mapping]] = ..., decision: _Optional[_Union[_types_pb2.Decision, _Mapping]] = ..., swap_id: _Optional[str] = ..., etag: _Optional[str] = ..., operation: _Optional[_Union[_operations_pb2.Operation, _Mapping]] = ...) -> None: ...
 
 class ReleaseBudgetRequest(_message.Message):
-    __slots__ = ("request_id", "client", "camera", "etag", "group")
+    __slots__ = ("request_id", "client", "camera", "etag", "group", "announced_only")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CLIENT_FIELD_NUMBER: _ClassVar[int]
     CAMERA_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
     GROUP_FIELD_NUMBER: _ClassVar[int]
+    ANNOUNCED_ONLY_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     client: str
     camera: str
     etag: str
     group: str
-    def __init__(self, request_id: _Optional[str] = ..., client: _Optional[str] = ..., camera: _Optional[str] = ..., etag: _Optional[str] = ..., group: _Optional[str] = ...) -> None: ...
+    announced_only: bool
+    def __init__(self, request_id: _Optional[str] = ..., client: _Optional[str] = ..., camera: _Optional[str] = ..., etag: _Optional[str] = ..., group: _Optional[str] = ..., announced_only: _Optional[bool] = ...) -> None: ...
 
 class ReleaseBudgetResponse(_message.Message):
     __slots__ = ("effective", "decision", "swap_id", "etag", "cameras", "operation")

@@ -34,29 +34,40 @@ class ControlServiceStub:
     follows runs on and is seen through StatusService.
 
     Every request carries two optional fields. `request_id` is a UUID of version 4 that the client makes up: a request
-    that is sent again with the same id is not run again but gets the first answer, also after a restart of the agent;
-    the same id with another body is INVALID_ARGUMENT; without an id nothing is remembered; only successful answers are
-    kept, so a refused request may be sent again under its id. `client` names who asks; it is at most 128 printable
-    characters; not given, it is taken from the connection ("unix" for the agent's socket), which several clients may
-    then share.
+    that is sent again with the same id is not run again but gets the first answer as it was then, also after a restart
+    of the agent; while the first still runs, the second waits for it; the same id with another body is INVALID_ARGUMENT;
+    without an id nothing is remembered; only successful answers are kept, so a refused request may be sent again under
+    its id. Where the agent died after it had carried a request out and before it answered, the request is not run again
+    either, and the answer tells what is present. Send the same request with the same id again on UNAVAILABLE,
+    DEADLINE_EXCEEDED and RESOURCE_EXHAUSTED. Calls that say the same again and again (RenewBudget, ReportLine) do
+    without an id.
+
+    `client` names who asks; it is at most 128 printable characters, and taken as it is: two programs of one name share
+    one claim. Not given, it is taken from the connection ("unix" for the agent's socket), which several clients may then
+    share.
 
     An empty `camera` means the only camera there is; with more than one it is INVALID_ARGUMENT. Some calls take `group`
-    instead, the name of a group of the configuration: they do the same for each of its cameras, one after the other. Where
-    such a call fails, it may have been done for some of them: send it again, and it is done for the others.
+    instead, the name of a group of the configuration: they do the same for each of its cameras, one after the other.
+    Where such a call fails, it may have been done for some of them: send it again, and it is done for the others.
 
-    Commands to one camera are carried out one after the other. `etag` says which state of it they rest on: where it is
-    given and is not CameraStatus.etag any more, the command is refused (ABORTED, reason STALE_ETAG) and changes nothing.
+    Commands to one camera are carried out one after the other, in the order in which they came. One that has reached the
+    agent is carried out though its client has given up waiting, so that it never comes after a newer one. `etag` says
+    which state of it they rest on: where it is given and is not CameraStatus.etag any more, the command is refused
+    (ABORTED, reason STALE_ETAG) and changes nothing.
 
-    A swap that a command starts is a google.longrunning.Operation in its answer, served by google.longrunning.Operations:
-    get, list, wait and cancel. Its name is "operations/" and Swap.id, its metadata SwapMetadata, its response SwapResult.
-    It is known for as long as the journal keeps swaps, also after a restart. A swap that is cancelled before its gap leaves
-    everything as it was; one that is cancelled in its gap puts the previous network back; either way its sub-net is left
-    alone for a minute. A swap for the fail-safe budget cannot be cancelled (FAILED_PRECONDITION); it can be inhibited.
+    A swap that a command starts is a google.longrunning.Operation in its answer, served by
+    google.longrunning.Operations: get, list, wait and cancel. Its name is "operations/" and Swap.id, its metadata
+    SwapMetadata, its response SwapResult. It is known for as long as the journal keeps swaps, also after a restart. A
+    swap that is cancelled before its gap leaves everything as it was; one that is cancelled in its gap puts the previous
+    network back; either way nothing else is swapped in for a minute, but for the fail-safe budget or where a newer
+    command is given. A swap for the fail-safe budget cannot be cancelled (FAILED_PRECONDITION); it can be inhibited.
 
-    Errors carry google.rpc.ErrorInfo {reason, domain "ofa-agent", metadata} and, where they fit, BadRequest (the
-    fields that are wrong), PreconditionFailure and RetryInfo. Common to all calls: INVALID_ARGUMENT (a field is wrong:
-    nothing was changed), NOT_FOUND (no such camera), UNAVAILABLE (the camera is gone, the journal cannot be written,
-    or the agent is ending: try again).
+    Errors carry google.rpc.ErrorInfo {reason, domain "ofa-agent", metadata} and, where they fit, BadRequest (the fields
+    that are wrong), PreconditionFailure and RetryInfo, in the google.rpc.Status of the trailer grpc-status-details-bin.
+    Every reason is listed in docs/reference/errors.md; limits of calls, streams, messages and pings are in
+    docs/reference/api-limits.md. Common to all calls: INVALID_ARGUMENT (a field is wrong: nothing was changed),
+    NOT_FOUND (no such camera), UNAVAILABLE (the camera is gone, the journal cannot be written, or the agent is ending:
+    try again).
     """
 
     def __init__(self, channel):
@@ -152,61 +163,77 @@ class ControlServiceServicer:
     follows runs on and is seen through StatusService.
 
     Every request carries two optional fields. `request_id` is a UUID of version 4 that the client makes up: a request
-    that is sent again with the same id is not run again but gets the first answer, also after a restart of the agent;
-    the same id with another body is INVALID_ARGUMENT; without an id nothing is remembered; only successful answers are
-    kept, so a refused request may be sent again under its id. `client` names who asks; it is at most 128 printable
-    characters; not given, it is taken from the connection ("unix" for the agent's socket), which several clients may
-    then share.
+    that is sent again with the same id is not run again but gets the first answer as it was then, also after a restart
+    of the agent; while the first still runs, the second waits for it; the same id with another body is INVALID_ARGUMENT;
+    without an id nothing is remembered; only successful answers are kept, so a refused request may be sent again under
+    its id. Where the agent died after it had carried a request out and before it answered, the request is not run again
+    either, and the answer tells what is present. Send the same request with the same id again on UNAVAILABLE,
+    DEADLINE_EXCEEDED and RESOURCE_EXHAUSTED. Calls that say the same again and again (RenewBudget, ReportLine) do
+    without an id.
+
+    `client` names who asks; it is at most 128 printable characters, and taken as it is: two programs of one name share
+    one claim. Not given, it is taken from the connection ("unix" for the agent's socket), which several clients may then
+    share.
 
     An empty `camera` means the only camera there is; with more than one it is INVALID_ARGUMENT. Some calls take `group`
-    instead, the name of a group of the configuration: they do the same for each of its cameras, one after the other. Where
-    such a call fails, it may have been done for some of them: send it again, and it is done for the others.
+    instead, the name of a group of the configuration: they do the same for each of its cameras, one after the other.
+    Where such a call fails, it may have been done for some of them: send it again, and it is done for the others.
 
-    Commands to one camera are carried out one after the other. `etag` says which state of it they rest on: where it is
-    given and is not CameraStatus.etag any more, the command is refused (ABORTED, reason STALE_ETAG) and changes nothing.
+    Commands to one camera are carried out one after the other, in the order in which they came. One that has reached the
+    agent is carried out though its client has given up waiting, so that it never comes after a newer one. `etag` says
+    which state of it they rest on: where it is given and is not CameraStatus.etag any more, the command is refused
+    (ABORTED, reason STALE_ETAG) and changes nothing.
 
-    A swap that a command starts is a google.longrunning.Operation in its answer, served by google.longrunning.Operations:
-    get, list, wait and cancel. Its name is "operations/" and Swap.id, its metadata SwapMetadata, its response SwapResult.
-    It is known for as long as the journal keeps swaps, also after a restart. A swap that is cancelled before its gap leaves
-    everything as it was; one that is cancelled in its gap puts the previous network back; either way its sub-net is left
-    alone for a minute. A swap for the fail-safe budget cannot be cancelled (FAILED_PRECONDITION); it can be inhibited.
+    A swap that a command starts is a google.longrunning.Operation in its answer, served by
+    google.longrunning.Operations: get, list, wait and cancel. Its name is "operations/" and Swap.id, its metadata
+    SwapMetadata, its response SwapResult. It is known for as long as the journal keeps swaps, also after a restart. A
+    swap that is cancelled before its gap leaves everything as it was; one that is cancelled in its gap puts the previous
+    network back; either way nothing else is swapped in for a minute, but for the fail-safe budget or where a newer
+    command is given. A swap for the fail-safe budget cannot be cancelled (FAILED_PRECONDITION); it can be inhibited.
 
-    Errors carry google.rpc.ErrorInfo {reason, domain "ofa-agent", metadata} and, where they fit, BadRequest (the
-    fields that are wrong), PreconditionFailure and RetryInfo. Common to all calls: INVALID_ARGUMENT (a field is wrong:
-    nothing was changed), NOT_FOUND (no such camera), UNAVAILABLE (the camera is gone, the journal cannot be written,
-    or the agent is ending: try again).
+    Errors carry google.rpc.ErrorInfo {reason, domain "ofa-agent", metadata} and, where they fit, BadRequest (the fields
+    that are wrong), PreconditionFailure and RetryInfo, in the google.rpc.Status of the trailer grpc-status-details-bin.
+    Every reason is listed in docs/reference/errors.md; limits of calls, streams, messages and pings are in
+    docs/reference/api-limits.md. Common to all calls: INVALID_ARGUMENT (a field is wrong: nothing was changed),
+    NOT_FOUND (no such camera), UNAVAILABLE (the camera is gone, the journal cannot be written, or the agent is ending:
+    try again).
     """
 
     def SetBudget(self, request, context):
-        """Stores the client's one claim on a camera, in place of the one it had, and starts what follows. FAILED_PRECONDITION
-        with reason INFEASIBLE_BUDGET where no sub-net meets the budget and allow_infeasible is false: nothing was changed.
+        """Stores the client's one claim on a camera, in place of the one it had, and starts what follows; it has taken effect
+        once CameraStatus lists the claim and says meets_budget. FAILED_PRECONDITION with reason INFEASIBLE_BUDGET where no
+        sub-net meets the budget and allow_infeasible is false: nothing was changed.
+
+        A lease belongs to its client, not to the connection: it lives on when that ends, and while the agent is restarted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RenewBudget(self, request, context):
-        """Gives the client's lease its full time again. INVALID_ARGUMENT where it has none, which includes one that expired.
+        """Gives the client's lease its full time again. INVALID_ARGUMENT with reason NO_LEASE where it has none, which
+        includes one that expired: set the budget anew.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReleaseBudget(self, request, context):
-        """Drops the client's claim, and what it has announced; harmless where it has neither.
+        """Drops the client's claim, and what it has announced; harmless where it has neither. It does not end the fail-safe
+        that a lease of the client has left behind when it expired.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PrepareBudget(self, request, context):
-        """Tells of a budget that will be asked for, and learns what it would cost: the sub-net, its expected accuracy, the gap
-        and when the camera would be ready. Nothing changes but that the client's last announced change, committed or not,
-        is forgotten for this one. A budget that no sub-net meets is answered with feasible false.
+        """Tells of a budget that will be asked for, and learns what it would cost: the sub-net, its expected accuracy, the
+        gap and when the camera would be ready. Nothing changes but that the client's last announced change, committed or
+        not, is forgotten for this one. A budget that no sub-net meets is answered with feasible false.
 
-        Tell as early as you can: a swap to a faster sub-net is then done so that it ends with the change, while parts still
-        come slowly, and one to a slower sub-net after it. Where the line can stand for a moment no part is lost at all:
-        prepare, stop the line, commit with wait_for_ready, go on when WatchStatus (or GetStatus) tells READY.
+        Tell as early as you can: a swap to a faster sub-net is then done so that it ends with the change, while parts
+        still come slowly, and one to a slower sub-net after it. Where the line can stand for a moment no part is lost at
+        all: prepare, stop the line, commit with wait_for_ready, go on when WatchStatus (or GetStatus) tells READY.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -215,12 +242,15 @@ class ControlServiceServicer:
     def CommitBudget(self, request, context):
         """Makes an announced change definite. At its time it takes the place of the client's claim, as SetBudget would then:
         with a ttl it is a lease, and has to be renewed from its time on (a client that is gone by then is noticed one ttl
-        later). A lease that expires between this call and that time puts the fail-safe budget in force as ever, and the
-        change does not lift it. The time was counted from when it was told and does not move with the host's clock. A
-        restart of the agent loses nothing; one of the host drops the change, and a lease then counts as expired.
+        later); until then RenewBudget renews the claim that the client holds. A lease that expires between this call and
+        that time puts the fail-safe budget in force as ever, and the change does not lift it. The time was counted from
+        when it was told and does not move with the host's clock. A restart of the agent loses nothing; one of the host
+        drops the change, and a lease then counts as expired.
 
-        INVALID_ARGUMENT where the id is not that of the client's newest announced change, or it was forgotten: a minute after
-        its time, or once it has come into force.
+        It can be taken back until then by ReleaseBudget with announced_only.
+
+        INVALID_ARGUMENT where the id is not that of the client's newest announced change, or it was forgotten: a minute
+        after its time, or once it has come into force.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -228,8 +258,9 @@ class ControlServiceServicer:
 
     def ReportLine(self, request, context):
         """Tells whether the line runs, and how fast; it takes the place of what the client said before. An unknown line runs.
-        With reports of several clients the line stands only where none says that it runs. While it stands a swap costs no
-        part, so that the agent may do then what is not worth a gap otherwise. Reports are not kept over restarts.
+        A line that stands may have a rate: it is the one to come. With reports of several clients the line stands only
+        where none says that it runs. While it stands a swap costs no part, so that the agent may do then what is not worth
+        a gap otherwise. Reports are not kept over restarts.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -241,17 +272,19 @@ class ControlServiceServicer:
         decisions rest on it from then on. It takes minutes: the answer is an operation, served by
         google.longrunning.Operations (get, list, wait, cancel; a cancelled one ends after the current swap).
         FAILED_PRECONDITION where the line is not reported as stopped and while_running is not given, where another run is
-        under way, or where the camera is not ready. A run ends before its time with the same code when the line runs again.
+        under way, or where the camera is not ready. A run ends before its time with the same code when the line runs
+        again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PinSubnet(self, request, context):
-        """Keeps one sub-net on the camera whatever the budget says, until it is unpinned; it is swapped in at once, also before
-        the least time between two swaps is over. Where it breaks the budget the camera says so (CameraStatus.degraded,
-        over_budget). In MODE_MANUAL this is how a sub-net is chosen. A new pin takes the place of the one before. NOT_FOUND
-        where the library has none of that id; FAILED_PRECONDITION where the camera cannot run it.
+        """Keeps one sub-net on the camera whatever the budget says, until it is unpinned; it is swapped in at once, also
+        before the least time between two swaps is over. Where it breaks the budget the camera says so
+        (CameraStatus.degraded, over_budget). In MODE_MANUAL this is how a sub-net is chosen. A new pin takes the place of
+        the one before. NOT_FOUND where the library has none of that id; FAILED_PRECONDITION where the camera cannot run
+        it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -266,8 +299,8 @@ class ControlServiceServicer:
 
     def Rollback(self, request, context):
         """Goes back to the sub-net that was active before the present one, and pins it, so that the policy does not return at
-        once; UnpinSubnet gives the choice back. FAILED_PRECONDITION with reason NO_PREVIOUS_SUBNET where there was none, or the
-        library has it no more.
+        once; UnpinSubnet gives the choice back. FAILED_PRECONDITION with reason NO_PREVIOUS_SUBNET where there was none,
+        or the library has it no more.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -281,8 +314,9 @@ class ControlServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def PermitSwap(self, request, context):
-        """Takes back what the client has said against swaps. Where swaps wait for a permit (policy.swap.window: permit in the
-        configuration), also lets the next one begin, once, within the ttl.
+        """Takes back what the client has said against swaps. Where swaps wait for the line to stand or for a permit
+        (policy.swap.window in the configuration), also lets the next one begin, once, within the ttl, unless lift_only is
+        given.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -290,18 +324,19 @@ class ControlServiceServicer:
 
     def InhibitSwap(self, request, context):
         """No swap begins on the camera until the client permits one or the ttl is over; one that is under way goes on. It
-        outranks everything: while the fail-safe budget is in force and is held back by it, an alarm says so. One a client;
-        inhibiting again takes the place of what the client said before.
+        outranks everything: a swap that is wanted meanwhile is held (Decision.action HOLD, reason swap_inhibited), and
+        while the fail-safe budget is in force and is held back by it, an alarm says so. One a client; inhibiting again
+        takes the place of what the client said before.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CaptureImages(self, request, context):
-        """Images of the camera with a label, as training data; inspection goes on meanwhile, and there may be no network at all.
-        The images come in this stream and are stored nowhere by the agent; the stream ends with the last one. Two captures a
-        camera at most (FAILED_PRECONDITION). DEADLINE_EXCEEDED where not all images came in time, CANCELLED where somebody
-        cancelled the operation; what was sent until then is good. A client that goes away ends its capture.
+        """Images of the camera with a label, as training data; inspection goes on meanwhile, and there may be no network at
+        all. The images come in this stream and are stored nowhere by the agent; the stream ends with the last one. Two
+        captures a camera at most (FAILED_PRECONDITION). DEADLINE_EXCEEDED where not all images came in time, CANCELLED
+        where somebody cancelled the operation; what was sent until then is good. A client that goes away ends its capture.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -309,9 +344,9 @@ class ControlServiceServicer:
 
     def ReloadConfig(self, request, context):
         """Reads the configuration file again and takes it over as a whole, or not at all. FAILED_PRECONDITION with reason
-        CONFIG_INVALID where the file is wrong (the message is FILE:LINE: KEY: reason), RESTART_NEEDED where a key has changed
-        that counts only at the start, or that of a library which cannot be used. A file that has not changed is read all the
-        same: a library that was replaced behind the same path is taken over so.
+        CONFIG_INVALID where the file is wrong (the message is FILE:LINE: KEY: reason), RESTART_NEEDED where a key has
+        changed that counts only at the start, or that of a library which cannot be used. A file that has not changed is
+        read all the same: a library that was replaced behind the same path is taken over so.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -422,29 +457,40 @@ class ControlService:
     follows runs on and is seen through StatusService.
 
     Every request carries two optional fields. `request_id` is a UUID of version 4 that the client makes up: a request
-    that is sent again with the same id is not run again but gets the first answer, also after a restart of the agent;
-    the same id with another body is INVALID_ARGUMENT; without an id nothing is remembered; only successful answers are
-    kept, so a refused request may be sent again under its id. `client` names who asks; it is at most 128 printable
-    characters; not given, it is taken from the connection ("unix" for the agent's socket), which several clients may
-    then share.
+    that is sent again with the same id is not run again but gets the first answer as it was then, also after a restart
+    of the agent; while the first still runs, the second waits for it; the same id with another body is INVALID_ARGUMENT;
+    without an id nothing is remembered; only successful answers are kept, so a refused request may be sent again under
+    its id. Where the agent died after it had carried a request out and before it answered, the request is not run again
+    either, and the answer tells what is present. Send the same request with the same id again on UNAVAILABLE,
+    DEADLINE_EXCEEDED and RESOURCE_EXHAUSTED. Calls that say the same again and again (RenewBudget, ReportLine) do
+    without an id.
+
+    `client` names who asks; it is at most 128 printable characters, and taken as it is: two programs of one name share
+    one claim. Not given, it is taken from the connection ("unix" for the agent's socket), which several clients may then
+    share.
 
     An empty `camera` means the only camera there is; with more than one it is INVALID_ARGUMENT. Some calls take `group`
-    instead, the name of a group of the configuration: they do the same for each of its cameras, one after the other. Where
-    such a call fails, it may have been done for some of them: send it again, and it is done for the others.
+    instead, the name of a group of the configuration: they do the same for each of its cameras, one after the other.
+    Where such a call fails, it may have been done for some of them: send it again, and it is done for the others.
 
-    Commands to one camera are carried out one after the other. `etag` says which state of it they rest on: where it is
-    given and is not CameraStatus.etag any more, the command is refused (ABORTED, reason STALE_ETAG) and changes nothing.
+    Commands to one camera are carried out one after the other, in the order in which they came. One that has reached the
+    agent is carried out though its client has given up waiting, so that it never comes after a newer one. `etag` says
+    which state of it they rest on: where it is given and is not CameraStatus.etag any more, the command is refused
+    (ABORTED, reason STALE_ETAG) and changes nothing.
 
-    A swap that a command starts is a google.longrunning.Operation in its answer, served by google.longrunning.Operations:
-    get, list, wait and cancel. Its name is "operations/" and Swap.id, its metadata SwapMetadata, its response SwapResult.
-    It is known for as long as the journal keeps swaps, also after a restart. A swap that is cancelled before its gap leaves
-    everything as it was; one that is cancelled in its gap puts the previous network back; either way its sub-net is left
-    alone for a minute. A swap for the fail-safe budget cannot be cancelled (FAILED_PRECONDITION); it can be inhibited.
+    A swap that a command starts is a google.longrunning.Operation in its answer, served by
+    google.longrunning.Operations: get, list, wait and cancel. Its name is "operations/" and Swap.id, its metadata
+    SwapMetadata, its response SwapResult. It is known for as long as the journal keeps swaps, also after a restart. A
+    swap that is cancelled before its gap leaves everything as it was; one that is cancelled in its gap puts the previous
+    network back; either way nothing else is swapped in for a minute, but for the fail-safe budget or where a newer
+    command is given. A swap for the fail-safe budget cannot be cancelled (FAILED_PRECONDITION); it can be inhibited.
 
-    Errors carry google.rpc.ErrorInfo {reason, domain "ofa-agent", metadata} and, where they fit, BadRequest (the
-    fields that are wrong), PreconditionFailure and RetryInfo. Common to all calls: INVALID_ARGUMENT (a field is wrong:
-    nothing was changed), NOT_FOUND (no such camera), UNAVAILABLE (the camera is gone, the journal cannot be written,
-    or the agent is ending: try again).
+    Errors carry google.rpc.ErrorInfo {reason, domain "ofa-agent", metadata} and, where they fit, BadRequest (the fields
+    that are wrong), PreconditionFailure and RetryInfo, in the google.rpc.Status of the trailer grpc-status-details-bin.
+    Every reason is listed in docs/reference/errors.md; limits of calls, streams, messages and pings are in
+    docs/reference/api-limits.md. Common to all calls: INVALID_ARGUMENT (a field is wrong: nothing was changed),
+    NOT_FOUND (no such camera), UNAVAILABLE (the camera is gone, the journal cannot be written, or the agent is ending:
+    try again).
     """
 
     @staticmethod

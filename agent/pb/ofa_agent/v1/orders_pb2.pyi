@@ -105,7 +105,7 @@ class RollbackResponse(_message.Message):
     def __init__(self, decision: _Optional[_Union[_types_pb2.Decision, _Mapping]] = ..., orders: _Optional[_Union[_types_pb2.StandingOrders, _Mapping]] = ..., etag: _Optional[str] = ..., operation: _Optional[_Union[_operations_pb2.Operation, _Mapping]] = ...) -> None: ...
 
 class PermitSwapRequest(_message.Message):
-    __slots__ = ("request_id", "client", "camera", "group", "etag", "ttl", "everyone")
+    __slots__ = ("request_id", "client", "camera", "group", "etag", "ttl", "everyone", "lift_only")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CLIENT_FIELD_NUMBER: _ClassVar[int]
     CAMERA_FIELD_NUMBER: _ClassVar[int]
@@ -113,6 +113,7 @@ class PermitSwapRequest(_message.Message):
     ETAG_FIELD_NUMBER: _ClassVar[int]
     TTL_FIELD_NUMBER: _ClassVar[int]
     EVERYONE_FIELD_NUMBER: _ClassVar[int]
+    LIFT_ONLY_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     client: str
     camera: str
@@ -120,7 +121,8 @@ class PermitSwapRequest(_message.Message):
     etag: str
     ttl: _duration_pb2.Duration
     everyone: bool
-    def __init__(self, request_id: _Optional[str] = ..., client: _Optional[str] = ..., camera: _Optional[str] = ..., group: _Optional[str] = ..., etag: _Optional[str] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., everyone: _Optional[bool] = ...) -> None: ...
+    lift_only: bool
+    def __init__(self, request_id: _Optional[str] = ..., client: _Optional[str] = ..., camera: _Optional[str] = ..., group: _Optional[str] = ..., etag: _Optional[str] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., everyone: _Optional[bool] = ..., lift_only: _Optional[bool] = ...) -> None: ...
 
 class PermitSwapResponse(_message.Message):
     __slots__ = ("cameras",)

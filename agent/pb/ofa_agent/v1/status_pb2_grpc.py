@@ -32,8 +32,8 @@ class StatusServiceStub:
     Errors carry google.rpc.ErrorInfo as those of ControlService do. Common to all calls: INVALID_ARGUMENT (a field is
     wrong), NOT_FOUND (no such camera), UNAVAILABLE (the agent is ending: connect again).
 
-    The Watch calls run until the client cancels them. They send a heartbeat when nothing else was sent for a few
-    seconds; a client that has heard nothing for three times as long should connect again. They never slow a camera: a
+    The Watch calls run until the client cancels them. They send a heartbeat when nothing else was sent for 3 seconds; a
+    client that has heard nothing for three times as long should connect again. They never slow a camera: a
     reader that does not keep up misses messages and is told how many. RESOURCE_EXHAUSTED: too many streams are open.
     """
 
@@ -96,8 +96,8 @@ class StatusServiceServicer:
     Errors carry google.rpc.ErrorInfo as those of ControlService do. Common to all calls: INVALID_ARGUMENT (a field is
     wrong), NOT_FOUND (no such camera), UNAVAILABLE (the agent is ending: connect again).
 
-    The Watch calls run until the client cancels them. They send a heartbeat when nothing else was sent for a few
-    seconds; a client that has heard nothing for three times as long should connect again. They never slow a camera: a
+    The Watch calls run until the client cancels them. They send a heartbeat when nothing else was sent for 3 seconds; a
+    client that has heard nothing for three times as long should connect again. They never slow a camera: a
     reader that does not keep up misses messages and is told how many. RESOURCE_EXHAUSTED: too many streams are open.
     """
 
@@ -111,7 +111,7 @@ class StatusServiceServicer:
     def WatchStatus(self, request, context):
         """The state of one camera now and after every change. Each message is complete: a slow reader gets the newest state
         and may miss those between. OUT_OF_RANGE where the place to resume from is of another run of the agent: watch again
-        without one.
+        without one. While results flow, figures change and states come several times a second.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -228,8 +228,8 @@ class StatusService:
     Errors carry google.rpc.ErrorInfo as those of ControlService do. Common to all calls: INVALID_ARGUMENT (a field is
     wrong), NOT_FOUND (no such camera), UNAVAILABLE (the agent is ending: connect again).
 
-    The Watch calls run until the client cancels them. They send a heartbeat when nothing else was sent for a few
-    seconds; a client that has heard nothing for three times as long should connect again. They never slow a camera: a
+    The Watch calls run until the client cancels them. They send a heartbeat when nothing else was sent for 3 seconds; a
+    client that has heard nothing for three times as long should connect again. They never slow a camera: a
     reader that does not keep up misses messages and is told how many. RESOURCE_EXHAUSTED: too many streams are open.
     """
 

@@ -548,7 +548,7 @@ class StandingOrders(_message.Message):
     def __init__(self, mode: _Optional[_Union[Mode, str]] = ..., mode_by: _Optional[str] = ..., pin: _Optional[_Union[Pin, _Mapping]] = ..., inhibitions: _Optional[_Iterable[_Union[Inhibition, _Mapping]]] = ..., permit_remaining: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class CameraStatus(_message.Message):
-    __slots__ = ("camera", "revision", "state", "degraded", "detail", "info", "active_subnet_id", "generation", "verified", "budget", "claims", "decision", "latency", "load", "swap", "health", "swaps_total", "verified_by", "line", "changes", "coming_swap", "orders", "etag")
+    __slots__ = ("camera", "revision", "state", "degraded", "detail", "info", "active_subnet_id", "generation", "verified", "budget", "claims", "decision", "latency", "load", "swap", "health", "swaps_total", "verified_by", "line", "changes", "coming_swap", "orders", "etag", "settled", "meets_budget")
     CAMERA_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -572,6 +572,8 @@ class CameraStatus(_message.Message):
     COMING_SWAP_FIELD_NUMBER: _ClassVar[int]
     ORDERS_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
+    SETTLED_FIELD_NUMBER: _ClassVar[int]
+    MEETS_BUDGET_FIELD_NUMBER: _ClassVar[int]
     camera: str
     revision: int
     state: CameraState
@@ -595,7 +597,9 @@ class CameraStatus(_message.Message):
     coming_swap: ComingSwap
     orders: StandingOrders
     etag: str
-    def __init__(self, camera: _Optional[str] = ..., revision: _Optional[int] = ..., state: _Optional[_Union[CameraState, str]] = ..., degraded: _Optional[_Iterable[str]] = ..., detail: _Optional[str] = ..., info: _Optional[_Union[CameraInfo, _Mapping]] = ..., active_subnet_id: _Optional[str] = ..., generation: _Optional[int] = ..., verified: _Optional[bool] = ..., budget: _Optional[_Union[EffectiveBudget, _Mapping]] = ..., claims: _Optional[_Iterable[_Union[Claim, _Mapping]]] = ..., decision: _Optional[_Union[Decision, _Mapping]] = ..., latency: _Optional[_Union[LatencyFigures, _Mapping]] = ..., load: _Optional[float] = ..., swap: _Optional[_Union[RunningSwap, _Mapping]] = ..., health: _Optional[_Union[CameraHealth, _Mapping]] = ..., swaps_total: _Optional[int] = ..., verified_by: _Optional[_Union[Proof, str]] = ..., line: _Optional[_Union[LineState, _Mapping]] = ..., changes: _Optional[_Iterable[_Union[AnnouncedChange, _Mapping]]] = ..., coming_swap: _Optional[_Union[ComingSwap, _Mapping]] = ..., orders: _Optional[_Union[StandingOrders, _Mapping]] = ..., etag: _Optional[str] = ...) -> None: ...
+    settled: bool
+    meets_budget: bool
+    def __init__(self, camera: _Optional[str] = ..., revision: _Optional[int] = ..., state: _Optional[_Union[CameraState, str]] = ..., degraded: _Optional[_Iterable[str]] = ..., detail: _Optional[str] = ..., info: _Optional[_Union[CameraInfo, _Mapping]] = ..., active_subnet_id: _Optional[str] = ..., generation: _Optional[int] = ..., verified: _Optional[bool] = ..., budget: _Optional[_Union[EffectiveBudget, _Mapping]] = ..., claims: _Optional[_Iterable[_Union[Claim, _Mapping]]] = ..., decision: _Optional[_Union[Decision, _Mapping]] = ..., latency: _Optional[_Union[LatencyFigures, _Mapping]] = ..., load: _Optional[float] = ..., swap: _Optional[_Union[RunningSwap, _Mapping]] = ..., health: _Optional[_Union[CameraHealth, _Mapping]] = ..., swaps_total: _Optional[int] = ..., verified_by: _Optional[_Union[Proof, str]] = ..., line: _Optional[_Union[LineState, _Mapping]] = ..., changes: _Optional[_Iterable[_Union[AnnouncedChange, _Mapping]]] = ..., coming_swap: _Optional[_Union[ComingSwap, _Mapping]] = ..., orders: _Optional[_Union[StandingOrders, _Mapping]] = ..., etag: _Optional[str] = ..., settled: _Optional[bool] = ..., meets_budget: _Optional[bool] = ...) -> None: ...
 
 class AgentStatus(_message.Message):
     __slots__ = ("version", "started_at", "config", "journal")
