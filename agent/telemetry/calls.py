@@ -1,4 +1,4 @@
-"""Getting work to the journal thread and its outcome back to the event loop."""
+"""Getting work to the journal's threads and its outcome back to the event loop, in bounded time."""
 
 from __future__ import annotations
 
@@ -7,52 +7,48 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from agent.clock import Clock
 from agent.domain.journal import JournalState
 from agent.errors import JournalError
-from agent.telemetry import schema
+from agent.telemetry.aside import AsideThread
+from agent.telemetry.file import Connect, JournalFile
 from agent.telemetry.ids import IdSource
 from agent.telemetry.mailbox import Job, Outcome
-from agent.telemetry.thread import Connect, JournalThread
+from agent.telemetry.thread import JournalThread, Told
 
 T = TypeVar("T")
+V = TypeVar("V")
 CLOSE_TIMEOUT_S = 5.0
+WRITE_PATIENCE_S = 5.0  # then a write is refused; what of it gets onto the disk later is taken back
+READ_PATIENCE_S = 2.0  # behind the writes; then a read goes past them
+ASIDE_PATIENCE_S = 3.0
 
 
 class JournalCalls:
-    """Owner of the journal thread; every method belongs to the event loop.
+    """Owner of the journal's threads; every method belongs to the event loop.
 
     A write that is awaited is durable when it returns and raises JournalError when it is not; the journal works on
     after that. Notes never wait and never raise: `lost_notes` counts those that found no room or no disk.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        clock: Clock,
-        ids: IdSource,
-        journal_days: float = 30.0,
-        connect: Connect = schema.connect,
-    ) -> None:
+    def __init__(self, path: Path, clock: Clock, ids: IdSource, journal_days: float, connect: Connect) -> None:
         self._path = path
         self._clock = clock
         self._ids = ids
         self._connect = connect
         self._journal_days = journal_days
         self._body: JournalThread | None = None
+        self._aside: AsideThread | None = None
         self._thread: threading.Thread | None = None
         self._ended: asyncio.Future[Outcome] | None = None
+        self._run_id = ""
         self._lost_before = 0
         self._watchers: list[Callable[[JournalState], None]] = []
         self._state = JournalState(writable=False, readable=False, error=f"journal {path}: not open")
-
-    def on_state(self, callback: Callable[[JournalState], None]) -> None:
-        """Called on the event loop with the state now and whenever it changes."""
-        self._watchers.append(callback)
-        callback(self._state)
 
     @property
     def lost_notes(self) -> int:
@@ -60,14 +56,28 @@ class JournalCalls:
         body = self._body
         return self._lost_before + (body.lost_notes + body.mailbox.dropped if body else 0)
 
+    def on_state(self, callback: Callable[[JournalState], None]) -> None:
+        """Called on the event loop with the state now and whenever it changes."""
+        self._watchers.append(callback)
+        callback(self._state)
+
     async def open(self) -> None:
-        """Make or migrate the file and start the thread; harmless when open."""
+        """Make, migrate or recover the file and start the thread; harmless when open.
+
+        A file that can be read and not written is opened: writes are refused until they work. Raises JournalError for
+        one that cannot even be read, or was written by a newer version.
+        """
         if self._body is not None:
             return
         opened, tell_opened = _waiter()
         self._ended, tell_ended = _waiter()
-        body = self._body = JournalThread(self._path, self._clock, self._ids.uuid(), self._connect, self._journal_days)
-        self._thread = self._clock.spawn("journal", lambda: body.run(tell_opened, lambda: tell_ended(Outcome())))
+        tell_state = _from_thread(asyncio.get_running_loop(), self._set_state)
+        self._run_id = self._ids.uuid()
+        file = JournalFile(self._path, self._clock, self._connect)
+        body = self._body = JournalThread(file, self._clock, self._run_id, self._journal_days)
+        self._aside = AsideThread(self._path, self._clock)
+        told = Told(tell_opened, tell_state, lambda: tell_ended(Outcome()))
+        self._thread = self._clock.spawn("journal", lambda: body.run(told))
         try:
             outcome = await opened
         except asyncio.CancelledError:
@@ -78,32 +88,99 @@ class JournalCalls:
             raise outcome.error
 
     async def close(self) -> None:
-        """Write what waits and end the thread; idempotent, and bounded by CLOSE_TIMEOUT_S."""
-        body, thread, ended = self._body, self._thread, self._ended
-        if body is None or thread is None or ended is None:
+        """Write what waits and end the threads; idempotent, and bounded by CLOSE_TIMEOUT_S."""
+        body, aside, thread, ended = self._body, self._aside, self._thread, self._ended
+        if body is None or aside is None or thread is None or ended is None:
             return
         body.mailbox.close()
         await asyncio.wait({ended}, timeout=CLOSE_TIMEOUT_S)
-        if not ended.done() or not self._clock.join(thread, CLOSE_TIMEOUT_S):
+        if not ended.done() or not self._clock.join(thread, CLOSE_TIMEOUT_S) or not aside.close(CLOSE_TIMEOUT_S):
             raise JournalError(f"journal {self._path}: still writing after {CLOSE_TIMEOUT_S:g} s; is the disk stuck?")
         self._lost_before = self.lost_notes
-        self._body = self._thread = self._ended = None
+        self._body = self._aside = self._thread = self._ended = None
+        self._set_state(JournalState(writable=False, readable=False, error=f"journal {self._path}: not open"))
 
     async def _ask(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        if self._body is None:
-            raise JournalError(f"journal {self._path}: not open")
+        """A write. One that is refused has changed nothing, also where the disk comes back with it later."""
+        body = self._opened()
+        if body.mailbox.stuck:
+            raise self._stuck()
         answered, tell = _waiter()
-        self._body.mailbox.put(Job(work, tell))
-        outcome = await answered
-        if outcome.error is not None:
-            raise outcome.error
-        return outcome.value  # type: ignore[return-value]  # what `work` answered, through an untyped queue
+        job = Job(work, tell)
+        body.mailbox.put(job)
+        await asyncio.wait({answered}, timeout=WRITE_PATIENCE_S)
+        if not answered.done():
+            await self._give_up(job)
+        return cast("T", self._value(await answered))
+
+    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """After the writes and notes before it, unless they hang: then past them."""
+        body = self._opened()
+        if not body.mailbox.stuck:
+            answered, tell = _waiter()
+            job = Job(work, tell, reads=True)
+            body.mailbox.put(job)
+            await asyncio.wait({answered}, timeout=READ_PATIENCE_S)
+            if answered.done():
+                return cast("T", self._value(answered.result()))
+            body.mailbox.withdraw(job)
+        return await self._read_aside(work)
+
+    async def _read_aside(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        answered, tell = _waiter()
+        if self._aside is not None:
+            self._aside.read(work, tell)
+            await asyncio.wait({answered}, timeout=ASIDE_PATIENCE_S)
+        if not answered.done():
+            raise self._stuck()
+        return cast("T", self._value(answered.result()))
 
     def _note(self, work: Callable[[sqlite3.Connection], None]) -> None:
         if self._body is None:
             self._lost_before += 1
         else:
             self._body.mailbox.put(Job(work))
+
+    async def _give_up(self, job: Job) -> None:
+        """The disk does not answer: refuse the write, and all that would be committed with it."""
+        body = self._opened()
+        refused, batch = body.mailbox.give_up(job)
+        if batch is not None and self._aside is not None:
+            name = f"{self._run_id}:{batch}"
+            written, tell = _waiter()
+            self._aside.call(lambda: body.file.refused.write_down(name), tell)
+            await asyncio.wait({written}, timeout=ASIDE_PATIENCE_S)
+        if refused:
+            failure = self._stuck()
+            body.retell()
+            self._set_state(replace(self._state, writable=False, error=str(failure)))
+            for one in refused:
+                if one.done is not None:
+                    one.done(Outcome(error=failure))
+
+    @staticmethod
+    def _value(outcome: Outcome) -> object:
+        """What `work` answered, through an untyped queue."""
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.value
+
+    def _opened(self) -> JournalThread:
+        if self._body is None:
+            raise JournalError(f"journal {self._path}: not open")
+        return self._body
+
+    def _stuck(self) -> JournalError:
+        return JournalError(
+            f"journal {self._path}: no answer of the disk within {WRITE_PATIENCE_S:g} s; nothing was changed: "
+            "check the disk and its controller"
+        )
+
+    def _set_state(self, state: JournalState) -> None:
+        if state != self._state:
+            self._state = state
+            for watcher in self._watchers:
+                watcher(state)
 
 
 def _waiter() -> tuple[asyncio.Future[Outcome], Callable[[Outcome], None]]:
@@ -115,8 +192,14 @@ def _waiter() -> tuple[asyncio.Future[Outcome], Callable[[Outcome], None]]:
         if not future.done():
             future.set_result(outcome)
 
-    def tell(outcome: Outcome) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(resolve, outcome)
+    return future, _from_thread(loop, resolve)
 
-    return future, tell
+
+def _from_thread(loop: asyncio.AbstractEventLoop, heard: Callable[[V], None]) -> Callable[[V], None]:
+    """A call that may be made on any thread and is heard on the loop."""
+
+    def tell(value: V) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(heard, value)
+
+    return tell

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,14 +13,14 @@ from agent.domain.audit import AuditEntry, AuditPage
 from agent.domain.budget import Claim
 from agent.domain.decision import Decision
 from agent.domain.history import LineRow, SlowdownRow
-from agent.domain.journal import Activation, Alarm, StoredAnswer, StoredOperation, SwapRecord
+from agent.domain.journal import Activation, Alarm, StoredAnswer, StoredOperation, SwapOutcome, SwapRecord
 from agent.domain.orders import Orders
 from agent.domain.profile import NetProfile, StoredProfile
 from agent.domain.request import CURRENT, RequestMark
 from agent.telemetry import alarm_rows, audit_rows, measured, rows, schema, standing
 from agent.telemetry.calls import JournalCalls
+from agent.telemetry.file import Connect
 from agent.telemetry.ids import IdSource
-from agent.telemetry.thread import Connect
 
 T = TypeVar("T")
 
@@ -41,6 +42,7 @@ class SqliteJournal(JournalCalls):
     ) -> None:
         super().__init__(path, clock, ids, journal_days, connect)
         self._last_decisions: dict[str, tuple[object, ...]] = {}
+        self._interrupted: set[str] = set()
 
     async def begin_swap(self, swap: SwapRecord) -> None:
         def work(db: sqlite3.Connection) -> None:
@@ -78,32 +80,44 @@ class SqliteJournal(JournalCalls):
         row = rows.DecisionRow(self._clock.wall_ns(), camera, decision)
         self._note(lambda db: rows.put_decision(db, row))
 
-    async def put_claim(self, claim: Claim) -> None:
+    async def put_claim(self, claim: Claim, orders: Orders | None = None) -> None:
         wall_ns = self._clock.wall_ns()
-        await self._change(lambda db: rows.put_claim(db, claim, wall_ns))
 
-    async def drop_claim(self, claim_id: str, why: str) -> None:
+        def work(db: sqlite3.Connection) -> None:
+            rows.put_claim(db, claim, wall_ns)
+            if orders is not None:
+                standing.put_orders(db, claim.camera, orders, wall_ns)
+
+        await self._marked(work)
+
+    async def drop_claim(self, claim_id: str, why: str, orders: tuple[str, Orders] | None = None) -> None:
         wall_ns = self._clock.wall_ns()
-        await self._change(lambda db: rows.drop_claim(db, claim_id, why, wall_ns))
+
+        def work(db: sqlite3.Connection) -> None:
+            rows.drop_claim(db, claim_id, why, wall_ns)
+            if orders is not None:
+                standing.put_orders(db, *orders, wall_ns)
+
+        await self._marked(work)
 
     async def claims(self, camera: str) -> Sequence[Claim]:
-        return await self._ask(lambda db: rows.claims(db, camera))
+        return await self._read(lambda db: rows.claims(db, camera))
 
     async def put_orders(self, camera: str, orders: Orders) -> None:
         wall_ns = self._clock.wall_ns()
-        await self._change(lambda db: standing.put_orders(db, camera, orders, wall_ns))
+        await self._marked(lambda db: standing.put_orders(db, camera, orders, wall_ns))
 
     async def orders(self, camera: str) -> Orders:
-        return await self._ask(lambda db: standing.orders(db, camera))
+        return await self._read(lambda db: standing.orders(db, camera))
 
     async def put_operation(self, operation: StoredOperation) -> None:
-        await self._change(lambda db: standing.put_operation(db, operation))
+        await self._marked(lambda db: standing.put_operation(db, operation))
 
     async def operation(self, name: str) -> StoredOperation | None:
-        return await self._ask(lambda db: standing.operation(db, name))
+        return await self._read(lambda db: standing.operation(db, name))
 
     async def operations(self, camera: str, limit: int) -> Sequence[StoredOperation]:
-        return await self._ask(lambda db: standing.operations(db, camera, limit))
+        return await self._read(lambda db: standing.operations(db, camera, limit))
 
     async def raise_alarm(self, camera: str, key: str, text: str) -> Alarm:
         wall_ns = self._clock.wall_ns()
@@ -115,37 +129,43 @@ class SqliteJournal(JournalCalls):
 
     async def acknowledge_alarm(self, alarm_id: int, by: str) -> Alarm | None:
         wall_ns = self._clock.wall_ns()
-        return await self._change(lambda db: alarm_rows.acknowledge_alarm(db, alarm_id, by, wall_ns))
+        return await self._marked(lambda db: alarm_rows.acknowledge_alarm(db, alarm_id, by, wall_ns))
 
     async def put_alarms(self, alarms: Sequence[Alarm]) -> Sequence[Alarm]:
-        return await self._change(lambda db: tuple(alarm_rows.put_alarm(db, alarm) for alarm in alarms))
+        return await self._marked(lambda db: tuple(alarm_rows.put_alarm(db, alarm) for alarm in alarms))
 
     async def alarms(self, active_only: bool) -> Sequence[Alarm]:
-        return await self._ask(lambda db: alarm_rows.alarms(db, active_only))
+        return await self._read(lambda db: alarm_rows.alarms(db, active_only))
 
     async def activation(self, camera: str) -> Activation | None:
-        return await self._ask(lambda db: rows.activation(db, camera))
+        return await self._read(lambda db: rows.activation(db, camera))
 
     async def interrupted_swaps(self, camera: str) -> Sequence[SwapRecord]:
+        """Also where nothing can be written: then the mark is made as soon as it can be."""
         last_seq = self._body.last_swap_seq if self._body is not None else 0
-        return await self._ask(lambda db: rows.interrupt_swaps(db, camera, last_seq))
+        running = await self._read(lambda db: rows.running_swaps(db, camera, last_seq))
+        found = [swap for swap in running if swap.id not in self._interrupted]
+        self._interrupted.update(swap.id for swap in found)
+        if found:
+            self._note(lambda db: rows.interrupt_swaps(db, camera, last_seq))
+        return tuple(replace(swap, outcome=SwapOutcome.INTERRUPTED) for swap in found)
 
     async def swaps(self, camera: str | None, limit: int) -> Sequence[SwapRecord]:
-        return await self._ask(lambda db: rows.swaps(db, camera, limit))
+        return await self._read(lambda db: rows.swaps(db, camera, limit))
 
     async def swap(self, swap_id: str) -> SwapRecord | None:
-        return await self._ask(lambda db: rows.swap(db, swap_id))
+        return await self._read(lambda db: rows.swap(db, swap_id))
 
     async def steps(self, swap_id: str) -> Sequence[rows.StepRow]:
         """In the order they were noted."""
-        return await self._ask(lambda db: rows.steps(db, swap_id))
+        return await self._read(lambda db: rows.steps(db, swap_id))
 
     async def decisions(self, camera: str | None, limit: int) -> Sequence[rows.DecisionRow]:
         """Newest first."""
-        return await self._ask(lambda db: rows.decisions(db, camera, limit))
+        return await self._read(lambda db: rows.decisions(db, camera, limit))
 
     async def stored_answer(self, request_id: str) -> StoredAnswer | None:
-        return await self._ask(lambda db: rows.answer(db, request_id))
+        return await self._read(lambda db: rows.answer(db, request_id))
 
     async def store_answer(self, answer: StoredAnswer, audit: AuditEntry | None = None) -> None:
         await self._ask(self._answered(answer, audit))
@@ -165,7 +185,7 @@ class SqliteJournal(JournalCalls):
         return work
 
     async def request_marks(self, request_id: str) -> Sequence[RequestMark]:
-        return await self._ask(lambda db: standing.marks(db, request_id))
+        return await self._read(lambda db: standing.marks(db, request_id))
 
     async def put_audit(self, entry: AuditEntry) -> None:
         wall_ns = self._clock.wall_ns()
@@ -176,7 +196,7 @@ class SqliteJournal(JournalCalls):
         self._note(lambda db: audit_rows.put_audit(db, entry, wall_ns))
 
     async def audit(self, after: int | None, limit: int, camera: str | None) -> AuditPage:
-        return await self._ask(lambda db: audit_rows.audit(db, after, limit, camera))
+        return await self._read(lambda db: audit_rows.audit(db, after, limit, camera))
 
     async def put_profile(self, serial: str, sha256: str, profile: NetProfile) -> None:
         stored = StoredProfile(serial, sha256, profile)
@@ -187,7 +207,7 @@ class SqliteJournal(JournalCalls):
         self._note(lambda db: measured.put_profile(db, stored))
 
     async def profiles(self, serial: str) -> Sequence[StoredProfile]:
-        return await self._ask(lambda db: measured.profiles(db, serial))
+        return await self._read(lambda db: measured.profiles(db, serial))
 
     def note_learned(self, serial: str, library: str, document: Mapping[str, object]) -> None:
         """Encoded at once, so that the caller may go on changing it; one that is no JSON or too large is not kept."""
@@ -196,7 +216,7 @@ class SqliteJournal(JournalCalls):
             self._note(lambda db: measured.put_learned(db, serial, library, body, wall_ns))
 
     async def learned(self, serial: str, library: str) -> Mapping[str, object] | None:
-        return await self._ask(lambda db: measured.learned(db, serial, library))
+        return await self._read(lambda db: measured.learned(db, serial, library))
 
     def note_line(self, row: LineRow) -> None:
         self._note(lambda db: measured.put_line(db, row))
@@ -206,13 +226,13 @@ class SqliteJournal(JournalCalls):
 
     async def line(self, camera: str, since_ns: int, until_ns: int) -> Sequence[LineRow]:
         """What was asked for in that time, oldest first."""
-        return await self._ask(lambda db: measured.line(db, camera, since_ns, until_ns))
+        return await self._read(lambda db: measured.line(db, camera, since_ns, until_ns))
 
     async def slowdowns(self, camera: str, since_ns: int, until_ns: int) -> Sequence[SlowdownRow]:
         """How slow the camera was in that time, oldest first."""
-        return await self._ask(lambda db: measured.slowdowns(db, camera, since_ns, until_ns))
+        return await self._read(lambda db: measured.slowdowns(db, camera, since_ns, until_ns))
 
-    async def _change(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def _marked(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """A write that carries out a request: the request's mark goes with it."""
         mark, wall_ns = CURRENT.get(), self._clock.wall_ns()
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from agent.domain.decision import Candidate
 from agent.domain.history import LineRow, SlowdownRow
@@ -67,17 +66,7 @@ def read_site(path: Path, camera: str = "", since_ns: int = 0, until_ns: int = 2
 def _open(path: Path) -> sqlite3.Connection:
     if not path.is_file():
         raise JournalError(f"journal {path}: is not there; give the state_dir of a daemon")
-    name = quote(str(path.absolute()))
-    connection = sqlite3.connect(f"file:{name}?mode=ro", uri=True, timeout=schema.BUSY_TIMEOUT_S)
-    try:
-        connection.execute("PRAGMA user_version").fetchone()
-    except sqlite3.OperationalError:
-        connection.close()
-        if path.with_name(path.name + "-wal").exists():
-            raise
-        # A copy in a folder that cannot be written: nobody writes it, so that it needs no lock.
-        return sqlite3.connect(f"file:{name}?mode=ro&immutable=1", uri=True)
-    return connection
+    return schema.connect_reading(path)
 
 
 def _check_version(db: sqlite3.Connection, path: Path) -> None:

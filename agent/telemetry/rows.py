@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -12,7 +13,10 @@ import msgspec
 from agent.domain.budget import Claim, EffectiveBudget
 from agent.domain.decision import Account, Action, Candidate, Decision, Figure, Reason
 from agent.domain.journal import Activation, StoredAnswer, SwapOutcome, SwapRecord
+from agent.logs import event, logger
+from agent.telemetry import undo
 
+_log = logger("journal")
 _SWAP_NAMES = tuple(f.name for f in fields(SwapRecord))
 _SWAP = ", ".join(_SWAP_NAMES)
 
@@ -65,6 +69,7 @@ class DecisionBody:
 
 def put_swap(db: sqlite3.Connection, swap: SwapRecord) -> None:
     """Insert or replace by id; a gap that was noted before stays."""
+    undo.keep(db, "swaps", swap.id)
     values = {name: getattr(swap, name) for name in _SWAP_NAMES} | {"outcome": swap.outcome.value}
     marks = ", ".join(f":{name}" for name in _SWAP_NAMES)
     sets = ", ".join(f"{name} = excluded.{name}" for name in _SWAP_NAMES if name not in {"id", "gap_s"})
@@ -91,13 +96,21 @@ def last_swap_seq(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT COALESCE(MAX(seq), 0) FROM swaps").fetchone()[0])
 
 
-def interrupt_swaps(db: sqlite3.Connection, camera: str, last_seq: int) -> Sequence[SwapRecord]:
-    """Mark what is still running up to `last_seq` as INTERRUPTED and answer it, oldest first."""
-    key = {"camera": camera, "last": last_seq, "running": SwapOutcome.RUNNING.value}
-    where = "camera = :camera AND outcome = :running AND seq <= :last"
-    ids = [row[0] for row in db.execute(f"SELECT id FROM swaps WHERE {where} ORDER BY seq", key)]
-    db.execute(f"UPDATE swaps SET outcome = '{SwapOutcome.INTERRUPTED.value}' WHERE {where}", key)
-    return tuple(_swap(db.execute(f"SELECT {_SWAP} FROM swaps WHERE id = ?", (swap_id,)).fetchone()) for swap_id in ids)
+def running_swaps(db: sqlite3.Connection, camera: str, last_seq: int) -> Sequence[SwapRecord]:
+    """Those up to `last_seq` that have not ended, oldest first."""
+    found = db.execute(
+        f"SELECT {_SWAP} FROM swaps WHERE camera = ? AND outcome = ? AND seq <= ? ORDER BY seq",
+        (camera, SwapOutcome.RUNNING.value, last_seq),
+    )
+    return tuple(_swap(row) for row in found)
+
+
+def interrupt_swaps(db: sqlite3.Connection, camera: str, last_seq: int) -> None:
+    """Mark them as INTERRUPTED."""
+    db.execute(
+        "UPDATE swaps SET outcome = ? WHERE camera = ? AND outcome = ? AND seq <= ?",
+        (SwapOutcome.INTERRUPTED.value, camera, SwapOutcome.RUNNING.value, last_seq),
+    )
 
 
 def put_gap(db: sqlite3.Connection, swap_id: str, gap_s: float) -> None:
@@ -116,9 +129,10 @@ def steps(db: sqlite3.Connection, swap_id: str) -> Sequence[StepRow]:
 
 
 def next_generation(db: sqlite3.Connection, camera: str) -> int:
-    """One more than the last one of this camera, which is 1 at first."""
+    """One more than the last one of this camera, which is 1 at first (after a loss of the numbers: a higher one)."""
     row = db.execute(
-        "INSERT INTO generations (camera, last) VALUES (?, 1) "
+        "INSERT INTO generations (camera, last) VALUES "
+        "(?, 1 + COALESCE((SELECT value FROM about WHERE name = 'generation_floor'), 0)) "
         "ON CONFLICT (camera) DO UPDATE SET last = last + 1 RETURNING last",
         (camera,),
     ).fetchone()
@@ -126,11 +140,13 @@ def next_generation(db: sqlite3.Connection, camera: str) -> int:
 
 
 def put_activation(db: sqlite3.Connection, activation: Activation) -> None:
+    undo.keep(db, "activations", activation.camera)
     row = (activation.camera, activation.generation, activation.subnet_id, activation.sha256)
     db.execute("INSERT OR REPLACE INTO activations (camera, generation, subnet_id, sha256) VALUES (?, ?, ?, ?)", row)
 
 
 def drop_activation(db: sqlite3.Connection, camera: str) -> None:
+    undo.keep(db, "activations", camera)
     db.execute("DELETE FROM activations WHERE camera = ?", (camera,))
 
 
@@ -164,6 +180,7 @@ def decisions(db: sqlite3.Connection, camera: str | None, limit: int) -> Sequenc
 
 def put_claim(db: sqlite3.Connection, claim: Claim, wall_ns: int) -> None:
     """Insert, or replace and revive by id."""
+    undo.keep(db, "claims", claim.id)
     row = (claim.id, claim.camera, msgspec.json.encode(claim).decode(), wall_ns)
     db.execute(
         "INSERT INTO claims (id, camera, body, put_wall_ns) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
@@ -174,6 +191,7 @@ def put_claim(db: sqlite3.Connection, claim: Claim, wall_ns: int) -> None:
 
 
 def drop_claim(db: sqlite3.Connection, claim_id: str, why: str, wall_ns: int) -> None:
+    undo.keep(db, "claims", claim_id)
     db.execute(
         "UPDATE claims SET dropped_wall_ns = ?, dropped_why = ? WHERE id = ? AND dropped_wall_ns IS NULL",
         (wall_ns, why, claim_id),
@@ -181,9 +199,17 @@ def drop_claim(db: sqlite3.Connection, claim_id: str, why: str, wall_ns: int) ->
 
 
 def claims(db: sqlite3.Connection, camera: str) -> Sequence[Claim]:
-    """Those not dropped, oldest first."""
+    """Those not dropped, oldest first; what is damaged is left out, with a line in the log."""
     found = db.execute("SELECT body FROM claims WHERE camera = ? AND dropped_wall_ns IS NULL ORDER BY seq", (camera,))
-    return tuple(msgspec.json.decode(body, type=Claim) for (body,) in found)
+    return tuple(claim for (body,) in found if (claim := _claim(camera, body)) is not None)
+
+
+def _claim(camera: str, body: str) -> Claim | None:
+    try:
+        return msgspec.json.decode(body, type=Claim)
+    except (msgspec.MsgspecError, UnicodeError, TypeError) as error:
+        event(_log, logging.ERROR, "claim_ignored", camera=camera, why=error)
+        return None
 
 
 def put_answer(db: sqlite3.Connection, answer: StoredAnswer, wall_ns: int) -> None:

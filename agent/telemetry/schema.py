@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from pathlib import Path
+from urllib.parse import quote
 
 from agent.errors import JournalError
 
 VERSION = 3
 BUSY_TIMEOUT_S = 2.0  # another process may read; none may write
+WAL_BYTES = 4 << 20  # what the log is cut back to after a burst; SQLite writes it back every 1000 pages
 
 # One tuple for each version, which makes it of the one before; what was released is never edited.
 _VERSION_1 = (
@@ -59,6 +62,7 @@ _VERSION_2 = (
         subnet_id TEXT NOT NULL, measured_ms REAL NOT NULL, level_ms REAL NOT NULL)""",
 )
 _VERSION_3 = (
+    "ALTER TABLE swaps ADD COLUMN error_reason TEXT",
     "CREATE TABLE orders (camera TEXT PRIMARY KEY, body TEXT NOT NULL, put_wall_ns INTEGER NOT NULL)",
     """CREATE TABLE operations (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, camera TEXT NOT NULL, kind TEXT NOT NULL,
@@ -112,27 +116,102 @@ _EXPIRED = (
         SELECT MAX(seq) FROM profiles GROUP BY serial, sha256)""",
 )
 
+# The newest rows that are kept of what can come often, whatever its age: they bound the file within journal_days.
+KEPT_ROWS = {
+    "swaps": 200_000,
+    "decisions": 200_000,
+    "claims": 200_000,
+    "alarms": 100_000,
+    "operations": 10_000,
+    "line_history": 200_000,
+    "slowdowns": 200_000,
+    "audit": 1_000_000,
+}
+_TOO_MANY = {
+    "swaps": (
+        """DELETE FROM steps WHERE swap_id IN (
+            SELECT id FROM swaps WHERE seq <= (SELECT MAX(seq) FROM swaps) - :keep AND outcome != 'running')""",
+        "DELETE FROM swaps WHERE seq <= (SELECT MAX(seq) FROM swaps) - :keep AND outcome != 'running'",
+    ),
+    "decisions": ("DELETE FROM decisions WHERE seq <= (SELECT MAX(seq) FROM decisions) - :keep",),
+    "claims": (
+        """DELETE FROM claims WHERE dropped_wall_ns IS NOT NULL AND seq <= (
+            SELECT MAX(seq) FROM claims) - :keep""",
+    ),
+    "alarms": ("DELETE FROM alarms WHERE cleared_wall_ns IS NOT NULL AND id <= (SELECT MAX(id) FROM alarms) - :keep",),
+    "operations": ("DELETE FROM operations WHERE done AND seq <= (SELECT MAX(seq) FROM operations) - :keep",),
+    "line_history": ("DELETE FROM line_history WHERE seq <= (SELECT MAX(seq) FROM line_history) - :keep",),
+    "slowdowns": ("DELETE FROM slowdowns WHERE seq <= (SELECT MAX(seq) FROM slowdowns) - :keep",),
+    "audit": (
+        """INSERT INTO audit_anchor (id, seq, sha256) SELECT 1, seq, sha256 FROM audit
+            WHERE seq <= (SELECT MAX(seq) FROM audit) - :keep ORDER BY seq DESC LIMIT 1
+            ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, sha256 = excluded.sha256""",
+        "DELETE FROM audit WHERE seq <= (SELECT seq FROM audit_anchor)",
+    ),
+}
+
 
 def connect(path: Path) -> sqlite3.Connection:
     """A connection of the calling thread, in WAL mode with durable commits; transactions are explicit."""
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
     try:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file: free pages can be given back
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
     except BaseException:
         connection.close()
         raise
     return connection
 
 
+def connect_reading(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing, for any thread or process; works beside a writer and on a read-only disk."""
+    name = quote(str(path.absolute()))
+    connection = sqlite3.connect(f"file:{name}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    try:
+        connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.OperationalError:
+        connection.close()
+        log = path.with_name(path.name + "-wal")
+        if not path.exists() or (log.exists() and log.stat().st_size):
+            raise
+        # A copy in a folder that cannot be written: nobody writes it, so that it needs no lock.
+        return sqlite3.connect(f"file:{name}?mode=ro&immutable=1", uri=True, isolation_level=None)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_alone(path: Path) -> sqlite3.Connection:
+    """A connection that is to read a file with a log where there is no room for the files that are shared by several:
+    it keeps all others out, so that it is for the file's owner, and for the moment."""
+    name = quote(str(path.absolute()))
+    connection = sqlite3.connect(f"file:{name}?mode=rw", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    try:
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA query_only = 1")
+        connection.execute("PRAGMA user_version").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def check_version(connection: sqlite3.Connection, path: Path) -> None:
+    """Raises JournalError for a file whose tables are not of this version: a newer one, or not yet migrated."""
+    version = _version(connection, path)
+    if version < VERSION:
+        raise JournalError(
+            f"journal {path}: schema version {version} has to be brought to {VERSION} and cannot be written; "
+            "make it writable and free some space"
+        )
+
+
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Make the tables of a new file, or those that an older file lacks; JournalError for one of a newer version."""
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if version > VERSION:
-        raise JournalError(
-            f"journal {path}: schema version {version}, this ofa-agent knows up to {VERSION}; "
-            "run the version that wrote it, or move the file away"
-        )
+    version = _version(connection, path)
     if version == VERSION:
         return
     connection.execute("BEGIN IMMEDIATE")
@@ -141,11 +220,32 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
             connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
+    if connection.execute("PRAGMA auto_vacuum").fetchone()[0] == 0:
+        with contextlib.suppress(sqlite3.OperationalError):  # it needs the room of a second file; else pages are reused
+            connection.execute("VACUUM")
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > VERSION:
+        raise JournalError(
+            f"journal {path}: schema version {version}, this ofa-agent knows up to {VERSION}; "
+            "run the version that wrote it, or move the file away"
+        )
+    return version
 
 
 def prune(connection: sqlite3.Connection, before_wall_ns: int) -> None:
-    """Delete what ended before that time; what is live, active or running stays."""
+    """Delete what ended before that time or is too much; what is live, active or running stays.
+
+    Pages that got free are given back to the disk, and the log is written back.
+    """
     connection.execute("BEGIN IMMEDIATE")
     for statement in _EXPIRED:
         connection.execute(statement, {"before": before_wall_ns})
+    for table, statements in _TOO_MANY.items():
+        for statement in statements:
+            connection.execute(statement, {"keep": KEPT_ROWS[table]})
     connection.execute("COMMIT")
+    connection.execute("PRAGMA incremental_vacuum").fetchall()
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

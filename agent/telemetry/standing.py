@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Sequence
 
@@ -10,21 +11,31 @@ import msgspec
 from agent.domain.journal import StoredOperation
 from agent.domain.orders import Orders
 from agent.domain.request import RequestMark
+from agent.logs import event, logger
+from agent.telemetry import undo
 
+_log = logger("journal")
 _OPERATION = "name, camera, kind, started_wall_ns, done, body"
 
 
 def put_orders(db: sqlite3.Connection, camera: str, orders: Orders, wall_ns: int) -> None:
+    undo.keep(db, "orders", camera)
     row = (camera, msgspec.json.encode(orders).decode(), wall_ns)
     db.execute("INSERT OR REPLACE INTO orders (camera, body, put_wall_ns) VALUES (?, ?, ?)", row)
 
 
 def orders(db: sqlite3.Connection, camera: str) -> Orders:
+    """The defaults where there are none or they are damaged, which the log says."""
     row = db.execute("SELECT body FROM orders WHERE camera = ?", (camera,)).fetchone()
-    return msgspec.json.decode(row[0], type=Orders) if row else Orders()
+    try:
+        return msgspec.json.decode(row[0], type=Orders) if row else Orders()
+    except (msgspec.MsgspecError, UnicodeError, TypeError) as error:
+        event(_log, logging.ERROR, "orders_ignored", camera=camera, why=error)
+        return Orders()
 
 
 def put_operation(db: sqlite3.Connection, stored: StoredOperation) -> None:
+    undo.keep(db, "operations", stored.name)
     row = (stored.name, stored.camera, stored.kind, stored.started_wall_ns, stored.done, stored.body)
     db.execute(
         f"INSERT INTO operations ({_OPERATION}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
@@ -47,6 +58,7 @@ def operations(db: sqlite3.Connection, camera: str, limit: int) -> Sequence[Stor
 
 def put_mark(db: sqlite3.Connection, mark: RequestMark, wall_ns: int) -> None:
     """The first one of a request and camera stays."""
+    undo.keep(db, "marks", mark.request_id)
     row = (mark.request_id, mark.camera, mark.method, mark.body_sha256, wall_ns)
     db.execute(
         "INSERT OR IGNORE INTO marks (request_id, camera, method, body_sha256, put_wall_ns) VALUES (?, ?, ?, ?, ?)", row

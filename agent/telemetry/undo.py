@@ -1,0 +1,103 @@
+"""Taking back what was refused and got onto the disk all the same.
+
+A commit that hangs in the disk, or fails in it, may be found complete at the next start, though its callers were told
+that nothing was written. So every transaction keeps an image of the rows that it replaces, under its batch's name; a
+batch that was refused is named in memory and in a small file beside the journal, which is not waited for; and before
+anything else is read or written its images are put back. Each transaction drops the images of the one before: that one
+was either confirmed or taken back by then. What only ever grows (generations, audit, answers, profiles) has no images.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Collection
+from pathlib import Path
+
+import msgspec
+
+_COLUMNS = {  # of the tables that have images, the column that names a row
+    "claims": "id",
+    "orders": "camera",
+    "operations": "name",
+    "swaps": "id",
+    "activations": "camera",
+    "marks": "request_id",
+}
+
+
+def keep(db: sqlite3.Connection, table: str, identity: str) -> None:
+    """Keep an image of the rows of that identity, before they are changed."""
+    rows = db.execute(f"SELECT * FROM {table} WHERE {_COLUMNS[table]} = ?", (identity,)).fetchall()
+    body = msgspec.msgpack.encode(rows)
+    db.execute("INSERT INTO images (held, identity, body) VALUES (?, ?, ?)", (table, identity, body))
+
+
+def begin(db: sqlite3.Connection) -> None:
+    """The first thing in a transaction."""
+    db.execute("DELETE FROM images")
+
+
+def name(db: sqlite3.Connection, batch: str) -> None:
+    """The last thing in a transaction."""
+    db.execute("UPDATE images SET batch = ?", (batch,))
+
+
+def held(db: sqlite3.Connection, batches: Collection[str]) -> bool:
+    """Whether there are images of these batches."""
+    return bool(batches) and any(row[0] in batches for row in db.execute("SELECT DISTINCT batch FROM images"))
+
+
+def take_back(db: sqlite3.Connection, batches: Collection[str]) -> int:
+    """Put the images of these batches back, in a transaction of its own; returns how many there were."""
+    db.execute("BEGIN IMMEDIATE")
+    found = db.execute("SELECT batch, held, identity, body FROM images ORDER BY seq DESC").fetchall()
+    refused = [image for image in found if image[0] in batches]
+    for _, table, identity, body in refused:
+        db.execute(f"DELETE FROM {table} WHERE {_COLUMNS[table]} = ?", (identity,))
+        for row in msgspec.msgpack.decode(body):
+            db.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+    db.execute("DELETE FROM images")
+    db.execute("COMMIT")
+    return len(refused)
+
+
+def second(batch: str) -> str:
+    """The name of a batch's second attempt: the first one may be on the disk too, and is refused then."""
+    return batch + "+"
+
+
+class RefusedBatches:
+    """Names of batches that were refused and may be on the disk. All but `write_down` belongs to the journal thread."""
+
+    def __init__(self, journal: Path) -> None:
+        self._file = journal.with_name(journal.name + "-refused")
+        self._names: set[str] = set()
+
+    def add(self, batch: str) -> None:
+        """This attempt: known to this run from now on, and written down."""
+        self._names.add(batch)
+        self._append(batch)
+
+    def write_down(self, batch: str) -> None:
+        """Both attempts, for the next run."""
+        self._append(batch, second(batch))
+
+    def names(self) -> frozenset[str]:
+        """Those of this run and of earlier ones."""
+        try:
+            earlier = self._file.read_text(encoding="ascii", errors="replace").split()
+        except OSError:
+            earlier = []
+        return frozenset({*self._names, *earlier})
+
+    def clear(self) -> None:
+        """They have been taken back."""
+        self._names.clear()
+        with contextlib.suppress(OSError):
+            self._file.unlink(missing_ok=True)
+
+    def _append(self, *names: str) -> None:
+        """Blocks as the disk does, but waits for no fsync: the page cache outlives a killed agent."""
+        with contextlib.suppress(OSError), self._file.open("a", encoding="ascii") as file:
+            file.write("".join(name + "\n" for name in names))
