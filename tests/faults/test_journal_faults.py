@@ -410,7 +410,10 @@ def test_of_a_damaged_file_all_is_kept_that_can_be_read_and_no_generation_comes_
     pages = bench.path.stat().st_size // 4096
     # The first page says where all tables are: it is damaged in one case only, in the others any other one.
     first = 0 if seed == 0 else 1 + (seed * 37) % (pages - 3)
-    overwrite(bench.path, range(first, first + (1 if seed % 2 else 3)), seed)
+    damaged = range(first, first + (1 if seed % 2 else 3))
+    with closing(sqlite3.connect(bench.path)) as db:
+        roots = dict(db.execute("SELECT name, rootpage - 1 FROM sqlite_master WHERE type = 'table'"))
+    overwrite(bench.path, damaged, seed)
 
     async def story(journal: SqliteJournal) -> None:
         for camera in [f"cam-{index}" for index in range(7)]:
@@ -421,9 +424,11 @@ def test_of_a_damaged_file_all_is_kept_that_can_be_read_and_no_generation_comes_
     bench.play(story)
     found = rows(bench.path)
     if seed:
-        lost = {table: before[table] - found[table] for table in ("claims", "audit", "swaps", "steps")}
+        # What hangs on a root that was damaged cannot be reached; of all else only what was on the damaged pages is lost.
+        reached = [table for table in ("claims", "audit", "swaps", "steps") if roots[table] not in damaged]
+        lost = {table: before[table] - found[table] for table in reached}
         assert sum(count > 0 for count in lost.values()) <= 3
-        assert sum(lost.values()) < 300, f"{lost}: three pages of {pages} were damaged"
+        assert sum(lost.values()) < 150, f"{lost}: {len(damaged)} pages of {pages} were damaged"
 
 
 def test_damage_that_is_met_while_it_runs_is_salvaged_and_what_was_asked_is_answered(bench: Bench) -> None:
