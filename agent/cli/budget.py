@@ -112,13 +112,17 @@ def renew(connection: Connection, camera: str, as_json: bool) -> int:
 @budget.command()
 @CAMERA
 @GROUP
+@click.option("--announced-only", is_flag=True, help="Only the change that is announced; the claim stays.")
 @ETAG
 @JSON
 @connected
-def release(connection: Connection, camera: str, group: str, etag: str, as_json: bool) -> int:
+def release(connection: Connection, camera: str, group: str, announced_only: bool, etag: str, as_json: bool) -> int:
     """Drop the claim; harmless where there is none."""
     one_of(camera, group)
-    answer = call(connection, lambda client: client.release_budget(camera, group=group, etag=etag))
+    answer = call(
+        connection,
+        lambda client: client.release_budget(camera, group=group, announced_only=announced_only, etag=etag),
+    )
     if as_json:
         show_end(answer, None, as_json)
     else:

@@ -14,8 +14,9 @@ from agent.cli.output import print_json, print_table
 @JSON
 @connected
 def status(connection: Connection, camera: str, as_json: bool) -> int:
-    """State, sub-net, budget and measured times of the cameras."""
+    """State, sub-net, budget, orders and measured times of the cameras, and the agent's own state."""
     from agent.cli.describe import status_lines
+    from agent.cli.describe_agent import agent_lines
     from agent.cli.wire import plain
 
     answer = call(connection, lambda client: client.get_status(camera))
@@ -23,6 +24,8 @@ def status(connection: Connection, camera: str, as_json: bool) -> int:
         print_json(plain(answer))
         return DONE
     for line in (line for one in answer.cameras for line in status_lines(one)):
+        click.echo(line)
+    for line in agent_lines(answer.agent) if answer.HasField("agent") else ():
         click.echo(line)
     return DONE
 

@@ -19,6 +19,7 @@ def swap() -> None:
 @GROUP
 @click.option("--ttl", "ttl_s", type=float, metavar="S", help="How long the permit waits for a swap; else a minute.")
 @click.option("--everyone", is_flag=True, help="Also take back what all others have said against swaps.")
+@click.option("--lift-only", is_flag=True, help="Only take back; where swaps wait for a permit this is none.")
 @waiting
 @JSON
 @connected
@@ -28,6 +29,7 @@ def permit(
     group: str,
     ttl_s: float | None,
     everyone: bool,
+    lift_only: bool,
     wait: bool,
     timeout_s: float,
     as_json: bool,
@@ -36,7 +38,7 @@ def permit(
     one_of(camera, group)
     return order(
         connection,
-        lambda client: client.permit_swap(camera, group=group, ttl_s=ttl_s, everyone=everyone),
+        lambda client: client.permit_swap(camera, group=group, ttl_s=ttl_s, everyone=everyone, lift_only=lift_only),
         as_json,
         timeout_s if wait else None,
     )

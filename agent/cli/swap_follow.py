@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 SWAP_S = 180.0  # the default deadline of a swap, as long again for the way back, and a minute for its turn
-_HELD = frozenset({"mode", "swap_inhibited", "swap_window"})  # Decision.reason of a swap that somebody holds
+# Decision.reason of a swap that somebody holds.
+_HELD = frozenset({"mode", "swap_inhibited", "swap_window", "swap_cancelled"})
 _SOON = "min_dwell"  # ... and of one that comes by itself in a moment
 
 

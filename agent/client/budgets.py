@@ -55,13 +55,19 @@ class BudgetCalls(Calls):
         camera: str = "",
         *,
         group: str = "",
+        announced_only: bool = False,
         etag: str = "",
         request_id: str | None = None,
         client: str | None = None,
     ) -> control_pb2.ReleaseBudgetResponse:
-        """Drop this client's claim."""
+        """Drop this client's claim and what it has announced, or with `announced_only` only that."""
         request = control_pb2.ReleaseBudgetRequest(
-            request_id=request_id or "", client=self._client(client), camera=camera, etag=etag, group=group
+            request_id=request_id or "",
+            client=self._client(client),
+            camera=camera,
+            etag=etag,
+            group=group,
+            announced_only=announced_only,
         )
         return await self._mutate("ReleaseBudget", request, control_pb2.ReleaseBudgetResponse)
 

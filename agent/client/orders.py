@@ -77,11 +77,15 @@ class OrderCalls(Calls):
         group: str = "",
         ttl_s: float | None = None,
         everyone: bool = False,
+        lift_only: bool = False,
         etag: str = "",
         request_id: str | None = None,
         client: str | None = None,
     ) -> orders_pb2.PermitSwapResponse:
-        """Take back what this client (`everyone`: or any other) has said against swaps, and let one begin."""
+        """Take back what this client (`everyone`: or any other) has said against swaps, and let one begin.
+
+        `lift_only`: let none begin where swaps wait for a permit.
+        """
         request = orders_pb2.PermitSwapRequest(
             request_id=request_id or "",
             client=self._client(client),
@@ -90,6 +94,7 @@ class OrderCalls(Calls):
             etag=etag,
             ttl=optional_duration(ttl_s),
             everyone=everyone,
+            lift_only=lift_only,
         )
         return await self._mutate("PermitSwap", request, orders_pb2.PermitSwapResponse)
 

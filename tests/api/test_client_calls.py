@@ -199,8 +199,10 @@ SENT: list[tuple[Ask, Message, type[Message]]] = [
         orders_pb2.RollbackResponse,
     ),
     (
-        lambda c: c.permit_swap("station-1", ttl_s=2.5, everyone=True),
-        orders_pb2.PermitSwapRequest(**_COMMON, ttl={"seconds": 2, "nanos": 500_000_000}, everyone=True),
+        lambda c: c.permit_swap("station-1", ttl_s=2.5, everyone=True, lift_only=True),
+        orders_pb2.PermitSwapRequest(
+            **_COMMON, ttl={"seconds": 2, "nanos": 500_000_000}, everyone=True, lift_only=True
+        ),
         orders_pb2.PermitSwapResponse,
     ),
     (
@@ -230,8 +232,8 @@ SENT: list[tuple[Ask, Message, type[Message]]] = [
         control_pb2.SetBudgetResponse,
     ),
     (
-        lambda c: c.release_budget(group="line-1"),
-        control_pb2.ReleaseBudgetRequest(**_GROUP),
+        lambda c: c.release_budget(group="line-1", announced_only=True),
+        control_pb2.ReleaseBudgetRequest(**_GROUP, announced_only=True),
         control_pb2.ReleaseBudgetResponse,
     ),
     (

@@ -169,7 +169,7 @@ def test_a_swap_is_followed_with_a_line_for_each_stage(tmp_path: Path, capsys: p
     assert (out, err) == ("", "station-1: UPLOADING, 43.0 %, gap 1.2 s of about 2.4 s\n")
 
 
-@pytest.mark.parametrize("reason", ["mode", "swap_inhibited", "swap_window"])
+@pytest.mark.parametrize("reason", ["mode", "swap_inhibited", "swap_window", "swap_cancelled"])
 def test_a_swap_that_somebody_holds_is_refused_with_four(tmp_path: Path, reason: str) -> None:
     async def story(client: AgentClient) -> None:
         with pytest.raises(NotPermitted, match=f"its swap is held .station-1: {reason}.") as caught:
