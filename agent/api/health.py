@@ -7,18 +7,23 @@ frames flow; the empty name while all cameras are and there is at least one; the
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
+from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2
 
 from agent.api.drain import Drain
-from agent.api.gate import Write
 from agent.api.services import Services, not_found
+from agent.api.stalls import Write
+from agent.domain.control import Feed
 from agent.domain.snapshot import CameraSnapshot
 from agent.domain.states import BEFORE_GAP, CameraState
+from agent.supervisor.feed import Broadcast
 
 CAMERA = "camera/"
+QUIET_S = 3600.0  # watchers get no heartbeats: the protocol has none
 HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"]
 
 
@@ -35,7 +40,7 @@ class HealthHandlers:
         self._drain = drain
         self._own_services = own_services
         self._frame_age_s = frame_age_s
-        self._poll_s = poll_s
+        self._looks = _Looks(self, poll_s)
 
     async def check(self, request: Any) -> Message:
         serving = self.serving(request.service)
@@ -50,13 +55,12 @@ class HealthHandlers:
         return answer
 
     async def watch(self, request: Any, write: Write) -> None:
-        sent = None
-        while True:
-            answer = _answer(self.serving(request.service))
-            if answer != sent:
-                await write(answer)
-                sent = answer
-            await self._drain.race(asyncio.sleep(self._poll_s))
+        with closing(self._looks.subscribe(request.service)) as feed, self._drain.ending(feed.close):
+            while True:
+                answer = await feed.next(QUIET_S)
+                self._drain.check()
+                if answer is not None:
+                    await write(answer)
 
     def serving(self, name: str) -> bool | None:
         """Whether that service serves; None where there is none of that name."""
@@ -77,6 +81,48 @@ class HealthHandlers:
         if snapshot.state is CameraState.SWAPPING:
             return snapshot.verified and snapshot.swap is not None and snapshot.swap.stage in BEFORE_GAP
         return snapshot.verified and snapshot.state is CameraState.ACTIVE
+
+
+class _Looks:
+    """One look at each watched service every `poll_s`, however many watch it. Owner of the timer, while any do."""
+
+    def __init__(self, handlers: HealthHandlers, poll_s: float) -> None:
+        self._handlers = handlers
+        self._poll_s = poll_s
+        self._watched: dict[str, _Watched] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def subscribe(self, service: str) -> Feed[Message]:
+        """The answer of that service now, and whenever it has changed."""
+        answer = _answer(self._handlers.serving(service))
+        watched = self._watched.get(service)
+        if watched is None:
+            watched = self._watched[service] = _Watched(answer)
+        self._tell(watched, answer)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._poll_s, self._look)
+        return watched.feed.subscribe(1, first=answer)
+
+    def _look(self) -> None:
+        self._watched = {service: watched for service, watched in self._watched.items() if watched.feed.readers}
+        self._timer = None
+        if self._watched:
+            self._timer = asyncio.get_running_loop().call_later(self._poll_s, self._look)
+        for service, watched in self._watched.items():
+            self._tell(watched, _answer(self._handlers.serving(service)))
+
+    def _tell(self, watched: _Watched, answer: Message) -> None:
+        if answer != watched.told:
+            watched.told = answer
+            watched.feed.publish(answer)
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A service that somebody watches, and what all who do were told."""
+
+    told: Message
+    feed: Broadcast[Message] = field(default_factory=Broadcast)
 
 
 def _answer(serving: bool | None) -> Message:

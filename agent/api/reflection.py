@@ -15,36 +15,49 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSe
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from agent.api.drain import Drain
+from agent.api.gate import Context, Gate
+from agent.api.stalls import Write
 
 DESCRIBED = "grpc.reflection.v1alpha.ServerReflection"
 NAMES = ("grpc.reflection.v1.ServerReflection", DESCRIBED)  # alike on the wire; only the older has a descriptor here
 
 
 class Reflection:
-    """Tells of `services` and of itself; answers to both of its names."""
+    """Tells of `services` and of itself; answers to both of its names. Each client that asks is a stream of `gate`."""
 
-    def __init__(self, services: Iterable[str], drain: Drain) -> None:
+    def __init__(self, services: Iterable[str], drain: Drain, gate: Gate) -> None:
         self._drain = drain
+        self._gate = gate
         self._tables = reflection.aio.ReflectionServicer([*services, DESCRIBED])  # type: ignore[attr-defined]
         self._commented = {file.name: file.SerializeToString() for file in descriptor_set().file}
 
     def handlers(self) -> list[grpc.GenericRpcHandler[Any, Any]]:
         """One service for each name."""
         method = grpc.stream_stream_rpc_method_handler(
-            self.answers,
-            reflection_pb2.ServerReflectionRequest.FromString,
-            reflection_pb2.ServerReflectionResponse.SerializeToString,
+            self.answers, reflection_pb2.ServerReflectionRequest.FromString, None
         )
         return [grpc.method_handlers_generic_handler(name, {"ServerReflectionInfo": method}) for name in NAMES]
 
-    async def answers(self, requests: AsyncIterator[Any], context: object) -> AsyncIterator[Any]:
+    async def answers(self, requests: AsyncIterator[Any], context: Context) -> None:
         """One answer to each request."""
-        self._drain.enter()
-        async for answer in self._tables.ServerReflectionInfo(requests, context):
-            files = answer.file_descriptor_response.file_descriptor_proto
-            for place, body in enumerate(files):
-                files[place] = self._commented.get(FileDescriptorProto.FromString(body).name, body)
-            yield answer
+
+        async def work(write: Write) -> None:
+            async for answer in self._tables.ServerReflectionInfo(self._until_the_end(requests), context):
+                files = answer.file_descriptor_response.file_descriptor_proto
+                for place, body in enumerate(files):
+                    files[place] = self._commented.get(FileDescriptorProto.FromString(body).name, body)
+                await write(answer)
+
+        await self._gate.stream(NAMES[0], reflection_pb2.ServerReflectionRequest(), context, work)
+
+    async def _until_the_end(self, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        """Requests, until the client has no more; raises Rejected when the server ends."""
+        while (request := await self._drain.race(_next(requests))) is not None:
+            yield request
+
+
+async def _next(requests: AsyncIterator[Any]) -> Any:
+    return await anext(requests, None)
 
 
 def descriptor_set() -> FileDescriptorSet:

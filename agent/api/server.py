@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import uuid
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -12,10 +11,12 @@ import anyio
 import grpc
 
 from agent.api import socket_path
+from agent.api.capture import CaptureHandlers
 from agent.api.control import ControlHandlers
 from agent.api.drain import Drain
 from agent.api.gate import Gate
 from agent.api.health import HEALTH, HealthHandlers
+from agent.api.limits import ApiLimits
 from agent.api.profile import OPERATIONS, OperationHandlers
 from agent.api.reflection import Reflection
 from agent.api.requests import RequestLog
@@ -26,40 +27,9 @@ from agent.logs import event, logger
 from agent.pb.ofa_agent.v1 import control_pb2, status_pb2
 
 _log = logger("api")
+LAST_BYTES_S = 0.2  # for answers that are on their way when the last call has ended
 CONTROL = control_pb2.DESCRIPTOR.services_by_name["ControlService"]
 STATUS = status_pb2.DESCRIPTOR.services_by_name["StatusService"]
-
-
-@dataclass(frozen=True, slots=True)
-class ApiLimits:
-    """Bounds and rhythms of the server.
-
-    `max_streams` open Watch streams and `max_calls` calls at once, of all clients together; `max_streams_each` calls on
-    one connection; a heartbeat after `heartbeat_s` of silence; `drain_s` for calls to end by themselves; health calls
-    frames flowing up to `frame_age_s` and looks every `health_poll_s`.
-    """
-
-    max_streams: int = 64
-    max_calls: int = 256
-    max_streams_each: int = 100
-    max_message_bytes: int = 256 * 1024
-    heartbeat_s: float = 3.0
-    drain_s: float = 5.0
-    frame_age_s: float = 5.0
-    health_poll_s: float = 0.5
-
-    def options(self) -> list[tuple[str, int]]:
-        """gRPC's channel arguments: dead clients are found within 30 s, clients may ping every 10 s."""
-        return [
-            ("grpc.max_receive_message_length", self.max_message_bytes),
-            ("grpc.max_concurrent_streams", self.max_streams_each),
-            ("grpc.max_metadata_size", 16 * 1024),
-            ("grpc.keepalive_time_ms", 20_000),
-            ("grpc.keepalive_timeout_ms", 10_000),
-            ("grpc.keepalive_permit_without_calls", 1),
-            ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-            ("grpc.so_reuseport", 0),
-        ]
 
 
 class ApiServer:
@@ -71,7 +41,7 @@ class ApiServer:
         self._limits = limits or ApiLimits()
         self._server: grpc.aio.Server | None = None
         self._drain: Drain | None = None
-        self._requests = RequestLog(services.journal)
+        self._requests = RequestLog(services.journal, services.cameras)
         self._gate: Gate | None = None
         self._bound: tuple[int, int] | None = None
 
@@ -84,8 +54,10 @@ class ApiServer:
         """Bind and serve. Raises BadInput for a path that cannot be bound, Refused where another process serves it."""
         socket_path.claim(self._path)
         self._drain = Drain()
-        self._gate = Gate(self._drain, self._limits.max_streams)
-        self._server = grpc.aio.server(options=self._limits.options(), maximum_concurrent_rpcs=self._limits.max_calls)
+        self._gate = Gate(self._drain, self._limits)
+        self._server = grpc.aio.server(
+            options=self._limits.options(), maximum_concurrent_rpcs=self._limits.rpcs_at_once
+        )
         self._add_services(self._server, self._drain, self._gate)
         try:
             self._bind(self._server)
@@ -96,8 +68,9 @@ class ApiServer:
         event(_log, logging.INFO, "api_serving", socket=self._path)
 
     async def stop(self, drain_s: float | None = None) -> None:
-        """End: streams hear UNAVAILABLE, mutations come to their end, the rest is cut off after `drain_s` (default: of
-        the limits). Returns within about twice that, also in a cancelled scope; idempotent; works half-started."""
+        """End: streams hear UNAVAILABLE, and so do new calls; mutations come to their end, the rest is cut off after
+        `drain_s` (default: of the limits). Returns within about twice that, also in a cancelled scope; idempotent;
+        works half-started."""
         if self._server is None:
             return
         server, self._server = self._server, None
@@ -121,15 +94,16 @@ class ApiServer:
     def _add_services(self, server: grpc.aio.Server, drain: Drain, gate: Gate) -> None:
         names = (CONTROL.full_name, STATUS.full_name)
         limits = self._limits
-        status = StatusHandlers(self._services, drain, limits.heartbeat_s, epoch=uuid.uuid4().hex)
+        status = StatusHandlers(self._services, drain, limits, epoch=uuid.uuid4().hex)
+        captures = CaptureHandlers(self._services, drain, limits.heartbeat_s)
         health = HealthHandlers(self._services, drain, names, limits.frame_age_s, limits.health_poll_s)
         server.add_generic_rpc_handlers(
             (
-                gate.service(CONTROL, ControlHandlers(self._services, self._requests)),
+                gate.service(CONTROL, ControlHandlers(self._services, self._requests, captures)),
                 gate.service(STATUS, status),
                 gate.service(OPERATIONS, OperationHandlers(self._services, drain)),
                 gate.service(HEALTH, health),
-                *Reflection([*names, OPERATIONS.full_name, HEALTH.full_name], drain).handlers(),
+                *Reflection([*names, OPERATIONS.full_name, HEALTH.full_name], drain, gate).handlers(),
             )
         )
 
@@ -144,7 +118,8 @@ class ApiServer:
     async def _end(self, server: grpc.aio.Server, grace_s: float) -> None:
         if self._drain is not None:
             self._drain.begin()
-        await server.stop(grace_s)
+            await self._drain.ended(grace_s)  # meanwhile new calls are told why, which a closed connection cannot
+        await server.stop(LAST_BYTES_S if grace_s else 0)
         await self._requests.close(grace_s)
         if self._drain is not None:
             await self._drain.ended(grace_s)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from agent.api import convert, convert_status
+from agent.api import audit, convert
+from agent.api.agent_status import AgentFacts
 from agent.api.drain import Drain
 from agent.api.errors import Rejected
-from agent.api.gate import Write
+from agent.api.limits import ApiLimits
 from agent.api.moment import Moment
 from agent.api.parse import budget_of, completed, count_of
+from agent.api.result_filter import ResultFilter
 from agent.api.services import Services, not_found
+from agent.api.shared import SharedResults, SharedStatus
+from agent.api.stalls import Write
 from agent.domain.control import CameraControl
 from agent.domain.subnet import Subnet
-from agent.pb.ofa_agent.v1 import status_pb2
+from agent.pb.ofa_agent.v1 import audit_pb2, status_pb2
 
 SWAPS_DEFAULT, SWAPS_MOST = 100, 1000
 BUFFER_DEFAULT, BUFFER_MOST = 1000, 10_000
@@ -22,34 +26,32 @@ BUFFER_DEFAULT, BUFFER_MOST = 1000, 10_000
 class StatusHandlers:
     """One coroutine per RPC of the service; see Gate for how they are served. `epoch` names this run of the agent."""
 
-    def __init__(self, services: Services, drain: Drain, heartbeat_s: float, epoch: str) -> None:
+    def __init__(self, services: Services, drain: Drain, limits: ApiLimits, epoch: str) -> None:
         self._services = services
         self._drain = drain
-        self._heartbeat_s = heartbeat_s
+        self._heartbeat_s = limits.heartbeat_s
         self._epoch = epoch
+        self._shared = SharedStatus(services.clock, limits.status_age_s, epoch)
+        self._results = SharedResults()
+        self._agent = AgentFacts(services)
 
-    async def get_status(self, request: status_pb2.GetStatusRequest) -> status_pb2.GetStatusResponse:
-        moment = self._moment()
-        snapshots = [camera.snapshot() for camera in self._cameras(request.camera)]
-        return status_pb2.GetStatusResponse(cameras=[convert_status.status(snapshot, moment) for snapshot in snapshots])
+    async def get_status(self, request: status_pb2.GetStatusRequest) -> bytes:
+        cameras = [self._shared.answer(camera.snapshot()) for camera in self._cameras(request.camera)]
+        agent = status_pb2.GetStatusResponse(agent=self._agent.message())
+        return b"".join([*cameras, agent.SerializeToString()])
 
     async def watch_status(self, request: status_pb2.WatchStatusRequest, write: Write) -> None:
         camera = self._services.camera(request.camera)
-        known = self._resume_point(request, camera)
-        revision = known or 0
-        with closing(camera.status_feed()) as feed:
+        revision = self._resume_point(request, camera)
+        with closing(camera.status_feed()) as feed, self._drain.ending(feed.close):
             while True:
-                snapshot = await self._drain.race(feed.next(self._heartbeat_s))
-                if snapshot is not None and snapshot.revision == known:
-                    continue
-                message = status_pb2.WatchStatusResponse(epoch=self._epoch, dropped=feed.dropped)
+                snapshot = await feed.next(self._heartbeat_s)
+                self._drain.check()
                 if snapshot is None:
-                    message.heartbeat = True
-                else:
-                    revision, known = snapshot.revision, None
-                    message.status.CopyFrom(convert_status.status(snapshot, self._moment()))
-                message.revision = revision
-                await write(message)
+                    await write(self._heartbeat(revision, feed.dropped))
+                elif snapshot.revision > revision:
+                    revision = snapshot.revision
+                    await write(self._shared.watched(snapshot, feed.dropped))
 
     async def list_subnets(self, request: status_pb2.ListSubnetsRequest) -> status_pb2.ListSubnetsResponse:
         camera = self._services.camera(request.camera)
@@ -87,17 +89,28 @@ class StatusHandlers:
             alarms=[convert.alarm(alarm) for alarm in alarms if name is None or alarm.camera == name]
         )
 
+    async def list_audit_entries(
+        self, request: audit_pb2.ListAuditEntriesRequest
+    ) -> audit_pb2.ListAuditEntriesResponse:
+        return await audit.list_audit_entries(self._services, request)
+
     async def watch_results(self, request: status_pb2.WatchResultsRequest, write: Write) -> None:
         camera = self._services.camera(request.camera)
         buffer = count_of("buffer", request.buffer, BUFFER_DEFAULT, BUFFER_MOST)
-        with closing(camera.result_feed(buffer)) as feed:
+        wanted = ResultFilter.of(request, camera)
+        with closing(camera.result_feed(buffer, wanted)) as feed, self._drain.ending(feed.close):
             while True:
-                result = await self._drain.race(feed.next(self._heartbeat_s))
-                message = status_pb2.WatchResultsResponse(dropped=feed.dropped, heartbeat=result is None)
-                if result is not None:
+                result = await feed.next(self._heartbeat_s)
+                self._drain.check()
+                if result is None:
+                    await write(status_pb2.WatchResultsResponse(dropped=feed.dropped, heartbeat=True))
+                else:
                     catalogue = camera.catalogue()
-                    message.result.CopyFrom(convert.result(result, catalogue.labels if catalogue else ()))
-                await write(message)
+                    labels = catalogue.labels if catalogue else ()
+                    await write(self._results.watched(result, labels, feed.dropped))
+
+    def _heartbeat(self, revision: int, dropped: int) -> status_pb2.WatchStatusResponse:
+        return status_pb2.WatchStatusResponse(revision=revision, epoch=self._epoch, dropped=dropped, heartbeat=True)
 
     def _moment(self) -> Moment:
         return Moment.of(self._services.clock)
@@ -107,10 +120,10 @@ class StatusHandlers:
             return [self._services.camera(name)]
         return [camera for _, camera in sorted(self._services.cameras.items())]
 
-    def _resume_point(self, request: status_pb2.WatchStatusRequest, camera: CameraControl) -> int | None:
-        """The revision that the watcher has; None where it has none. Raises Rejected (OUT_OF_RANGE)."""
+    def _resume_point(self, request: status_pb2.WatchStatusRequest, camera: CameraControl) -> int:
+        """The revision that the watcher has; 0 where it has none. Raises Rejected (OUT_OF_RANGE)."""
         if not request.resume_epoch:
-            return None
+            return 0
         if request.resume_epoch != self._epoch or request.resume_revision > camera.snapshot().revision:
             message = f"revision {request.resume_revision} is of another run of the agent; watch again without it"
             raise Rejected("REVISION_UNKNOWN", message)

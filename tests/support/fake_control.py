@@ -90,6 +90,9 @@ SNAPSHOT = CameraSnapshot(
     line=LineState(True, 600.0, (LineReport("plc", True, 600.0, 0, 1 << 60),)),
     changes=(AnnouncedChange("p-1", "plc", ChangeState.COMMITTED, Budget(40.0), 60.0, 1 << 60),),
     coming=ComingSwap("w1-huge", 9e8, 2.5, Reason.BUDGET, ComingCause.ANNOUNCED_CHANGE, "w1-huge for p-1"),
+    permit_boot_ns=1 << 60,
+    etag="etag-1",
+    settled=True,
 )
 
 

@@ -1,0 +1,78 @@
+"""How much may be under way at once, in all and by one client."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from agent.api.errors import Rejected
+from agent.api.reasons import RejectionReason
+
+# What a client of the unix socket puts into its user agent, to be told apart from others; see AgentClient.
+CLIENT_ID = re.compile(r"(?:^|\s)ofa-client/([0-9A-Za-z._-]{1,64})(?:\s|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Whom a call counts for: a host, or a client of the unix socket by the id that it gave.
+
+    All connections of the unix socket look alike, so that clients that give no id are one peer, and not `told_apart`.
+    """
+
+    key: str
+    told_apart: bool
+
+    @classmethod
+    def of(cls, peer: str, metadata: Iterable[tuple[str, str | bytes]]) -> Peer:
+        """`peer` as gRPC calls it, the call's metadata."""
+        kind, _, address = peer.partition(":")
+        if kind != "unix":
+            return cls(f"{kind}:{address.rpartition(':')[0]}", True)
+        agent = next((value for key, value in metadata if key == "user-agent"), "")
+        found = CLIENT_ID.search(agent) if isinstance(agent, str) else None
+        return cls("unix", False) if found is None else cls(f"unix {found[1]}", True)
+
+
+class Caps:
+    """Counts what is under way. `reason` of the refusal, `what` is counted in words."""
+
+    def __init__(self, reason: RejectionReason, what: str, total: int, each: int, unnamed: int) -> None:
+        self._reason: RejectionReason = reason
+        self._what = what
+        self._total = total
+        self._each = each
+        self._unnamed = unnamed
+        self._held: Counter[str] = Counter()
+        self._count = 0
+
+    @property
+    def count(self) -> int:
+        """Of all clients together."""
+        return self._count
+
+    @contextmanager
+    def one(self, peer: Peer) -> Iterator[None]:
+        """One more, until the context ends; raises Rejected where that would be one too many."""
+        self._check(peer)
+        self._count += 1
+        self._held[peer.key] += 1
+        try:
+            yield
+        finally:
+            self._count -= 1
+            self._held[peer.key] -= 1
+            if not self._held[peer.key]:
+                del self._held[peer.key]
+
+    def _check(self, peer: Peer) -> None:
+        most = self._each if peer.told_apart else self._unnamed
+        held = self._held.get(peer.key, 0)
+        whose = "this client" if peer.told_apart else "local clients without an id"
+        if held >= most:
+            raise Rejected(self._reason, f"{held} {self._what} of {whose} are open and at most {most} may be; end one")
+        if self._count >= self._total:
+            message = f"{self._count} {self._what} of all clients are open and at most {self._total} may be; end one"
+            raise Rejected(self._reason, message)
