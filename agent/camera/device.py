@@ -221,6 +221,11 @@ class FireflyDevice:
             self.check_idle()
         return records
 
+    def show(self) -> None:
+        """After every `grab`, once its records are told: the frame's pixels go to the taps that are due."""
+        if self._feed is not None:
+            self._feed.show()
+
     def newly_stalled(self) -> str | None:
         return self._open_feed().newly_stalled()
 

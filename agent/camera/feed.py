@@ -48,6 +48,7 @@ class Feed:
         self._readings = Readings(session.nodes, clock)
         self._clocks = ClockMap(clock, session.nodes)
         self._reader: FrameReader | None = None
+        self._newest: Frame | None = None  # whose pixels may still be wanted
         self._service: network.ServiceTime | None = None
         self._generation: int | None = None
         self._slowest_ms = 0.0
@@ -108,17 +109,21 @@ class Feed:
         for record in records:
             self._mute = False
             self._slowest_ms = max(self._slowest_ms, record.service_ms or 0.0)
-        if frame is not None:
-            self._show(frame)  # last: what a picture costs must not be part of a result's latency
+        self._newest = frame
         return frame is not None, records
 
     def newly_stalled(self) -> str | None:
         """A line about a stream that fell silent, once each time."""
         return self._no_frames() or self._no_results()
 
-    def _show(self, frame: Frame) -> None:
-        """Hand a frame's pixels, where somebody wants them, to the taps."""
-        if frame.pixels is None:
+    def show(self) -> None:
+        """Hand the pixels of the frame that was just grabbed, where somebody wants them, to the taps.
+
+        Apart from `grab`, so that what a picture costs is no part of a result's latency.
+        """
+        frame, self._newest = self._newest, None
+        pixels = self._reader.pixels() if self._reader is not None else None
+        if frame is None or pixels is None:
             return
         settings, roi = self._settings, self._settings.roi
         exposure_us, gain_db = self._readings.read()
@@ -135,7 +140,7 @@ class Feed:
                 offset_y=0 if roi is None else roi.y,
                 exposure_us=exposure_us,
                 gain_db=gain_db,
-                pixels=frame.pixels,
+                pixels=pixels,
             )
         )
 

@@ -5,7 +5,7 @@ Every image is released at once: a missing Release starves the stream (facts/fir
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -52,12 +52,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One complete frame; `answer` is set where it brings a new result that counts, `pixels` where they were wanted."""
+    """One complete frame; `answer` is set where it brings a new result that counts."""
 
     frame_id: int
     timestamp_ns: int
     answer: Answer | None
-    pixels: NDArray[np.generic] | None = field(default=None, repr=False, compare=False)
 
 
 class FrameReader:
@@ -80,9 +79,13 @@ class FrameReader:
         self._attribution = attribution
         self._stamped = stamped
         self._pictures = pictures
+        self._kept: Image | None = None
 
     def read(self, timeout_ms: int) -> Frame | None:
-        """The next complete frame, or None when none came in time; raises a CameraError."""
+        """The next complete frame, or None when none came in time; raises a CameraError.
+
+        Where a tap is due the image is kept: `pixels` has to follow.
+        """
         try:
             image = self._camera.GetNextImage(timeout_ms)
         except self._nodes.vendor_exception as exc:
@@ -90,14 +93,34 @@ class FrameReader:
                 return None
             raise translate(exc, "get the next image") from exc
         try:
-            return self._with_pixels(self._take(image), image)
+            frame = self._take(image)
+            if frame is not None and self._pictures is not None and self._pictures.wanted():
+                self._kept = image
+            return frame
         except self._nodes.vendor_exception as exc:
             if error_code(exc) != PARSING_CHUNK_DATA:
                 raise translate(exc, "read an image") from exc
             self._tally.incomplete += 1
             return None
         finally:
+            if self._kept is None:
+                self._release(image)
+
+    def pixels(self) -> NDArray[np.generic] | None:
+        """A copy of the pixels of the frame that was just read, where a tap is due; the image is released with it."""
+        image, self._kept = self._kept, None
+        if image is None or self._pictures is None:
+            return None
+        try:
+            # Whether GetNDArray is a copy or a view of the buffer is unknown (pyspin-surface.md 2.5).
+            pixels: NDArray[np.generic] = image.GetNDArray().copy()
+        except self._nodes.vendor_exception:  # a format that the SDK does not unpack: the frame counts all the same
+            self._pictures.miss()
+            return None
+        finally:
             self._release(image)
+        pixels.flags.writeable = False
+        return pixels
 
     def _release(self, image: Image) -> None:
         try:
@@ -124,19 +147,6 @@ class FrameReader:
         self._tally.repeated += verdict is Verdict.REPEATED
         self._tally.stale += verdict is Verdict.STALE
         return Frame(frame_id, timestamp_ns, None)
-
-    def _with_pixels(self, frame: Frame | None, image: Image) -> Frame | None:
-        """The frame with a copy of its pixels where a tap is due, before the image is released."""
-        if frame is None or self._pictures is None or not self._pictures.wanted():
-            return frame
-        try:
-            # Whether GetNDArray is a copy or a view of the buffer is unknown (pyspin-surface.md 2.5).
-            pixels: NDArray[np.generic] = image.GetNDArray().copy()
-        except self._nodes.vendor_exception:  # a format that the SDK does not unpack: the frame counts all the same
-            self._pictures.miss()
-            return frame
-        pixels.flags.writeable = False
-        return replace(frame, pixels=pixels)
 
     def _answer(self, chunk: ChunkData, inference_id: int) -> Answer:
         if self._task == "classification":

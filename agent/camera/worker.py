@@ -202,9 +202,12 @@ class WorkerCamera:
             request.answer(value)
 
     def _grab(self) -> None:
-        for record in self._device.grab():
-            if self._results.put(record):
-                self._tell(CameraEvent(EventKind.RESULTS))
+        try:
+            for record in self._device.grab():
+                if self._results.put(record):
+                    self._tell(CameraEvent(EventKind.RESULTS))
+        finally:
+            self._device.show()
         stalled = self._device.newly_stalled()
         if stalled is not None:
             self._tell(CameraEvent(EventKind.STALLED, stalled))
