@@ -15,6 +15,7 @@ from agent.errors import AgentError
 # Name: (module:attribute, line for --help). The module is imported only when its command runs.
 _COMMANDS = {
     "alarms": ("agent.cli.read:alarms", "List alarms, or acknowledge one."),
+    "audit": ("agent.cli.audit:audit", "Who asked for what, and whether the chain holds."),
     "budget": ("agent.cli.budget:budget", "Set, renew or release a budget."),
     "camera": ("agent.cli.camera:camera", "List, dump, compare and commission cameras."),
     "capture": ("agent.cli.capture:capture", "Labelled images of a running camera."),
@@ -27,6 +28,7 @@ _COMMANDS = {
     "operations": ("agent.cli.operations:operations", "List, show, cancel or follow what takes time."),
     "pin": ("agent.cli.pin:pin", "Keep one sub-net on the camera."),
     "profile": ("agent.cli.profile:profile", "Measure sub-nets on the camera itself."),
+    "reload": ("agent.cli.reload:reload", "Have the daemon take over its config file."),
     "replay": ("agent.cli.replay:replay", "Policies on a trace, against what was possible."),
     "results": ("agent.cli.streams:results", "Inference results as they come."),
     "rollback": ("agent.cli.pin:rollback", "Go back to the sub-net before."),

@@ -77,6 +77,11 @@ class ChainCheck:
         self._seq: int | None = None
         self.checked = 0
 
+    @property
+    def last(self) -> int | None:
+        """The number of the last entry that held; None before the first."""
+        return self._seq
+
     def take(self, entries: Iterable[AuditEntry]) -> Break | None:
         """The first break in the next entries, which follow on those of the call before; None where they hold."""
         for entry in entries:

@@ -122,7 +122,7 @@ class Journal(Protocol):
     """
 
     def on_state(self, callback: Callable[[JournalState], None]) -> None:
-        """Called on the event loop with the state now and whenever it changes."""
+        """Called on the event loop with the state now, or once it is open, and whenever it changes."""
         ...
 
     async def begin_swap(self, swap: SwapRecord) -> None:

@@ -48,7 +48,7 @@ class JournalCalls:
         self._run_id = ""
         self._lost_before = 0
         self._watchers: list[Callable[[JournalState], None]] = []
-        self._state = JournalState(writable=False, readable=False, error=f"journal {path}: not open")
+        self._state: JournalState | None = None  # None while it is not open
 
     @property
     def lost_notes(self) -> int:
@@ -57,9 +57,10 @@ class JournalCalls:
         return self._lost_before + (body.lost_notes + body.mailbox.dropped if body else 0)
 
     def on_state(self, callback: Callable[[JournalState], None]) -> None:
-        """Called on the event loop with the state now and whenever it changes."""
+        """Called on the event loop with the state now, or once it is open, and whenever it changes."""
         self._watchers.append(callback)
-        callback(self._state)
+        if self._state is not None:
+            callback(self._state)
 
     async def open(self) -> None:
         """Make, migrate or recover the file and start the thread; harmless when open.
@@ -97,8 +98,7 @@ class JournalCalls:
         if not ended.done() or not self._clock.join(thread, CLOSE_TIMEOUT_S) or not aside.close(CLOSE_TIMEOUT_S):
             raise JournalError(f"journal {self._path}: still writing after {CLOSE_TIMEOUT_S:g} s; is the disk stuck?")
         self._lost_before = self.lost_notes
-        self._body = self._aside = self._thread = self._ended = None
-        self._set_state(JournalState(writable=False, readable=False, error=f"journal {self._path}: not open"))
+        self._body = self._aside = self._thread = self._ended = self._state = None
 
     async def _ask(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """A write. One that is refused has changed nothing, also where the disk comes back with it later."""
@@ -153,7 +153,8 @@ class JournalCalls:
         if refused:
             failure = self._stuck()
             body.retell()
-            self._set_state(replace(self._state, writable=False, error=str(failure)))
+            known = self._state or JournalState(writable=False, readable=True)
+            self._set_state(replace(known, writable=False, error=str(failure)))
             for one in refused:
                 if one.done is not None:
                     one.done(Outcome(error=failure))
@@ -177,7 +178,7 @@ class JournalCalls:
         )
 
     def _set_state(self, state: JournalState) -> None:
-        if state != self._state:
+        if state != self._state and self._body is not None:
             self._state = state
             for watcher in self._watchers:
                 watcher(state)

@@ -135,8 +135,9 @@ def test_an_id_in_use_cannot_be_used_for_another_request(tmp_path: Path) -> None
 def test_without_an_id_every_request_runs(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with serving(tmp_path) as rig:
+            request = control_pb2.SetBudgetRequest(client="plc", budget={"max_latency_ms": 50})
             for _ in range(2):
-                await rig.client.set_budget(max_latency_ms=50)
+                await rig.client._control("SetBudget", request, control_pb2.SetBudgetResponse)
         assert len(rig.control.calls) == 2
         assert rig.journal.answers == {}
 
