@@ -118,8 +118,8 @@ def order_flags(orders: pb.StandingOrders) -> list[str]:
 
 
 def indented(text: str, lead: str = "  ") -> list[str]:
-    """Words in lines of 80 columns."""
-    return textwrap.wrap(text, WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead))
+    """Words in lines of 80 columns; paths and names stay whole."""
+    return textwrap.wrap(text, WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead), break_on_hyphens=False)
 
 
 def _outcomes(answer: One | Each) -> list[orders_pb2.OrderOutcome]:
