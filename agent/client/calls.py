@@ -67,9 +67,13 @@ class Calls(ABC):
         return await self._call(f"/ofa_agent.v1.ControlService/{method}", request, answer)
 
     async def _mutate(self, method: str, request: Message, answer: type[R], retry: Retry | None = None) -> R:
-        """A call of ControlService with a request id, sent again with the same id where it may have been lost."""
-        _identified(request)
+        """A call of ControlService, sent again with the same request id where it may have been lost.
+
+        One that is sent once gets no id: the daemon keeps a durable row for each.
+        """
         retry, sent = retry or self.retry, 0
+        if retry.attempts > 1:
+            _identified(request)
         while True:
             sent += 1
             try:

@@ -33,8 +33,8 @@ class AgentClient(StatusCalls, BudgetCalls, OrderCalls, OperationCalls, CaptureC
     """One connection to a daemon; use as `async with AgentClient(path) as client`.
 
     `target` is the path of the daemon's unix socket, `unix:PATH`, or HOST:PORT (without encryption: for tests only).
-    Every call has a deadline of `timeout_s` seconds. One that changes something carries a request id, yours or a new
-    one, and is sent again with it, as `retry` says, where it may have been lost: the daemon carries an id out once.
+    Every call has a deadline of `timeout_s` seconds. One that changes something is sent again, as `retry` says, where
+    it may have been lost, with one request id, yours or a new one: the daemon carries an id out once.
     Calls raise RpcFailed, DaemonUnreachable, or BadInput for what the wire cannot carry. `name` is the client that
     claims and orders are held by, by default `USER@HOST`; programs of one user that hold claims of their own need
     names of their own.

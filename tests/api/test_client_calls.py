@@ -108,7 +108,7 @@ def test_without_retries_a_change_is_sent_once(tmp_path: Path) -> None:
             await client.set_budget(max_latency_ms=5)
 
     exchange(tmp_path, daemon, story, retry=NO_RETRY)
-    assert len(ids(daemon)) == 1
+    assert ids(daemon) == [""]
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION])
@@ -164,7 +164,7 @@ def test_each_renewal_of_a_kept_lease_is_sent_once(tmp_path: Path) -> None:
 
     exchange(tmp_path, daemon, story)
     renewals = daemon.requests("RenewBudget", control_pb2.RenewBudgetRequest)
-    assert len({one.request_id for one in renewals}) == len(renewals)
+    assert {one.request_id for one in renewals} == {""}, "each id would be a row in the agent's journal"
 
 
 # -- what each method sends ------------------------------------------------------------------------------------------
