@@ -26,6 +26,7 @@ from agent.sim import bus
 from agent.sim.device import Firefly
 from agent.sim.link import LocalBusDevice
 from agent.supervisor import Supervisor
+from agent.supervisor.operations import restored
 from agent.telemetry.ids import SeededIds
 from tests.support.virtual_line import CAMERA, FEED, line_config
 
@@ -188,8 +189,12 @@ def test_a_capture_of_a_camera_that_stays_away_ends_with_its_time(tmp_path: Path
         line.device.unplug()
         with pytest.raises(CameraGone, match=r"station-1: \d of 1000 images within 20 s; .* is (DIS)?CONNECT"):
             await images_of(capture)
-        kept = line.supervisor.operations.get(capture.operation.name)
+        await asyncio.sleep(1)
+        kept = await line.agent.journal.operation(capture.operation.name)
         assert kept is not None
         assert kept.done
+        told = restored(kept)
+        assert isinstance(told.error, CameraGone)
+        assert told.work == capture.operation.work
 
     play(line_config(tmp_path, ladder), script)
