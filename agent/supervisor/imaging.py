@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from agent.errors import CameraRefused
 
 Plane = NDArray[np.uint8]
-MEDIA_TYPE = "image/png"
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY, _RGB = 0, 2  # colour types
 _UP = 2  # filter: each row less the one above
