@@ -6,10 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.bench import builder, decide
+from tests.bench import api, builder, decide
 from tests.bench.figures import Figure, row, write
 
-ROOMS = {"builder": builder, "decide": decide}
+ROOMS = {"api": api, "builder": builder, "decide": decide}
 
 
 def main() -> int:

@@ -1,0 +1,112 @@
+"""The process that is measured: the real server, supervisors and journal over scripted cameras; see tests.bench.api.
+
+    python -m tests.bench.api_server FOLDER CAMERAS
+
+Each camera has 60 results a second and, by its tick, a new state four times a second. An empty handler is registered
+beside the agent's services. A line on standard input is answered with the CPU seconds of this process so far.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import anyio
+import grpc
+
+from agent.api import ApiLimits, ApiServer, Services
+from agent.api.drain import Drain
+from agent.api.gate import Gate
+from agent.clock import SystemClock
+from agent.domain.budget import Budget
+from agent.domain.states import CameraState
+from agent.supervisor import Parts, Supervisor, SupervisorSettings
+from agent.telemetry.ids import RandomIds
+from agent.telemetry.journal import SqliteJournal
+from tests.support.fake_camera import FakeCamera
+from tests.support.ladders import LadderSource
+
+RESULTS_PER_S = 60.0
+EMPTY = "/ofa_agent.bench.Empty/Empty"
+SETTINGS = SupervisorSettings(
+    default_budget=Budget(max_latency_ms=400.0),
+    fail_safe_budget=Budget(max_latency_ms=400.0),
+    accepted_formats=("openvino-ir-10",),
+    min_dwell_s=3600.0,
+)
+
+
+class BenchServer(ApiServer):
+    """With one method more, which does nothing and passes nothing of the agent's own."""
+
+    def _add_services(self, server: grpc.aio.Server, drain: Drain, gate: Gate) -> None:
+        super()._add_services(server, drain, gate)
+
+        async def empty(body: bytes, context: Any) -> bytes:
+            return b""
+
+        _, service, method = EMPTY.split("/")
+        handler = grpc.unary_unary_rpc_method_handler(empty)
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {method: handler}),))
+
+
+class Station(FakeCamera):
+    """A camera whose service time is never twice the same, so that its figures change."""
+
+    taken: int = 0
+
+    def jitter(self) -> float:
+        self.taken += 1
+        return (self.taken % 97) / 100.0
+
+
+async def line(cameras: list[Station]) -> None:
+    """Deliver results, each camera's in its own turn, until cancelled."""
+    loop = asyncio.get_running_loop()
+    due_s, step_s = loop.time(), 1.0 / (RESULTS_PER_S * len(cameras))
+    while True:
+        for camera in cameras:
+            if camera.streaming:
+                camera.deliver(time.monotonic_ns(), 20.0 + camera.jitter(), 30.0)
+            due_s += step_s
+            await asyncio.sleep(max(0.0, due_s - loop.time()))
+
+
+async def serve(folder: Path, count: int) -> None:
+    clock, ids = SystemClock(), RandomIds()
+    journal = SqliteJournal(folder / "journal.db", clock, ids)
+    await journal.open()
+    cameras = [Station(f"station-{number}") for number in range(1, count + 1)]
+    supervisors = [
+        Supervisor(Parts(camera, journal, clock, SETTINGS, LadderSource(), ids.uuid, "boot-1")) for camera in cameras
+    ]
+    services = Services({one.name: one for one in supervisors}, journal, clock)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(journal.close)
+        tasks = await stack.enter_async_context(anyio.create_task_group())
+        for supervisor in supervisors:
+            await supervisor.load()
+            tasks.start_soon(supervisor.run)
+        tasks.start_soon(line, cameras)
+        await stack.enter_async_context(BenchServer(services, folder / "api.sock", ApiLimits()))
+        while any(one.snapshot().state is not CameraState.ACTIVE for one in supervisors):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        await _answer()
+        tasks.cancel_scope.cancel()
+
+
+async def _answer() -> None:
+    """Say that all is up, then the CPU time for each line; until the input ends."""
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    while await asyncio.to_thread(sys.stdin.readline):
+        sys.stdout.write(f"{time.process_time()}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2])))
