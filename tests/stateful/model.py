@@ -6,7 +6,7 @@ Nothing here is taken from the agent but its messages: it is the contract writte
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,6 +17,8 @@ from tests.stateful.record import ETERNITY_NS, Call, Record, Seen, Verdict
 
 DEFAULT_QUANTILE = 0.99
 _RANK = {
+    types_pb2.CLAIM_KIND_MAINTENANCE: types_pb2.BUDGET_PRIORITY_MAINTENANCE,
+    types_pb2.CLAIM_KIND_LOCAL_OVERRIDE: types_pb2.BUDGET_PRIORITY_LOCAL_OVERRIDE,
     types_pb2.CLAIM_KIND_LEASE: types_pb2.BUDGET_PRIORITY_LEASE,
     types_pb2.CLAIM_KIND_MANUAL: types_pb2.BUDGET_PRIORITY_MANUAL,
 }
@@ -77,16 +79,18 @@ def arbitrated(claims: Sequence[types_pb2.Claim], failing: bool, default: Bounds
 class Write:
     """A change of one client's claim that took effect somewhere in [lo_ns, hi_ns]; None: the claim ended.
 
-    `sure`: it did take effect. `ttl_ns`: of a lease. `calls`: by what, for the words of a failure.
+    `sure`: it did take effect. `ttl_ns`: where it ends by itself; `lease`: with the fail-safe. `calls`: by what, for
+    the words of a failure. Of orders the value is what was ordered.
     """
 
-    value: float | None
+    value: object
     lo_ns: int
     hi_ns: int
     sure: bool
     calls: tuple[Call, ...] = ()
     ttl_ns: int | None = None
     why: str = ""
+    lease: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +117,8 @@ class Attempt:
     def hi_ns(self) -> int:
         return self.done.ended_ns if self.done else ETERNITY_NS
 
-    def write(self, value: float | None, ttl_ns: int | None = None, why: str = "") -> Write:
-        return Write(value, self.lo_ns, self.hi_ns, self.done is not None, self.calls, ttl_ns, why)
+    def write(self, value: object, ttl_ns: int | None = None, why: str = "", lease: bool = True) -> Write:
+        return Write(value, self.lo_ns, self.hi_ns, self.done is not None, self.calls, ttl_ns, why, lease)
 
 
 class Model:
@@ -151,14 +155,15 @@ class Model:
         for attempt in self.attempts["SetBudget"]:
             if not attempt.refused:
                 request = attempt.calls[0].request
-                found[_place(request)].append(attempt.write(value_of(request), _ttl_ns(request), "set"))
+                lease = request.kind in (types_pb2.CLAIM_KIND_UNSPECIFIED, types_pb2.CLAIM_KIND_LEASE)  # type: ignore[attr-defined]
+                found[place_of(request)].append(attempt.write(value_of(request), ttl_ns_of(request), "set", lease))
         for attempt in self.attempts["ReleaseBudget"]:
             if not attempt.refused:
-                found[_place(attempt.calls[0].request)].append(attempt.write(None, why="release"))
+                found[place_of(attempt.calls[0].request)].append(attempt.write(None, why="release"))
         for attempt in self.attempts["CommitBudget"]:
             write = self._committed(attempt)
             if write is not None:
-                found[_place(attempt.calls[0].request)].append(write)
+                found[place_of(attempt.calls[0].request)].append(write)
         for place, writes in found.items():
             writes += [self._end(place, one) for one in writes if one.ttl_ns is not None]
         return found
@@ -178,7 +183,7 @@ class Model:
         if attempt.refused or told is None or told.done is None:
             return None
         about = told.calls[0].request
-        value, ttl_ns = value_of(about), _ttl_ns(about)
+        value, ttl_ns = value_of(about), ttl_ns_of(about)
         if request.wait_for_ready:  # type: ignore[attr-defined]
             return attempt.write(value, ttl_ns, "commit")
         due_ns = _ns(about.due_in)  # type: ignore[attr-defined]
@@ -189,12 +194,12 @@ class Model:
 
     def _may_be_taken_back(self, commit: Attempt, until_ns: int) -> bool:
         """Before it comes into force: by a release, a newer announcement, another commit, or with the boot."""
-        place = _place(commit.calls[0].request)
+        place = place_of(commit.calls[0].request)
         others = [
             other
             for method in ("ReleaseBudget", "PrepareBudget", "CommitBudget")
             for other in self.attempts[method]
-            if other is not commit and not other.refused and _place(other.calls[0].request) == place
+            if other is not commit and not other.refused and place_of(other.calls[0].request) == place
         ]
         late = any(one.hi_ns >= commit.lo_ns and one.lo_ns <= until_ns for one in others)
         return late or any(at_ns <= until_ns for at_ns in self.reboots_ns)
@@ -205,10 +210,10 @@ class Model:
         renewals = [one for one in self.renewals(place) if one.done and renewed(one.done) == lease.value]
         lo_ns = max([lease.lo_ns, *(one.lo_ns for one in renewals)]) + lease.ttl_ns
         lo_ns = min([lo_ns, *(at_ns for at_ns in self.reboots_ns if at_ns >= lease.lo_ns)])
-        return Write(None, lo_ns, ETERNITY_NS, False, lease.calls, why="expiry")
+        return Write(None, lo_ns, ETERNITY_NS, False, lease.calls, why="expiry", lease=lease.lease)
 
     def renewals(self, place: Place) -> list[Attempt]:
-        return [one for one in self.attempts["RenewBudget"] if _place(one.calls[0].request) == place]
+        return [one for one in self.attempts["RenewBudget"] if place_of(one.calls[0].request) == place]
 
     def latest_end_ns(self, place: Place, lease: Write) -> int:
         """When that lease must be gone; eternity where that cannot be told."""
@@ -235,16 +240,34 @@ class Model:
 
     def may_read(self, place: Place, value: float | None, began_ns: int, ended_ns: int) -> str:
         """Why a client's claim cannot have been that in this time; empty where it can."""
-        writes = [Write(None, 0, 0, True), *self.writes.get(place, ())]
-        sources = [one for one in writes if one.value == value and one.lo_ns <= ended_ns]
-        if not sources:
-            return "nobody wrote that" if value is not None else "nothing ended it"
-        for source in sources:
-            later = [w for w in writes if w.sure and w.lo_ns > source.hi_ns and w.hi_ns < began_ns and w.value != value]
-            gone_ns = self.latest_end_ns(place, source) if source.value is not None else ETERNITY_NS
-            if not later and began_ns <= gone_ns:
-                return ""
-        return "it was overwritten, or its time was up" if value is not None else "a claim took its place"
+
+        def gone_ns(source: Write) -> int:
+            return self.latest_end_ns(place, source) if source.value is not None else ETERNITY_NS
+
+        return readable(self.writes.get(place, ()), None, value, began_ns, ended_ns, gone_ns)
+
+
+def readable(
+    writes: Sequence[Write],
+    first: object,
+    value: object,
+    began_ns: int,
+    ended_ns: int,
+    gone_ns: Callable[[Write], int] = lambda _: ETERNITY_NS,
+) -> str:
+    """Why a register that held `first` at the beginning cannot have held `value` in this time; empty where it can.
+
+    `gone_ns`: when what a write wrote has surely ended by itself.
+    """
+    known = [Write(first, 0, 0, True), *writes]
+    sources = [one for one in known if one.value == value and one.lo_ns <= ended_ns]
+    if not sources:
+        return "nobody wrote that" if value is not None else "nothing ended it"
+    for source in sources:
+        later = [w for w in known if w.sure and w.lo_ns > source.hi_ns and w.hi_ns < began_ns and w.value != value]
+        if not later and began_ns <= gone_ns(source):
+            return ""
+    return "it was overwritten, or its time was up" if value is not None else "another took its place"
 
 
 def value_of(request: object) -> float:
@@ -273,11 +296,11 @@ def _narrowed(group: list[Seen]) -> list[Seen]:
     return found
 
 
-def _place(request: object) -> Place:
+def place_of(request: object) -> Place:
     return request.client, request.camera  # type: ignore[attr-defined]
 
 
-def _ttl_ns(request: object) -> int | None:
+def ttl_ns_of(request: object) -> int | None:
     return _ns(request.ttl) if request.HasField("ttl") else None  # type: ignore[attr-defined]
 
 

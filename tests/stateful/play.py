@@ -12,13 +12,15 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
 from agent.domain.notice import ChangeState
-from agent.pb.ofa_agent.v1 import status_pb2
+from agent.pb.ofa_agent.v1 import status_pb2, types_pb2
 from tests.stateful.program import Blow, Disturbance, Do, How, Phase, Program, Step
 from tests.stateful.record import Broken, Call, Happening, Record, Seen, Watch
 from tests.stateful.requests import ANSWERS, METHODS, SERVICE, Clerk
 from tests.stateful.world import PATIENCE_S, Makers, World
 
 CALL_S = 30.0  # no call waits for anything that takes long
+LOOKS = 40  # at operations that were cancelled, before time is made to pass
+RETURN_S = 150.0  # longer than a profiling run waits for its way back
 STATUS = "ofa_agent.v1.StatusService"
 OPERATIONS = "google.longrunning.Operations"
 _OPTIONS = (("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0))
@@ -31,6 +33,7 @@ class Client:
         self.name = name
         self.sent: list[tuple[str, Message]] = []
         self.prepared_id = ""
+        self.etags: dict[str, str] = {}  # by camera, as last seen
         self.operations: list[str] = []
         self.streams: set[asyncio.Task[None]] = set()
         self._channel: grpc.aio.Channel | None = None
@@ -62,7 +65,7 @@ class Player:
 
     def __init__(self, program: Program, folder: Path, makers: Makers | None = None) -> None:
         self.program = program
-        self.record = Record()
+        self.record = Record(faulty=bool(program.setting.faults))
         self.world = World(folder, program.setting, makers)
         self._clients = [Client(name) for name in program.names]
         self._clerk = Clerk(program)
@@ -152,6 +155,7 @@ class Player:
         await self._end_operations()
         world.at_work = False
         await self._caught_up()
+        await self._settled()
         await self._watchers_agree()
         happening = self._happens("at rest: crash" if self.program.seed % 2 else "at rest: restart")
         happening.restart, happening.run = True, world.runs
@@ -161,6 +165,17 @@ class Player:
         for camera in self.program.setting.cameras:
             await self._status(self._clients[0], camera)
         await self._unary(self._clients[0], f"/{STATUS}/ListSwaps", status_pb2.ListSwapsRequest(limit=1000), "")
+
+    async def _settled(self) -> None:
+        """Wait until nothing is under way; each state in which nothing is goes into the record."""
+        async with _Patience("swaps that were wanted are neither done nor given up"):
+            for camera in self.program.setting.cameras:
+                while True:
+                    seen = await self._status(self._clients[0], camera)
+                    if seen is not None and _is_still(seen.status):
+                        self.record.settled.append(seen)
+                        break
+                    await asyncio.sleep(0.005)
 
     async def _watchers_agree(self) -> None:
         """Every stream of states that is open has told what GetStatus tells, once nothing changes any more."""
@@ -175,16 +190,20 @@ class Player:
                     await asyncio.sleep(0.002)
 
     async def _end_operations(self) -> None:
-        """Cancel those that run; each has to end."""
+        """Cancel those that run; each has to end. One that is held on its way back ends with its patience."""
         client = self._clients[0]
-        listed = await self._operations(client)
-        for operation in listed:
+        for operation in await self._operations(client):
             if not operation.done:
                 request = operations_pb2.CancelOperationRequest(name=operation.name)
                 await self._unary(client, f"/{OPERATIONS}/CancelOperation", request, "")
+        looks = 0
         async with _Patience("operations that were cancelled go on"):
-            while any(not operation.done for operation in await self._operations(client)):  # noqa: ASYNC110
+            while any(not operation.done for operation in await self._operations(client)):
                 await asyncio.sleep(0.005)
+                looks += 1
+                if looks == LOOKS:
+                    self._happens(f"leap seconds={RETURN_S:g}").ended_ns = self.world.clock.boottime_ns()
+                    self.world.clock.leap(RETURN_S)
 
     # -- steps --------------------------------------------------------------------------------------------------------
 
@@ -192,7 +211,8 @@ class Player:
         camera = self.program.setting.cameras[step.camera]
         if step.do in METHODS:
             about = await self._about(client, step)
-            await self._send(client, METHODS[step.do], self._clerk.request(step, client.name, about), step)
+            request = self._clerk.request(step, client.name, about, client.etags.get(camera, ""))
+            await self._send(client, METHODS[step.do], request, step)
         elif step.do is Do.STATUS:
             await self._status(client, camera)
         elif step.do is Do.SWAPS:
@@ -240,6 +260,8 @@ class Player:
             *(self._unary(by, path, request, str(request.client), step) for _ in range(times))  # type: ignore[attr-defined]
         )
         for call in calls:
+            if getattr(call.answer, "etag", ""):
+                by.etags[request.camera] = call.answer.etag  # type: ignore[attr-defined,union-attr]
             if method == "PrepareBudget" and call.answer is not None:
                 by.prepared_id = call.answer.prepared_id  # type: ignore[attr-defined]
             elif method == "ProfileSubnets" and call.answer is not None:
@@ -290,6 +312,7 @@ class Player:
         if call.body is None:
             return None
         (status,) = status_pb2.GetStatusResponse.FromString(call.body).cameras
+        client.etags[camera] = status.etag
         seen = Seen(call.order, call.run, call.began_ns, call.ended_ns, status)
         self.record.seen.append(seen)
         return seen
@@ -321,7 +344,14 @@ class Player:
             request = status_pb2.WatchResultsRequest(camera=camera, buffer=4 if step.other else 100)
             results = status_pb2.WatchResultsResponse
             stream = channel.unary_stream(f"/{STATUS}/WatchResults", _serialize, results.FromString)(request)
-        client.streams.add(asyncio.create_task(self._read(watch, stream), name=f"watch-{number}"))
+        reading = asyncio.create_task(self._read(watch, stream), name=f"watch-{number}")
+
+        def ended(_: asyncio.Task[None]) -> None:
+            stream.cancel()
+            watch.ended = watch.ended or "CANCELLED"  # perhaps before it began to read
+
+        reading.add_done_callback(ended)
+        client.streams.add(reading)
 
     async def _read(self, watch: Watch, stream: Any) -> None:
         try:
@@ -335,11 +365,6 @@ class Player:
             watch.ended = "END"
         except grpc.aio.AioRpcError as error:
             watch.ended = error.code().name
-        except asyncio.CancelledError:
-            watch.ended = "CANCELLED"
-            raise
-        finally:
-            stream.cancel()
 
     def _stop_watching(self, client: Client) -> None:
         if client.streams:
@@ -369,6 +394,18 @@ class _Patience:
         self._timeout.cancel()
         if self._late:
             raise Broken(f"{self._what}: for {PATIENCE_S:g} s by now")
+
+
+def _is_still(status: types_pb2.CameraStatus) -> bool:
+    """Nothing is under way, and nothing is wanted that may be done."""
+    stands = status.state in (
+        types_pb2.CAMERA_STATE_ACTIVE,
+        types_pb2.CAMERA_STATE_IDLE,
+        types_pb2.CAMERA_STATE_FAULTED,
+    )
+    wanted = status.decision.action == types_pb2.DECISION_ACTION_SWAP
+    faulted = status.state == types_pb2.CAMERA_STATE_FAULTED  # it waits for an acknowledgement
+    return stands and not status.HasField("swap") and (faulted or not wanted)
 
 
 def _last_revision(watch: Watch) -> int:

@@ -22,6 +22,12 @@ class Do(Enum):
     REPORT = "report"
     ACKNOWLEDGE = "acknowledge"
     PROFILE = "profile"
+    MODE = "mode"
+    PIN = "pin"
+    UNPIN = "unpin"
+    ROLLBACK = "rollback"
+    PERMIT = "permit"
+    INHIBIT = "inhibit"
     CANCEL = "cancel"  # an operation
     WAIT = "wait"  # for one
     STATUS = "status"
@@ -36,7 +42,9 @@ class Do(Enum):
     REUSE = "reuse"  # its id, for another body
 
 
-MUTATIONS = frozenset({Do.SET, Do.RENEW, Do.RELEASE, Do.PREPARE, Do.COMMIT, Do.REPORT, Do.ACKNOWLEDGE, Do.PROFILE})
+ORDERS = frozenset({Do.MODE, Do.PIN, Do.UNPIN, Do.ROLLBACK, Do.PERMIT, Do.INHIBIT})
+BUDGETS = frozenset({Do.SET, Do.RENEW, Do.RELEASE})
+MUTATIONS = ORDERS | BUDGETS | {Do.PREPARE, Do.COMMIT, Do.REPORT, Do.ACKNOWLEDGE, Do.PROFILE}
 
 
 class How(Enum):
@@ -53,6 +61,7 @@ class Step:
     """`number` is unique in its history, and so is every bound made from it; `of`: which earlier request or operation
     (from the end) it is about. `moment_s`: how long GIVE_UP and CUT wait. `flag`: wait_for_ready, stopped,
     while_running or allow_infeasible; `other`: the other way of that kind of call. `wrong`: with a bound that is none.
+    `choice`: of a mode, a sub-net or a kind of claim. `with_etag`: for the state that its client saw last.
     """
 
     number: int
@@ -67,6 +76,8 @@ class Step:
     of: int = 0
     due_s: float = 0.0
     wrong: bool = False
+    choice: int = 0
+    with_etag: bool = False
 
     def __str__(self) -> str:
         told = [
@@ -152,6 +163,12 @@ _WEIGHTS: dict[Do, float] = {
     Do.REPORT: 2,
     Do.ACKNOWLEDGE: 2,
     Do.PROFILE: 0.7,
+    Do.MODE: 1.2,
+    Do.PIN: 1.2,
+    Do.UNPIN: 0.8,
+    Do.ROLLBACK: 0.6,
+    Do.PERMIT: 1.0,
+    Do.INHIBIT: 1.2,
     Do.CANCEL: 0.5,
     Do.WAIT: 0.3,
     Do.STATUS: 5,
@@ -166,7 +183,7 @@ _WEIGHTS: dict[Do, float] = {
     Do.REUSE: 0.5,
 }
 _FOLLOWERS = {Do.PREPARE: (Do.COMMIT, 0.6), Do.SET: (Do.RENEW, 0.2), Do.PROFILE: (Do.CANCEL, 0.3)}
-_FLAGGED = frozenset({Do.SET, Do.COMMIT, Do.REPORT, Do.PROFILE})
+_FLAGGED = frozenset({Do.SET, Do.COMMIT, Do.REPORT, Do.PROFILE, Do.PERMIT})
 _WITH_OTHER = frozenset({Do.SET, Do.PROFILE, Do.RETRY, Do.REUSE, Do.WATCH_RESULTS})
 _ABOUT = frozenset({Do.RETRY, Do.REUSE, Do.CANCEL, Do.WAIT})
 _BLOWS: dict[Blow, float] = {
@@ -248,11 +265,12 @@ class _Maker:
         sends = do in MUTATIONS or do in (Do.RETRY, Do.REUSE)
         how = drawn.choices(list(How), (10, 1, 1.2, 0.6))[0] if sends else How.PLAIN
         bounded = do in (Do.SET, Do.PREPARE, Do.REPORT)
+        chosen = do in (Do.MODE, Do.PIN) or (do is Do.SET and drawn.random() < 0.15)
         return Step(
             number=self.number,
             do=do,
             camera=drawn.randrange(cameras),
-            ttl_s=drawn.choice((None, *_TTLS_S)) if bounded else None,
+            ttl_s=drawn.choice((None, *_TTLS_S)) if bounded or do in (Do.INHIBIT, Do.PERMIT) else None,
             flag=do in _FLAGGED and drawn.random() < 0.5,
             other=do in _WITH_OTHER and drawn.random() < 0.5,
             with_id=do in MUTATIONS and drawn.random() < 0.75,
@@ -261,6 +279,8 @@ class _Maker:
             of=drawn.randint(0, 5) if do in _ABOUT else 0,
             due_s=drawn.choice((0.0, 0.5, 2.0, 10.0)) if do is Do.PREPARE else 0.0,
             wrong=bounded and drawn.random() < 0.06,
+            choice=drawn.randint(1, 3) if chosen else 0,
+            with_etag=do in (ORDERS | BUDGETS) and drawn.random() < 0.3,
         )
 
     def _disturbance(self, calls: int) -> Disturbance:

@@ -84,7 +84,7 @@ class Seen:
         return (
             f"[{self.order:3}    ] run {self.run} {by}: {status.camera} revision {status.revision}: {claims}; "
             f"in force {bounds(status.budget.budget)}{safe} ({status.budget.id[:8]}); "
-            f"{status.active_subnet_id or '-'} generation {status.generation}"
+            f"{status.active_subnet_id or '-'} generation {status.generation}{orders_of(status)} etag {status.etag}"
         )
 
 
@@ -127,6 +127,8 @@ class Record:
     seen: list[Seen] = field(default_factory=list)
     watches: list[Watch] = field(default_factory=list)
     happenings: list[Happening] = field(default_factory=list)
+    settled: list[Seen] = field(default_factory=list)  # states in which nothing was under way any more
+    faulty: bool = False  # cameras were made to fail
     rests_ns: list[int] = field(default_factory=list)  # when all that was due had been done
     orders: int = 0
 
@@ -155,6 +157,15 @@ def bounds(budget: types_pb2.Budget) -> str:
     """A budget in a few characters."""
     told = [f"{field_.name.partition('_')[0]} {value:g}" for field_, value in budget.ListFields()]
     return " ".join(told) or "-"
+
+
+def orders_of(status: types_pb2.CameraStatus) -> str:
+    """Its standing orders in a few words."""
+    orders = status.orders
+    told = [types_pb2.Mode.Name(orders.mode).removeprefix("MODE_").lower()] if orders.mode_by else []
+    told += [f"pin {orders.pin.subnet_id} by {orders.pin.client}"] if orders.HasField("pin") else []
+    told += [f"inhibited by {one.client} ({one.why})" for one in orders.inhibitions]
+    return "".join(f"; {one}" for one in told)
 
 
 def _until(order: int) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
-from agent.pb.ofa_agent.v1 import control_pb2, profile_pb2, types_pb2
-from tests.stateful.program import Do, Program, Step
+from agent.pb.ofa_agent.v1 import control_pb2, orders_pb2, profile_pb2, types_pb2
+from tests.stateful.program import ORDERS, Do, Program, Step
 
 SERVICE = "ofa_agent.v1.ControlService"
 METHODS: dict[Do, str] = {
@@ -21,6 +21,12 @@ METHODS: dict[Do, str] = {
     Do.REPORT: "ReportLine",
     Do.ACKNOWLEDGE: "AcknowledgeAlarm",
     Do.PROFILE: "ProfileSubnets",
+    Do.MODE: "SetMode",
+    Do.PIN: "PinSubnet",
+    Do.UNPIN: "UnpinSubnet",
+    Do.ROLLBACK: "Rollback",
+    Do.PERMIT: "PermitSwap",
+    Do.INHIBIT: "InhibitSwap",
 }
 ANSWERS: dict[str, type[Message]] = {
     "SetBudget": control_pb2.SetBudgetResponse,
@@ -31,8 +37,22 @@ ANSWERS: dict[str, type[Message]] = {
     "ReportLine": control_pb2.ReportLineResponse,
     "AcknowledgeAlarm": control_pb2.AcknowledgeAlarmResponse,
     "ProfileSubnets": profile_pb2.ProfileSubnetsResponse,
+    "SetMode": orders_pb2.SetModeResponse,
+    "PinSubnet": orders_pb2.PinSubnetResponse,
+    "UnpinSubnet": orders_pb2.UnpinSubnetResponse,
+    "Rollback": orders_pb2.RollbackResponse,
+    "PermitSwap": orders_pb2.PermitSwapResponse,
+    "InhibitSwap": orders_pb2.InhibitSwapResponse,
 }
 _LATENCIES_MS = (30.0, 60.0, 75.0, 90.0, 110.0, 200.0)
+MODES = (types_pb2.MODE_AUTO, types_pb2.MODE_MANUAL, types_pb2.MODE_MAINTENANCE)
+SUBNETS = ("small", "middle", "large")
+KINDS = (
+    types_pb2.CLAIM_KIND_UNSPECIFIED,
+    types_pb2.CLAIM_KIND_MAINTENANCE,
+    types_pb2.CLAIM_KIND_LOCAL_OVERRIDE,
+    types_pb2.CLAIM_KIND_LOCAL_OVERRIDE,
+)
 _RATES = (None, None, 300.0, 900.0, 1800.0)
 
 
@@ -42,13 +62,15 @@ class Clerk:
     def __init__(self, program: Program) -> None:
         self._program = program
 
-    def request(self, step: Step, client: str, about: str = "") -> Message:
-        """`about`: the prepared id that is committed, or the id of the alarm."""
+    def request(self, step: Step, client: str, about: str = "", etag: str = "") -> Message:
+        """`about`: the prepared id that is committed, or the id of the alarm; `etag`: the newest that is known."""
         camera = self._program.setting.cameras[step.camera]
         common: dict[str, Any] = {
             "request_id": self._program.request_id(step.number) if step.with_id else "",
             "client": client,
         }
+        if step.with_etag:
+            common["etag"] = etag
         if step.do is Do.SET:
             return control_pb2.SetBudgetRequest(
                 **common,
@@ -56,6 +78,7 @@ class Clerk:
                 budget=self.budget(step),
                 ttl=_duration(step.ttl_s),
                 allow_infeasible=None if step.other else step.flag,
+                kind=KINDS[step.choice],
             )
         if step.do is Do.RENEW:
             return control_pb2.RenewBudgetRequest(**common, camera=camera)
@@ -81,6 +104,8 @@ class Clerk:
             )
         if step.do is Do.ACKNOWLEDGE:
             return control_pb2.AcknowledgeAlarmRequest(**common, alarm_id=int(about or 999_999))
+        if step.do in ORDERS:
+            return self._order(step, camera, common)
         assert step.do is Do.PROFILE, step.do
         return profile_pb2.ProfileSubnetsRequest(
             **common,
@@ -89,6 +114,20 @@ class Clerk:
             results=20,
             while_running=step.flag,
         )
+
+    def _order(self, step: Step, camera: str, common: dict[str, Any]) -> Message:
+        if step.do is Do.MODE:
+            return orders_pb2.SetModeRequest(**common, camera=camera, mode=MODES[step.choice - 1])
+        if step.do is Do.PIN:
+            return orders_pb2.PinSubnetRequest(**common, camera=camera, subnet_id=SUBNETS[step.choice - 1])
+        if step.do is Do.UNPIN:
+            return orders_pb2.UnpinSubnetRequest(**common, camera=camera)
+        if step.do is Do.ROLLBACK:
+            return orders_pb2.RollbackRequest(**common, camera=camera)
+        ttl = _duration(step.ttl_s)
+        if step.do is Do.PERMIT:
+            return orders_pb2.PermitSwapRequest(**common, camera=camera, ttl=ttl, everyone=step.flag)
+        return orders_pb2.InhibitSwapRequest(**common, camera=camera, ttl=ttl, why=f"step {step.number}")
 
     def budget(self, step: Step) -> types_pb2.Budget:
         drawn = random.Random(f"{self._program.seed}/{step.number}")

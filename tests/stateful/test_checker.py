@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import os
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ from agent.api.requests import RequestLog
 from agent.clock import Clock
 from agent.domain.budget import Claim, ClaimKind
 from agent.domain.journal import StoredAnswer
+from agent.domain.orders import NO_ORDERS, Orders
 from agent.supervisor import Parts, Supervisor
 from agent.telemetry.journal import SqliteJournal
 from tests.stateful.power import LeapClock
@@ -32,12 +34,19 @@ SET = Step(1, Do.SET, with_id=True, other=True)
 LEASE = Step(1, Do.SET, ttl_s=600.0, with_id=True, other=True)
 NEWER = Step(2, Do.SET, with_id=True, other=True)
 LOOK = Step(3, Do.STATUS)
+PIN = Step(7, Do.PIN, choice=2)
 
 
 def program(*phases: tuple[Sequence[Step], Disturbance]) -> Program:
     """Of one client; each phase ends with its disturbance."""
     made = (Phase((tuple(steps),), replace(blow, after_calls=99)) for steps, blow in phases)
     return Program(1, Setting(), tuple(made), ("client-0",))
+
+
+def turns(*phases: tuple[Sequence[Step], Sequence[Step]]) -> Program:
+    """Of two clients; in most phases one of them does nothing."""
+    made = (Phase((tuple(first), tuple(second))) for first, second in phases)
+    return Program(1, Setting(), tuple(made), ("client-0", "client-1"))
 
 
 class ForgetsAnswers(SqliteJournal):
@@ -71,6 +80,13 @@ class KeepsReleasedClaims(SqliteJournal):
         return
 
 
+class ForgetsOrders(SqliteJournal):
+    """Modes, pins and inhibitions end with the run."""
+
+    async def orders(self, camera: str) -> Orders:
+        return NO_ORDERS
+
+
 class CountsGenerationsAnew(SqliteJournal):
     """Each run begins with generation 1."""
 
@@ -100,6 +116,13 @@ class WallBootClock(LeapClock):
 
 def expires_by_wall_clock(parts: Parts) -> Supervisor:
     return Supervisor(replace(parts, clock=WallBootClock(parts.clock)))
+
+
+class TakesAnyEtag(Supervisor):
+    """However old."""
+
+    def writing(self, etag: str = "") -> AbstractAsyncContextManager[None]:
+        return super().writing("")
 
 
 class RunsEveryRequest(RequestLog):
@@ -148,6 +171,14 @@ BROKEN: dict[str, tuple[Makers, Program, str]] = {
         program(([LEASE], Disturbance(Blow.WALL, seconds=3600.0)), ([LOOK], Disturbance())),
         "a claim is what its client asked for",
     ),
+    "a pin that a restart drops": (
+        Makers(journal=ForgetsOrders), program(([PIN], RESTART)), "an order stands as it was given"
+    ),
+    "a stale etag that is taken": (
+        Makers(supervisor=TakesAnyEtag),
+        turns(([], [LOOK]), ([PIN, replace(LOOK, number=8)], []), ([], [Step(9, Do.MODE, choice=2, with_etag=True)])),
+        "a stale etag is refused",
+    ),
     "a generation that is used again": (
         Makers(journal=CountsGenerationsAnew),
         program(([Step(6, Do.STATUS)], RESTART), ([LOOK], RESTART)),
@@ -189,6 +220,17 @@ def test_a_fail_safe_that_a_restart_forgets_is_told(monkeypatch: pytest.MonkeyPa
     lapsed = program(([replace(LEASE, ttl_s=0.5)], Disturbance(Blow.LEAP, seconds=8.0)), ([LOOK], Disturbance()))
     with quiet(), pytest.raises(Broken, match="holds the fail safe"):
         asyncio.run(play_program(lapsed))
+
+
+def test_an_inhibition_that_is_not_heeded_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    from agent.supervisor import loop
+
+    monkeypatch.setattr(loop, "interlocked", lambda wanted, *_: wanted)
+    leap = Disturbance(Blow.LEAP, seconds=0.1)
+    looks = [Step(number, Do.STATUS) for number in range(20, 60)]  # until its first network runs
+    played = program((looks, leap), ([Step(10, Do.INHIBIT), LOOK], leap), ([PIN, *looks], leap))
+    with quiet(), pytest.raises(Broken, match="nothing swaps while it is inhibited"):
+        asyncio.run(play_program(played))
 
 
 def test_a_program_is_the_same_for_the_same_seed_and_none_other() -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.stateful.soak import play_all, quiet
 
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-FEW = 24
+FEW = 16
 MANY = 10_000
 # Seeds that broke a promise once, played a few times each since the machine chooses what interleaves.
 ONCE_BROKEN = (28, 32, 44, 83, 175, 205)
