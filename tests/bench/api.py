@@ -232,7 +232,7 @@ async def _client(channel: Any, chance: random.Random, ends_s: float, found: Lat
         ),
         BUDGET: (
             channel.unary_unary("/ofa_agent.v1.ControlService/SetBudget"),
-            _set_budget(client, chance.randint(1, CAMERAS)),
+            budget,
         ),
         "Empty": (channel.unary_unary(EMPTY), b""),
     }
