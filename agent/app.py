@@ -91,7 +91,7 @@ class Agent:
             await self.journal.open()
             stack.push_async_callback(self.journal.close)
             self.journal.on_state(self.alarms.on_journal)
-            stack.callback(self.alarms.close)
+            stack.push_async_callback(self.alarms.close)
             await self.alarms.restore(camera.name for camera in self.config.cameras)
             self.staging = Staging(self.config, self.clock, supervisor_settings, self._relet)
             for camera in self.config.cameras:
@@ -103,6 +103,7 @@ class Agent:
             for supervisor in self.supervisors.values():
                 await supervisor.load()  # before anybody can ask
             async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self.alarms.run, name="alarms")
                 for name, supervisor in self.supervisors.items():
                     tasks.start_soon(supervisor.run, name=f"supervise-{name}")
                 try:
@@ -307,15 +308,15 @@ def run_daemon(loaded: Loaded) -> int:
 async def _run(loaded: Loaded) -> None:
     stop, hangup = asyncio.Event(), _Hangup()
     with _signals(stop, hangup):
-        async with serving(loaded, SystemClock(), RandomIds()) as desk:
+        async with serving(loaded, SystemClock(), RandomIds()) as (agent, desk):
             hangup.heard_by(desk)
-            event(_log, logging.INFO, "ready", socket=desk.running.api.unix_socket, cameras=len(desk.running.cameras))
+            event(_log, logging.INFO, "ready", socket=loaded.config.api.unix_socket, cameras=len(agent.supervisors))
             await stop.wait()
             event(_log, logging.INFO, "stopping")
 
 
 @asynccontextmanager
-async def serving(loaded: Loaded, clock: Clock, ids: IdSource) -> AsyncIterator[ReloadDesk]:
+async def serving(loaded: Loaded, clock: Clock, ids: IdSource) -> AsyncIterator[tuple[Agent, ReloadDesk]]:
     """A whole daemon but for its process: cameras, API and reload."""
     agent = Agent(loaded.config, clock, ids)
     async with agent.running():
@@ -324,7 +325,7 @@ async def serving(loaded: Loaded, clock: Clock, ids: IdSource) -> AsyncIterator[
             await desk.started()
             tasks.start_soon(desk.run, name="reload-desk")
             try:
-                yield desk
+                yield agent, desk
             finally:
                 tasks.cancel_scope.cancel()
 

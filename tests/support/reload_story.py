@@ -28,6 +28,11 @@ class Values:
     allow_older: bool = True
     version: int = 1  # where the link of the library leads
 
+    @property
+    def meaning(self) -> Values:
+        """The same for texts that mean the same: a camera that says what the file says has no policy of its own."""
+        return replace(self, own_window=self.own_window or self.window)
+
     def text(self, head: str) -> str:
         """The file; `head` is everything that stays."""
         schedule = f'[{{cron: "* * * * *", parts_per_minute: {self.scheduled_ppm}}}]' if self.scheduled_ppm else "[]"
@@ -110,7 +115,9 @@ class Story:
                 replace(old, allow_older=draw.random() < 0.5),
             ]
         )
-        return Attempt(values.text(self._head).encode(), UNCHANGED if values == old else APPLIED, values)
+        return Attempt(
+            values.text(self._head).encode(), UNCHANGED if values.meaning == old.meaning else APPLIED, values
+        )
 
     def _bad(self) -> Attempt:
         """Something that must not be taken over, with other good values beside it so that a part would show."""
