@@ -10,8 +10,12 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2
 
+from agent.api import Services
+from agent.api.drain import Drain
+from agent.api.health import HealthHandlers
+from agent.clock import SystemClock
 from agent.domain.states import CameraState
-from tests.api.harness import Rig, run, serving
+from tests.api.harness import Rig, run, serving, until
 from tests.support.fake_control import HEALTH, FakeControl
 
 SERVING, NOT_SERVING, UNKNOWN = 1, 2, 3
@@ -127,3 +131,51 @@ def test_a_watcher_of_an_unknown_service_is_told_so(tmp_path: Path) -> None:
         return status
 
     assert run(scenario()) == UNKNOWN
+
+
+def test_many_watchers_of_health_cost_one_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[str] = []
+    original = HealthHandlers.serving
+
+    def serving_now(self: HealthHandlers, name: str) -> bool | None:
+        looks.append(name)
+        return original(self, name)
+
+    async def scenario() -> list[list[int]]:
+        async with serving(tmp_path) as rig, grpc.aio.insecure_channel(f"unix:{rig.path}") as bare:
+            channel: Any = bare
+            calls = [
+                channel.unary_stream("/grpc.health.v1.Health/Watch", None, health_pb2.HealthCheckResponse.FromString)(
+                    health_pb2.HealthCheckRequest(service=name).SerializeToString()
+                )
+                for name in ("", "camera/station-1") * 100
+            ]
+            seen = [[(await call.read()).status for call in calls]]
+            looks.clear()
+            await until(lambda: len(looks) >= 20)
+            assert looks[:20] in (["", "camera/station-1"] * 10, ["camera/station-1", ""] * 10)
+            rig.control.change(state=CameraState.FAULTED)
+            seen.append([(await call.read()).status for call in calls])
+            for call in calls:
+                call.cancel()
+            assert {await call.code() for call in calls} == {grpc.StatusCode.CANCELLED}
+            await until(lambda: rig.server.streams == 0)
+        return seen
+
+    monkeypatch.setattr(HealthHandlers, "serving", serving_now)
+    assert run(scenario()) == [[SERVING] * 200, [NOT_SERVING] * 200]
+
+
+def test_health_is_not_looked_at_once_nobody_watches(tmp_path: Path) -> None:
+    async def scenario() -> list[str]:
+        async with serving(tmp_path) as rig:
+            handlers = HealthHandlers(
+                Services({"station-1": rig.control}, rig.journal, SystemClock()), Drain(), (), 5, 0
+            )
+            feed = handlers._looks.subscribe("")
+            assert [*handlers._looks._watched] == [""]
+            feed.close()
+            await until(lambda: handlers._looks._timer is None)
+            return [*handlers._looks._watched]
+
+    assert run(scenario()) == []

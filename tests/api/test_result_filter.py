@@ -155,3 +155,30 @@ def test_a_refused_filter_names_its_field_and_holds_no_place(tmp_path: Path) -> 
         return error.code, [violation.field for violation in error.violations]
 
     assert run(scenario()) == ("INVALID_ARGUMENT", ["min_confidence"])
+
+
+def test_the_client_asks_for_what_it_is_told_to(tmp_path: Path) -> None:
+    async def scenario() -> list[int]:
+        async with serving(tmp_path) as rig:
+            watch = rig.client.watch_results(
+                subnet_ids=["w1-big"],
+                class_ids=[0],
+                labels=["bad"],
+                min_confidence=0.5,
+                max_confidence=0.95,
+                every_nth=2,
+            )
+            async with watch:
+                reading = asyncio.ensure_future(anext(watch))
+                await until(lambda: rig.control.results.readers == 1)
+                for one in (
+                    result(1, "w1-huge"),
+                    result(2, confidence=0.4),
+                    result(3),
+                    result(4),
+                    result(5, class_id=1),
+                ):
+                    rig.control.results.publish(one)
+                return [(await reading).result.sequence, (await anext(watch)).result.sequence]
+
+    assert run(scenario()) == [3, 5]
