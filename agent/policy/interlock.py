@@ -57,13 +57,21 @@ def interlocked(wanted: Decision, orders: Orders, interlock: Interlock) -> Decis
     if wanted.action is not Action.SWAP:
         return wanted
     if orders.inhibits:
-        return _held(wanted, Reason.INHIBITED, f"swaps are inhibited by {_names(orders.inhibits)}")
+        return _held(wanted, Reason.INHIBITED, why_held(orders, interlock))
     if wanted.budget.fail_safe or wanted.active is None or interlock.permitted:
         return wanted  # a camera without a network loses nothing, and one whose clients vanished gets no permit
     if interlock.cancelled:
         return _held(wanted, Reason.CANCELLED, "a swap was cancelled, and nothing was asked for since")
-    waits_for = _closed(interlock)
-    return _held(wanted, Reason.WINDOW, f"swaps wait {waits_for} (policy.swap.window)") if waits_for else wanted
+    why = why_held(orders, interlock)
+    return _held(wanted, Reason.WINDOW, why) if why else wanted
+
+
+def why_held(orders: Orders, interlock: Interlock) -> str:
+    """Why no swap may begin that somebody asks for; empty where one may."""
+    if orders.inhibits:
+        return f"swaps are inhibited by {_names(orders.inhibits)}"
+    waits_for = "" if interlock.permitted else _closed(interlock)
+    return f"swaps wait {waits_for} (policy.swap.window)" if waits_for else ""
 
 
 def _closed(interlock: Interlock) -> str:

@@ -28,7 +28,7 @@ from agent.domain.snapshot import CameraSnapshot, ComingSwap
 from agent.domain.states import CameraState
 from agent.errors import AgentError, CameraError, CameraGone, JournalError, NotPermitted
 from agent.logs import event, logger
-from agent.policy.interlock import Interlock, Network, interlocked, ordered
+from agent.policy.interlock import Interlock, Network, interlocked, ordered, why_held
 from agent.supervisor.actor import Actor
 from agent.supervisor.alarms import StandingAlarms
 from agent.supervisor.capture import capture_desk
@@ -330,9 +330,11 @@ class Supervisor(Commands):
 
     def _interlocked(self, wanted: Decision) -> Decision:
         stopped = self._seen is not None and self._seen.demand.stopped
+        return interlocked(wanted, self._orders.now, self._lock(stopped))
+
+    def _lock(self, stopped: bool) -> Interlock:
         permitted = self._orders.permit_boot_ns is not None
-        lock = Interlock(self._settings.window, permitted, stopped, self._orders.cancelled)
-        return interlocked(wanted, self._orders.now, lock)
+        return Interlock(self._settings.window, permitted, stopped, self._orders.cancelled)
 
     def _barred(self, wanted: Decision) -> AgentError | None:
         """Why that swap must not begin now; asked last thing before its gap."""
@@ -359,7 +361,9 @@ class Supervisor(Commands):
 
     def _situation(self) -> Situation:
         parts_per_s = self._desire.now(self._measured_period_ms()).parts_per_s
-        return Situation.of(self._actor, self._line.state(), self._changes, parts_per_s, self._health)
+        line = self._line.state()
+        held = why_held(self._orders.now, self._lock(line.stopped or self._changes.line_waits(line)))
+        return Situation.of(self._actor, line, self._changes, parts_per_s, self._health, held)
 
     def _remember(self) -> None:
         """What the line asks for and what the camera does, for the journal and for stops that are long enough."""

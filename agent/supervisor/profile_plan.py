@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from agent.domain.operation import ProfileAsk, ProfilePlan
 from agent.domain.states import CameraState
-from agent.errors import BadInput, LibraryError, Refused
+from agent.errors import BadInput, Inhibited, LibraryError, Refused
 from agent.supervisor.memory import Memory
 from agent.supervisor.settings import SupervisorSettings
 from agent.supervisor.situation import Situation
@@ -53,6 +53,8 @@ class Planner:
                 f"camera {self._camera}: the line is not reported as stopped, and a run costs it seconds of parts for "
                 "each sub-net; report the line as stopped, or ask for a run while it runs"
             )
+        if now.swaps_held:
+            raise Inhibited(f"camera {self._camera}: {now.swaps_held}; nothing can be measured meanwhile")
         wanted = [one for one in usable if one in ask.subnets or not ask.subnets]
         if not wanted:
             raise Refused(f"camera {self._camera}: no sub-net can be measured")

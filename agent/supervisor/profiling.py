@@ -21,7 +21,7 @@ from agent.domain.operation import PREFIX, Operation, ProfileAsk, ProfiledNet, P
 from agent.domain.profile import NetProfile, ProfileSource, Range
 from agent.domain.result import LatencySample
 from agent.domain.states import CameraState
-from agent.errors import AgentError, CameraGone, Cancelled, JournalError, Refused
+from agent.errors import AgentError, CameraGone, Cancelled, Inhibited, JournalError, Refused
 from agent.logs import event, logger
 from agent.supervisor.memory import Memory
 from agent.supervisor.operations import OperationDesk
@@ -223,6 +223,8 @@ class Profiler:
             return
         if now.state not in USABLE:
             run.ending = CameraGone(f"camera {self._camera} is {now.state.value}")
+        elif now.swaps_held and now.state is not CameraState.SWAPPING:
+            run.ending = Inhibited(f"camera {self._camera}: {now.swaps_held}")
         elif now.line_waits:
             run.ending = Refused("the line waits for the camera to be ready for a change")
         elif not now.line_stopped and not run.ask.while_running:
@@ -281,7 +283,8 @@ class Profiler:
     def _go_home(self, run: _Run, decision: Decision, now: Situation) -> Decision:
         """Back to what ran before, unless the policy wants another one by now; then the run is over."""
         waited_s = self._now_s() - run.since_s
-        if now.state not in USABLE or waited_s > RETURN_LIMIT_S:
+        held = now.swaps_held and now.state is not CameraState.SWAPPING  # and nobody can say for how long
+        if now.state not in USABLE or waited_s > RETURN_LIMIT_S or held:
             self._end(run)
             return decision
         if decision.action is Action.SWAP:

@@ -17,7 +17,8 @@ class Situation:
     """One camera now. `parts_per_s`: results that come by themselves; None where that is not known.
 
     `own_pace`: the camera takes frames though nothing triggers it. `announced`: the line has told of a change;
-    `line_waits`: it stands until the camera is ready for one.
+    `line_waits`: it stands until the camera is ready for one. `swaps_held`: why no swap may begin, in words; empty
+    where one may.
     """
 
     state: CameraState
@@ -29,10 +30,17 @@ class Situation:
     own_pace: bool = False
     announced: bool = False
     line_waits: bool = False
+    swaps_held: str = ""
 
     @classmethod
     def of(
-        cls, actor: Actor, line: LineState, changes: ChangeBook, parts_per_s: float | None, health: Health | None
+        cls,
+        actor: Actor,
+        line: LineState,
+        changes: ChangeBook,
+        parts_per_s: float | None,
+        health: Health | None,
+        swaps_held: str,
     ) -> Situation:
         """Now."""
         return cls(
@@ -45,4 +53,5 @@ class Situation:
             own_pace=actor.own_pace or actor.out_of_pace,
             announced=bool(changes.outlook()),
             line_waits=changes.line_waits(line),
+            swaps_held=swaps_held,
         )

@@ -12,7 +12,7 @@ from agent.domain.decision import Account, Action, Candidate, Decision, Reason
 from agent.domain.operation import Operation, ProfileAsk, ProfileStage
 from agent.domain.result import LatencySample
 from agent.domain.states import CameraState
-from agent.errors import BadInput, CameraGone, Cancelled, JournalError, Refused
+from agent.errors import BadInput, CameraGone, Cancelled, Inhibited, JournalError, Refused
 from agent.supervisor.memory import Memory
 from agent.supervisor.operations import OperationDesk
 from agent.supervisor.profile_plan import WARM_UP
@@ -284,3 +284,26 @@ def test_idle_runs_wait_for_a_long_stop_without_an_announcement_and_leave_a_fail
     never.pass_s(999.0)
     never.profiler.idle(never.now)
     assert never.desk.all() == ()
+
+
+def test_a_run_does_not_begin_while_swaps_are_held_and_ends_when_they_are() -> None:
+    rig = Rig()
+    with pytest.raises(Inhibited, match="swaps are inhibited by robot; nothing can be measured"):
+        rig.profiler.begin(ASK, replace(rig.now, swaps_held="swaps are inhibited by robot"))
+    rig.begin()
+    rig.look()
+    rig.look(swaps_held="swaps are inhibited by robot")
+    assert rig.operation.done
+    assert isinstance(rig.operation.error, Inhibited)
+
+
+def test_a_run_that_ends_does_not_wait_for_a_way_home_that_is_held() -> None:
+    rig = Rig()
+    begun = rig.begin()
+    rig.look()
+    rig.look()
+    rig.desk.cancel(begun.name)
+    kept = rig.look(swaps_held="swaps wait for a permit")
+    assert rig.operation.done
+    assert isinstance(rig.operation.error, Cancelled)
+    assert kept.action is Action.KEEP

@@ -272,8 +272,8 @@ class ControlServiceServicer:
         decisions rest on it from then on. It takes minutes: the answer is an operation, served by
         google.longrunning.Operations (get, list, wait, cancel; a cancelled one ends after the current swap).
         FAILED_PRECONDITION where the line is not reported as stopped and while_running is not given, where another run is
-        under way, or where the camera is not ready. A run ends before its time with the same code when the line runs
-        again.
+        under way, where swaps are inhibited or wait for their window, or where the camera is not ready. A run ends before
+        its time with the same code when the line runs again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -335,8 +335,10 @@ class ControlServiceServicer:
     def CaptureImages(self, request, context):
         """Images of the camera with a label, as training data; inspection goes on meanwhile, and there may be no network at
         all. The images come in this stream and are stored nowhere by the agent; the stream ends with the last one. Two
-        captures a camera at most (FAILED_PRECONDITION). DEADLINE_EXCEEDED where not all images came in time, CANCELLED
-        where somebody cancelled the operation; what was sent until then is good. A client that goes away ends its capture.
+        captures a camera at most (RESOURCE_EXHAUSTED). UNAVAILABLE where the camera is away when it begins or when its
+        time is over; one that comes back in time goes on. A message may have 5 MB: raise the receive limit of a client
+        that has gRPC's default of 4 MB. DEADLINE_EXCEEDED where not all images came in time, CANCELLED where somebody
+        cancelled the operation; what was sent until then is good. A client that goes away ends its capture.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
