@@ -13,6 +13,7 @@ from agent.clock import Clock
 from agent.errors import JournalError
 from agent.telemetry import schema
 from agent.telemetry.mailbox import Outcome
+from agent.telemetry.undo import RefusedBatches, without
 
 MOST = 256  # that wait for it
 
@@ -20,8 +21,9 @@ MOST = 256  # that wait for it
 class AsideThread:
     """Started at its first use; ends after the work in hand once it is closed. Work and `done` run on it."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock, refused: RefusedBatches) -> None:
         self._path = path
+        self._refused = refused
         self._clock = clock
         self._mutex = threading.Lock()
         self._arrived = clock.signal()
@@ -30,12 +32,13 @@ class AsideThread:
         self._thread: threading.Thread | None = None
 
     def read(self, work: Callable[[sqlite3.Connection], object], done: Callable[[Outcome], None]) -> None:
-        """With a connection of its own, which only reads."""
+        """With a connection of its own, which only reads, and sees nothing that was refused."""
 
         def reading() -> object:
             with closing(schema.connect_reading(self._path)) as connection:
                 schema.check_version(connection, self._path)
-                return work(connection)
+                with without(connection, self._refused.names()) as seen:
+                    return work(seen)
 
         self.call(reading, done)
 

@@ -76,7 +76,7 @@ class JournalCalls:
         self._run_id = self._ids.uuid()
         file = JournalFile(self._path, self._clock, self._connect)
         body = self._body = JournalThread(file, self._clock, self._run_id, self._journal_days)
-        self._aside = AsideThread(self._path, self._clock)
+        self._aside = AsideThread(self._path, self._clock, file.refused)
         told = Told(tell_opened, tell_state, lambda: tell_ended(Outcome()))
         self._thread = self._clock.spawn("journal", lambda: body.run(told))
         try:

@@ -51,21 +51,21 @@ class JournalFile:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """The same connection, or the one that failed to write; else one that only reads, for the moment."""
-        held = self._connection or self._failed
-        if held is not None:
-            yield held
+        """The same connection, or the one that failed to write; else one that only reads, for the moment.
+
+        What was refused and may be on the disk is not to be seen, also while it cannot be taken back there.
+        """
+        if self._connection is not None:
+            yield self._connection
             return
-        with closing(self._connected_reading()) as connection:
-            schema.check_version(connection, self.path)
-            names = self.refused.names()
-            if not undo.held(connection, names):
+        if self._failed is not None:
+            with undo.without(self._failed, self.refused.names()) as connection:
                 yield connection
-                return
-            with closing(sqlite3.connect(":memory:", isolation_level=None)) as copy:
-                connection.backup(copy)
-                undo.take_back(copy, names)
-                yield copy
+            return
+        with closing(self._connected_reading()) as opened:
+            schema.check_version(opened, self.path)
+            with undo.without(opened, self.refused.names()) as connection:
+                yield connection
 
     def _connected_reading(self) -> sqlite3.Connection:
         try:

@@ -114,6 +114,7 @@ class JournalThread:
             self._tell(told)
             if last:
                 self.lost_notes += len(self._held)
+                self._recover()  # a file that was removed since the last write is not left so
                 return
             self._prune_when_due()
 

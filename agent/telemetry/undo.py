@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -43,9 +44,17 @@ def name(db: sqlite3.Connection, batch: str) -> None:
     db.execute("UPDATE images SET batch = ?", (batch,))
 
 
-def held(db: sqlite3.Connection, batches: Collection[str]) -> bool:
-    """Whether there are images of these batches."""
-    return bool(batches) and any(row[0] in batches for row in db.execute("SELECT DISTINCT batch FROM images"))
+@contextmanager
+def without(db: sqlite3.Connection, batches: Collection[str]) -> Iterator[sqlite3.Connection]:
+    """The same, or a copy in memory in which these batches are taken back: for reads while that cannot be done."""
+    held = {row[0] for row in db.execute("SELECT DISTINCT batch FROM images")} if batches else set()
+    if held.isdisjoint(batches):
+        yield db
+        return
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as copy:
+        db.backup(copy)
+        take_back(copy, batches)
+        yield copy
 
 
 def take_back(db: sqlite3.Connection, batches: Collection[str]) -> int:
@@ -68,7 +77,7 @@ def second(batch: str) -> str:
 
 
 class RefusedBatches:
-    """Names of batches that were refused and may be on the disk. All but `write_down` belongs to the journal thread."""
+    """Names of batches that were refused and may be on the disk. Any thread may call `write_down` and `names`."""
 
     def __init__(self, journal: Path) -> None:
         self._file = journal.with_name(journal.name + "-refused")
@@ -89,7 +98,7 @@ class RefusedBatches:
             earlier = self._file.read_text(encoding="ascii", errors="replace").split()
         except OSError:
             earlier = []
-        return frozenset({*self._names, *earlier})
+        return frozenset(self._names) | frozenset(earlier)
 
     def clear(self) -> None:
         """They have been taken back."""
