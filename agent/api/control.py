@@ -15,7 +15,7 @@ from agent.api.services import Services, not_found
 from agent.api.stalls import Write
 from agent.domain.budget import ClaimKind
 from agent.domain.control import CameraControl, ClaimOutcome
-from agent.errors import BadInput, Refused
+from agent.errors import BadInput
 from agent.pb.ofa_agent.v1 import capture_pb2, config_pb2, control_pb2, types_pb2
 
 Answer: TypeAlias = (

@@ -223,8 +223,9 @@ class CameraControl(Protocol):
     async def permit_swap(
         self, client: str, ttl_s: float | None, everyone: bool = False, lift_only: bool = False
     ) -> OrderOutcome:
-        """Take back the client's inhibition (`everyone`: those of all clients) and, unless `lift_only`, let one swap begin
-        within `ttl_s` (None: a default). Raises BadInput, JournalError."""
+        """Take back the client's inhibition (`everyone`: those of all clients) and, unless `lift_only`, let one swap
+        begin within `ttl_s` (None: a default). Raises BadInput, JournalError.
+        """
         ...
 
     async def inhibit_swap(self, client: str, ttl_s: float | None, why: str) -> OrderOutcome:

@@ -192,7 +192,8 @@ def test_nothing_comes_and_the_time_is_over() -> None:
         capture = bench.desk.start(ASK)
         bench.show()
         await read(capture)
-        with pytest.raises(CameraTimeout, match=r"station-1: 1 of 3 images within 30 s, one in 0\.1 s at most; give it more time"):
+        words = r"station-1: 1 of 3 images within 30 s, one in 0\.1 s at most; give it more time"
+        with pytest.raises(CameraTimeout, match=words):
             await read(capture)
         assert bench.clock.now_ns() == pytest.approx(30e9, abs=20 * MS)
         assert not capture.done
