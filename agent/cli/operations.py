@@ -99,7 +99,7 @@ def wait(connection: Connection, operation: str, timeout_s: float, as_json: bool
     async def exchange(client: AgentClient) -> Operation:
         from agent.client import RpcFailed
 
-        name, told = await name_of(client, operation), Progress(quiet=as_json)
+        name, told = await name_of(client, operation), Progress(quiet=as_json, words=_state_words)
         try:
             return await client.wait_operation(name, timeout_s, told)
         except RpcFailed as error:
@@ -154,6 +154,10 @@ def _row(operation: Operation) -> tuple[str, ...]:
     at = moment(metadata.started_at.ToDatetime()) if metadata is not None else "-"  # type: ignore[attr-defined]
     name = operation.name.removeprefix(_PREFIX)
     return name[:8], at, _camera(operation), _work(operation), _state(operation)
+
+
+def _state_words(operation: Operation) -> str:
+    return f"{_camera(operation)}: {_work(operation)} {_state(operation)}"
 
 
 def _state(operation: Operation) -> str:

@@ -62,15 +62,15 @@ async def follow(client: AgentClient, begun: Sequence[Begun], timeout_s: float, 
     if held:
         why = ", ".join(f"{one.camera}: {one.decision.reason}" if one.camera else one.decision.reason for one in held)
         raise NotPermitted(f"it is stored and its swap is held ({why}); `ofa-agent status` shows by whom")
-    swaps = await asyncio.gather(*(_one(client, one, timeout_s, quiet) for one in begun))
+    alone = len(begun) == 1
+    swaps = await asyncio.gather(*(_one(client, one, timeout_s, Progress(quiet, alone)) for one in begun))
     return [swap for swap in swaps if swap is not None]
 
 
-async def followed(client: AgentClient, name: str, timeout_s: float, quiet: bool) -> pb.Swap:
+async def followed(client: AgentClient, name: str, timeout_s: float, told: Progress) -> pb.Swap:
     """The operation of a swap to its end."""
     from agent.client import RpcFailed
 
-    told = Progress(quiet)
     try:
         return await client.wait_swap(name, timeout_s, told)
     except RpcFailed as error:
@@ -79,11 +79,11 @@ async def followed(client: AgentClient, name: str, timeout_s: float, quiet: bool
         told.end()
 
 
-async def _one(client: AgentClient, begun: Begun, timeout_s: float, quiet: bool) -> pb.Swap | None:
+async def _one(client: AgentClient, begun: Begun, timeout_s: float, told: Progress) -> pb.Swap | None:
     name = "" if begun.operation is None else begun.operation.name
     if not name and begun.decision.reason == _SOON:
         name = await _coming(client, begun.camera, timeout_s)
-    return await followed(client, name, timeout_s, quiet) if name else None
+    return await followed(client, name, timeout_s, told) if name else None
 
 
 async def _coming(client: AgentClient, camera: str, timeout_s: float) -> str:
@@ -105,10 +105,13 @@ async def _coming(client: AgentClient, camera: str, timeout_s: float) -> str:
 
 
 class Progress:
-    """Tells how far a swap is on stderr: in one line that changes on a terminal, a line for each stage elsewhere."""
+    """Tells on stderr how far an operation is: a line for each stage; alone on a terminal, one that changes.
 
-    def __init__(self, quiet: bool) -> None:
-        self._quiet, self._live = quiet, sys.stderr.isatty()
+    `words` are those of an operation that is no swap.
+    """
+
+    def __init__(self, quiet: bool, alone: bool = True, words: Callable[[Operation], str] = lambda _: "") -> None:
+        self._quiet, self._live, self._words = quiet, alone and sys.stderr.isatty(), words
         self._stage, self._open = "", False
         self.camera = ""
 
@@ -116,12 +119,12 @@ class Progress:
         from agent.pb.ofa_agent.v1.orders_pb2 import SwapMetadata
 
         found = SwapMetadata()
-        if not operation.metadata.Unpack(found):
-            return
-        self.camera = found.camera
-        words = progress_words(found)
+        if operation.metadata.Unpack(found):
+            self.camera, words = found.camera, progress_words(found)
+        else:
+            words = self._words(operation)
         stage = words.partition(",")[0]
-        if self._quiet or operation.done or (not self._live and stage == self._stage):
+        if not words or self._quiet or operation.done or (not self._live and stage == self._stage):
             return
         self._stage = stage
         click.echo(f"\r{words:<79}" if self._live else words, nl=not self._live, err=True)

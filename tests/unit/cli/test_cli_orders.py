@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from agent.cli import describe
 from agent.cli.exits import CallFailed, exit_code
 from agent.cli.operations import name_of, operation_lines
 from agent.cli.orders import order_lines, order_words, outcome_lines
-from agent.cli.swap_follow import Begun, follow, followed, progress_words, swap_ended_words
+from agent.cli.swap_follow import Begun, Progress, follow, followed, progress_words, swap_ended_words
 from agent.cli.wire import plain
 from agent.client import AgentClient, Retry
 from agent.errors import BadInput, NotPermitted
@@ -169,6 +170,29 @@ def test_a_swap_is_followed_with_a_line_for_each_stage(tmp_path: Path, capsys: p
     assert (out, err) == ("", "station-1: UPLOADING, 43.0 %, gap 1.2 s of about 2.4 s\n")
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_on_a_terminal_one_swap_has_one_line_that_changes_and_several_have_lines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    one = Progress(quiet=False)
+    for _ in range(2):
+        one(operation())
+    one.end()
+    words = "station-1: UPLOADING, 43.0 %, gap 1.2 s of about 2.4 s"
+    assert terminal.getvalue() == f"\r{words:<79}" * 2 + "\n"
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    several = Progress(quiet=False, alone=False)
+    for _ in range(2):
+        several(operation())
+    several.end()
+    assert terminal.getvalue() == f"{words}\n"
+
+
 @pytest.mark.parametrize("reason", ["mode", "swap_inhibited", "swap_window", "swap_cancelled"])
 def test_a_swap_that_somebody_holds_is_refused_with_four(tmp_path: Path, reason: str) -> None:
     async def story(client: AgentClient) -> None:
@@ -222,7 +246,7 @@ def test_a_swap_after_the_dwell_that_is_not_wanted_any_more_is_not_waited_for(tm
 def test_a_swap_that_fails_ends_the_command_as_it_ended(tmp_path: Path, error: Fails, code: int) -> None:
     async def story(client: AgentClient) -> None:
         with pytest.raises(CallFailed, match="station-1: the swap ended with no") as caught:
-            await followed(client, NAME, 10.0, quiet=True)
+            await followed(client, NAME, 10.0, Progress(quiet=True))
         assert exit_code(caught.value) == code
 
     exchange(tmp_path, ScriptedDaemon({"WaitOperation": [operation(True, error)]}), story)
@@ -231,7 +255,7 @@ def test_a_swap_that_fails_ends_the_command_as_it_ended(tmp_path: Path, error: F
 def test_a_swap_that_takes_too_long_is_a_timeout(tmp_path: Path) -> None:
     async def story(client: AgentClient) -> None:
         with pytest.raises(TimeoutError) as caught:
-            await followed(client, NAME, 0.05, quiet=True)
+            await followed(client, NAME, 0.05, Progress(quiet=True))
         assert exit_code(caught.value) == 6
 
     exchange(tmp_path, ScriptedDaemon({"WaitOperation": [operation()]}), story)
