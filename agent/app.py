@@ -36,7 +36,7 @@ from agent.config.reload import ReloadDesk
 from agent.domain.line import LineInput
 from agent.domain.orders import Window
 from agent.domain.reload import Reloading
-from agent.errors import BadInput, CameraGone, Refused
+from agent.errors import AgentError, BadInput, CameraGone, Refused
 from agent.logs import configure, event, logger
 from agent.policy.tickets import TicketRules
 from agent.staging import Staging, Told
@@ -301,8 +301,20 @@ def run_daemon(loaded: Loaded) -> int:
     """The daemon in the foreground until SIGTERM or SIGINT; returns its exit code. Raises AgentError at start."""
     configure()
     with state_lock(loaded.config.state_dir):
-        asyncio.run(_run(loaded))
+        try:
+            asyncio.run(_run(loaded))
+        except Exception as error:
+            only = _only(error)
+            if isinstance(only, AgentError):
+                raise only from error
+            raise
     return 0
+
+
+def _only(error: BaseException) -> BaseException:
+    """What is in the groups that task groups make of one error."""
+    inner: Sequence[BaseException] = getattr(error, "exceptions", ())
+    return _only(inner[0]) if len(inner) == 1 else error
 
 
 async def _run(loaded: Loaded) -> None:
