@@ -12,9 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import anyio
 
 from agent.clock import Clock
 from agent.domain.alarms import ALARMS, AlarmKey, kind_of
@@ -51,7 +54,8 @@ class _Waiting:
 class StandingAlarms:
     """Owner of the alarms that stand and of those that are not written yet; implements agent.domain.alarms.AlarmBook.
 
-    One for all cameras of an agent. For the event loop only. `keep` has to be called now and then.
+    One for all cameras of an agent. For the event loop only. While `run` runs it writes for everybody, so that a disk
+    that hangs keeps no camera from its work; without it whoever raises an alarm or calls `keep` waits for the journal.
     """
 
     def __init__(self, journal: Journal, clock: Clock) -> None:
@@ -69,6 +73,8 @@ class StandingAlarms:
         self._ended: set[_Cause] = set()  # causes that were found gone before the journal told of their alarms
         self._retry_ns = 0
         self._writing = asyncio.Lock()
+        self._woken = asyncio.Event()
+        self._served = False
 
     def desk(self, camera: str) -> AlarmDesk:
         """The alarms of one camera; of the agent itself where the name is empty."""
@@ -90,34 +96,53 @@ class StandingAlarms:
                 self.end(camera, key)
             await self.keep()
 
+    async def run(self) -> None:
+        """Write for all desks until cancelled."""
+        self._served = True
+        try:
+            while True:
+                self._woken.clear()
+                await self._look_and_write()
+                with anyio.move_on_after(self._until_due_s()):
+                    await self._woken.wait()
+        finally:
+            self._served = False
+
     async def keep(self) -> None:
-        """End what has been gone for its hold-off, and write what waits."""
+        """End what has been gone for its hold-off, and write what waits. Has to be called where nobody runs `run`."""
+        if not self._served:
+            await self._look_and_write()
+
+    async def close(self) -> None:
+        """Write what waits. The journal ends with the agent after that: no failure to tell of."""
+        self._closed = True
+        self._unwritten = {number: _Waiting(waiting.alarm, 0) for number, waiting in self._unwritten.items()}
+        await self._write()
+
+    async def _look_and_write(self) -> None:
         now_ns = self._clock.now_ns()
         for cause, going in list(self._going.items()):
             if going.until_ns <= now_ns:
                 self._finish(cause, going.since_wall_ns)
         if now_ns < self._retry_ns:
             return
-        if not self._restored:
-            await self._restore()
+        await self._restore()
         await self._write()
 
-    def due_ns(self) -> int | None:
-        """When `keep` has something to do, on the clock's monotonic time; None: nothing waits."""
+    def _until_due_s(self) -> float:
+        """Seconds until there is something to do; without end where nothing waits."""
         times = [going.until_ns for going in self._going.values()]
         times += [max(waiting.due_ns, self._retry_ns) for waiting in self._unwritten.values()]
-        return min(times, default=None)
-
-    def close(self) -> None:
-        """The journal ends with the agent: that is no failure."""
-        self._closed = True
+        times += [] if self._restored else [self._retry_ns]
+        return max(0.0, (min(times) - self._clock.now_ns()) / 1e9) + 1e-3 if times else math.inf
 
     def on_journal(self, state: JournalState) -> None:
         """Say what the journal says of itself; give it to Journal.on_state once it is open."""
         if self._closed:
             return
+        self._woken.set()
         if state.writable:
-            self._retry_ns = 0  # write at the next `keep`
+            self._retry_ns = 0
             self.end("", "journal_unavailable")
         else:
             self.raise_("", "journal_unavailable", state.error, again=False)
@@ -194,6 +219,7 @@ class StandingAlarms:
         if cause not in self._standing or cause in self._going:
             return
         kind = kind_of(key)
+        self._woken.set()
         hold_ns = round(kind.hold_off_s * 1e9) if kind is not None else 0
         if hold_ns:
             self._going[cause] = _Going(self._clock.wall_ns(), self._clock.now_ns() + hold_ns)
@@ -213,6 +239,7 @@ class StandingAlarms:
         self._unwritten[alarm.id] = _Waiting(alarm, 0)
 
     def _change(self, alarm: Alarm, due_ns: int = 0) -> None:
+        self._woken.set()
         if alarm.cleared_wall_ns is None:
             self._standing[alarm.camera, alarm.key] = alarm
         self._unwritten[alarm.id] = _Waiting(alarm, due_ns)
@@ -224,8 +251,8 @@ class StandingAlarms:
     # -- the journal --------------------------------------------------------------------------------------------------
 
     async def write(self) -> None:
-        """Write what is due, unless the journal failed a moment ago."""
-        if self._clock.now_ns() >= self._retry_ns:
+        """Write what is due, unless somebody else does or the journal failed a moment ago."""
+        if not self._served and self._clock.now_ns() >= self._retry_ns:
             await self._write()
 
     async def _write(self) -> None:

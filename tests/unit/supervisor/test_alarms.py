@@ -253,7 +253,7 @@ def test_the_journals_own_state_is_an_alarm_of_the_agent(stand: Stand) -> None:
         assert [(a.key, a.cleared_wall_ns is None) for a in stand.journal.known_alarms] == [
             ("journal_unavailable", False)
         ]
-        stand.book.close()
+        await stand.book.close()
         stand.book.on_journal(dataclasses.replace(WORKS, writable=False, error="not open"))
         assert stand.book.standing("") == {}
 
