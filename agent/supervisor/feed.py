@@ -23,7 +23,7 @@ class Reader(Generic[T]):
         self._wanted = wanted
         self._items: deque[T] = deque(maxlen=capacity)
         self._waiter: asyncio.Future[None] | None = None
-        self._to_be_woken = False
+        self._is_called = False
         self._closed = False
         self._dropped = 0
 
@@ -31,17 +31,17 @@ class Reader(Generic[T]):
     def dropped(self) -> int:
         return self._dropped
 
-    def put(self, item: T) -> bool:
-        """Take what this reader wants; whether somebody now has to wake it."""
+    def put(self, item: T) -> asyncio.Future[None] | None:
+        """Take what this reader wants; the wait that somebody now has to end, where it sleeps and nobody had to yet."""
         if self._wanted is not None and not self._wanted(item):
-            return False
+            return None
         if len(self._items) == self._items.maxlen:
             self._dropped += 1
         self._items.append(item)
-        if self._waiter is None or self._to_be_woken:
-            return False
-        self._to_be_woken = True
-        return True
+        if self._waiter is None or self._is_called:
+            return None
+        self._is_called = True
+        return self._waiter
 
     async def next(self, timeout_s: float) -> T | None:
         """The oldest item not yet read; None after `timeout_s` or once closed."""
@@ -49,21 +49,16 @@ class Reader(Generic[T]):
             await self._sleep(timeout_s)
         return self._items.popleft() if self._items else None
 
-    def wake(self) -> None:
-        """End the wait of `next`."""
-        self._to_be_woken = False
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
     def close(self) -> None:
         self._closed = True
-        self.wake()
+        if self._waiter is not None:
+            _end(self._waiter)
         self._owner.forget(self)
 
     async def _sleep(self, timeout_s: float) -> None:
         loop = asyncio.get_running_loop()
-        self._waiter = loop.create_future()
-        timer = loop.call_later(timeout_s, self.wake)
+        self._waiter, self._is_called = loop.create_future(), False
+        timer = loop.call_later(timeout_s, _end, self._waiter)
         try:
             await self._waiter
         finally:
@@ -76,7 +71,7 @@ class Broadcast(Generic[T]):
 
     def __init__(self) -> None:
         self._readers: list[Reader[T]] = []
-        self._to_wake: deque[Reader[T]] = deque()
+        self._to_end: deque[asyncio.Future[None]] = deque()  # waits, not readers: by then a reader may wait anew
 
     @property
     def readers(self) -> int:
@@ -95,8 +90,8 @@ class Broadcast(Generic[T]):
 
     def publish(self, item: T) -> None:
         """Called on the loop, or where nobody waits."""
-        waking = bool(self._to_wake)
-        self._to_wake.extend([reader for reader in self._readers if reader.put(item)])
+        waking = bool(self._to_end)
+        self._to_end.extend([wait for reader in self._readers if (wait := reader.put(item)) is not None])
         if not waking:
             self._wake_some()
 
@@ -105,7 +100,12 @@ class Broadcast(Generic[T]):
             self._readers.remove(reader)
 
     def _wake_some(self) -> None:
-        for _ in range(min(WAKES_AT_ONCE, len(self._to_wake))):
-            self._to_wake.popleft().wake()
-        if self._to_wake:
+        for _ in range(min(WAKES_AT_ONCE, len(self._to_end))):
+            _end(self._to_end.popleft())
+        if self._to_end:
             asyncio.get_running_loop().call_soon(self._wake_some)
+
+
+def _end(wait: asyncio.Future[None]) -> None:
+    if not wait.done():
+        wait.set_result(None)

@@ -103,3 +103,30 @@ def test_readers_that_come_and_go_while_others_are_woken_do_no_harm() -> None:
         return [await reading[-1], await reading[0], await late.next(60.0)]
 
     assert run(scenario()) == [1, 2, 2]
+
+
+def test_a_reader_is_never_woken_for_nothing() -> None:
+    """An item that comes between the end of a wait and the turn of its task is read with the one before it."""
+
+    async def scenario() -> list[int | None]:
+        feed: Broadcast[int] = Broadcast()
+        readers = [feed.subscribe(1) for _ in range(2 * WAKES_AT_ONCE)]
+        heard: list[int | None] = []
+
+        async def read(number: int) -> None:
+            while True:
+                item = await readers[number].next(60.0)
+                heard.append(item)
+                if item == 99:
+                    return
+
+        reading = [asyncio.ensure_future(read(number)) for number in range(len(readers))]
+        await asyncio.sleep(0)
+        for item in [*range(30), 99]:
+            feed.publish(item)
+            for _ in range(10 * (item % 2)):  # two at once, and then time for all to read
+                await asyncio.sleep(0)
+        await asyncio.gather(*reading)
+        return heard
+
+    assert None not in run(scenario())
