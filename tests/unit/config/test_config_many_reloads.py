@@ -28,7 +28,7 @@ cameras:
   - {name: a, sdk: spinnaker, serial: "1", accepted_formats: [openvino-ir-10]}
   - {name: b, sdk: spinnaker, serial: "2", accepted_formats: [openvino-ir-10], policy: OWN}
 """
-RELOADS = 300
+RELOADS = 240
 
 
 @dataclass
