@@ -1,13 +1,13 @@
 // Puts the parts together: tags of the PLC go to the keepers, states and results of the agent come back as tags.
 
 import { Agent } from './agent.js';
-import { ChangeKeeper, LeaseKeeper, LineKeeper, SwapKeeper } from './keeper.js';
+import { ChangeKeeper, LeaseKeeper, LineKeeper, PermitKeeper, SwapKeeper } from './keeper.js';
 import { Plc } from './plc.js';
 import { budgetOf, lineOf, statusTags, wrongTags } from './tags.js';
 import { watchResults, watchStatus } from './watch.js';
 
 const SILENT_AGENT_MS = 10_000; // more than three heartbeats
-const FOR_EACH = ['lease', 'line', 'swap', 'change'];
+const FOR_EACH = ['lease', 'line', 'swap', 'permit', 'change'];
 
 /** One gateway: one PLC, one camera. `run()` ends after `close()`. */
 export class Gateway {
@@ -32,6 +32,7 @@ export class Gateway {
       lease: new LeaseKeeper(common('lease')),
       line: new LineKeeper(common('line')),
       swap: new SwapKeeper(common('swap')),
+      permit: new PermitKeeper(common('permit')),
       change: new ChangeKeeper({
         ...common('change'),
         told: (expected) => this.#expected(expected),
@@ -73,18 +74,19 @@ export class Gateway {
     if (wrong) return;
     const before = this.#tags;
     this.#tags = { ...before, ...news };
-    const { lease, line, swap, change } = this.#keepers;
+    const { lease, line, swap, permit, change } = this.#keepers;
     this.#tell(lease, budgetOf, before);
     this.#tell(line, lineOf, before);
     this.#tell(swap, (tags) => tags.swap_allowed, before);
-    if (news.next && JSON.stringify(news.next) !== JSON.stringify(before.next)) change.want(this.#change(news.next));
+    this.#tell(permit, (tags) => tags.swap_permit, before);
+    this.#tell(change, (tags) => tags.next && this.#change(tags.next), before, (tags) => tags.next);
   }
 
   /** Only what changed is told: a PLC says the same tags in every cycle. */
-  #tell(keeper, of, before) {
-    const value = of(this.#tags);
+  #tell(keeper, of, before, said = of) {
     const first = keeper.wanted === undefined;
-    if (first ? value !== undefined && value !== null : !same(value, of(before))) keeper.want(value);
+    const news = said(this.#tags) ?? null;
+    if (first ? news !== null : !same(news, said(before) ?? null)) keeper.want(of(this.#tags));
   }
 
   #change({ in_s: inS, line_waits: lineWaits, ...bounds }) {
@@ -97,8 +99,10 @@ export class Gateway {
   }
 
   /** From its time on, the announced budget is the one to renew. */
-  #adopt({ budget, lineWaits, dueMs }) {
+  #adopt(next) {
     clearTimeout(this.#due);
+    if (next === null) return;
+    const { budget, lineWaits, dueMs } = next;
     const adopt = () => this.#keepers.lease.told(budget);
     if (lineWaits) adopt();
     else this.#due = setTimeout(adopt, Math.max(0, dueMs - performance.now()));

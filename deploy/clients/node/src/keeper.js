@@ -144,7 +144,8 @@ export class LineKeeper extends Keeper {
 }
 
 /**
- * Announces a change ahead of its time. `next` is {budget, lineWaits, dueMs}, the last on the clock of performance.now();
+ * Announces a change ahead of its time; null takes it back. `next` is {budget, lineWaits, dueMs}, the last on the clock of
+ * performance.now();
  * `told(expected)` hears what it would cost, `committed(next)` that it is definite.
  */
 export class ChangeKeeper extends Keeper {
@@ -155,6 +156,11 @@ export class ChangeKeeper extends Keeper {
   }
 
   async apply(next, stale) {
+    if (next === null) {
+      await this.agent.command('ReleaseBudget', { announced_only: true }, stale);
+      this.committed(null);
+      return;
+    }
     const { budget, lineWaits, dueMs } = next;
     if (!lineWaits && dueMs < performance.now() - LATE_MS) return; // the PLC has set the budget itself by now
     const due = lineWaits ? {} : { due_in: duration(Math.max(0, dueMs - performance.now())) };
@@ -171,10 +177,10 @@ export class ChangeKeeper extends Keeper {
   }
 }
 
-/** Inhibits swaps while the PLC says false; true takes that back and permits one swap. */
+/** Inhibits swaps while the PLC says false; true takes that back, and permits nothing beyond it. */
 export class SwapKeeper extends Keeper {
   async apply(allowed, stale) {
-    if (allowed) await this.agent.command('PermitSwap', {}, stale);
+    if (allowed) await this.agent.command('PermitSwap', { lift_only: true }, stale);
     else await this.agent.command('InhibitSwap', this.#inhibition(), stale);
   }
 
@@ -183,10 +189,21 @@ export class SwapKeeper extends Keeper {
   }
 
   lasting(allowed) {
-    return !allowed;
+    return allowed === false;
   }
 
   #inhibition() {
     return { ttl: duration(this.ttlMs), why: 'the PLC allows no swap' };
+  }
+}
+
+/** Permits one swap for each new number that the PLC counts up to. */
+export class PermitKeeper extends Keeper {
+  async apply(_count, stale) {
+    await this.agent.command('PermitSwap', { ttl: duration(this.ttlMs) }, stale);
+  }
+
+  lasting() {
+    return false;
   }
 }

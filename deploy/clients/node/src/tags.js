@@ -9,7 +9,8 @@ const TAGS = {
   line_stopped: BOOLEAN,
   line_parts_per_minute: NUMBER,
   swap_allowed: BOOLEAN,
-  next: (value) => typeof value === 'object' && value !== null && wrongTags(value, NEXT) === '',
+  swap_permit: Number.isInteger,
+  next: (value) => value === null || (typeof value === 'object' && wrongTags(value, NEXT) === ''),
 };
 
 /** What is wrong with tags of the PLC, in one line; empty where nothing is. Ranges are for the agent to judge. */
@@ -45,7 +46,7 @@ export function statusTags(status, client, wanted) {
     subnet: status.active_subnet_id ?? null,
     generation: Number(status.generation ?? 0),
     lease: claim !== undefined,
-    ready: isSettled(status) && covers(claim, wanted),
+    ready: (status.meets_budget || status.settled) && covers(claim, wanted),
     feasible: status.decision?.feasible ?? false,
     fail_safe: status.budget?.fail_safe ?? false,
     degraded: status.degraded,
@@ -53,16 +54,6 @@ export function statusTags(status, client, wanted) {
     swap_inhibited: (status.orders?.inhibitions.length ?? 0) > 0,
     next_state: change ? word(change.state, 'CHANGE_STATE_') : '',
   };
-}
-
-/**
- * Whether the camera runs a verified network that does for the budget in force: one that meets it, though a better one may
- * be wanted, or else the one that is nearest to it.
- */
-function isSettled({ state, verified, swap, decision, budget, active_subnet_id: active }) {
-  if (state !== 'CAMERA_STATE_ACTIVE' || !verified || swap || !decision) return false;
-  const meets = decision.candidates.some((one) => one.subnet_id === active && one.feasible);
-  return decision.budget?.id === budget?.id && (meets || decision.target_subnet_id === active);
 }
 
 /** Whether `claim` asks for what is wanted: a status may be older than the answer to a command. */
