@@ -82,7 +82,7 @@ def _collect(bundle: Bundle, site: Site, connection: Connection, redactor: Redac
     bundle.add("camera/node-map.txt", _no_node_map)
     bundle.add("space.json", lambda: machine.space(_places(site)))
     bundle.add("journal/integrity.json", lambda: JournalFile(site.state_dir() / JOURNAL_NAME).integrity())
-    bundle.add_all(lambda: JournalFile(site.state_dir() / JOURNAL_NAME).rows(), ("journal/rows",))
+    bundle.add_all(lambda: JournalFile(site.state_dir() / JOURNAL_NAME).rows(), ("journal/rows.json",))
     bundle.add("library/manifest.json", site.manifest)
     bundle.add("library/verification.json", site.verification)
 

@@ -54,10 +54,13 @@ class Bundle:
         self._parts[name] = _in_time(make, left_s)
 
     def add_all(self, make: Callable[[], dict[str, object]], names: tuple[str, ...]) -> None:
-        """Several parts that are made together: each a value, or an exception that says why there is none."""
+        """Several parts that are made together: each a value, or an exception that says why there is none.
+
+        Where all of them fail, `names` stand for them.
+        """
         made = _in_time(make, self._until_s - self._now_s())
         found = made.value if isinstance(made.value, dict) else {}
-        for name in dict.fromkeys((*names, *found)):
+        for name in names if made.error else found:
             value = found.get(name)
             error = made.error or (_words(value) if isinstance(value, BaseException) else "")
             self._parts[name] = _Made(None if error else value, error)

@@ -97,6 +97,7 @@ def test_without_a_daemon_the_bundle_is_made_of_the_config_and_the_state_directo
     journal = parsed(parts, "journal/integrity.json")
     assert journal["check"] == ["ok"]
     assert (journal["tables"]["swaps"], journal["tables"]["steps"], journal["tables"]["alarms"]) == (1, 1, 1)
+    assert "journal/rows.json" not in parts
     assert parsed(parts, "journal/swaps.json")[0]["outcome"] == "faulted"
     assert parsed(parts, "journal/steps.json")[0]["step"] == "upload"
     assert parsed(parts, "journal/alarms.json")[0]["key"] == "camera_lost"
@@ -143,7 +144,7 @@ def test_a_corrupt_journal_is_told_and_the_rest_is_there(site: Path) -> None:
     parts = without_daemon(site)
     assert "DatabaseError" in parsed(parts, "journal/integrity.json")["error"]
     assert parsed(parts, "journal/integrity.json")["sizes_bytes"]["journal.sqlite3"] == 8208
-    assert "error" in parsed(parts, "journal/rows")
+    assert "error" in parsed(parts, "journal/rows.json")
     assert parsed(parts, "versions.json")["agent"]
 
 
