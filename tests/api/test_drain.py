@@ -76,3 +76,43 @@ def test_nothing_begins_after_the_end() -> None:
             await drain.race(asyncio.sleep(0))
 
     run(scenario())
+
+
+def test_the_end_is_told_to_whoever_still_wants_to_hear_of_it() -> None:
+    async def scenario() -> list[str]:
+        drain, told = Drain(), []
+        with drain.ending(lambda: told.append("over before")):
+            pass
+        with drain.ending(lambda: told.append("first")), drain.ending(lambda: told.append("second")):
+            drain.begin()
+            drain.begin()
+        with drain.ending(lambda: told.append("late")):
+            pass
+        return told
+
+    assert run(scenario()) == ["first", "second", "late"]
+
+
+def test_the_end_waits_for_calls_but_not_for_those_that_have_left() -> None:
+    async def scenario() -> tuple[bool, bool]:
+        drain, gate = Drain(), asyncio.Event()
+
+        async def call(leaves: bool) -> None:
+            drain.enter()
+            if leaves:
+                drain.leave()
+            await gate.wait()
+
+        stays, left = asyncio.ensure_future(call(False)), asyncio.ensure_future(call(True))
+        await asyncio.sleep(0)
+        ended = asyncio.ensure_future(drain.ended(60.0))
+        await asyncio.sleep(0)
+        waited = not ended.done()
+        stays.cancel()
+        await ended
+        still_there = not left.done()
+        gate.set()
+        await left
+        return waited, still_there
+
+    assert run(scenario()) == (True, True)
