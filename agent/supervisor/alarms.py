@@ -30,6 +30,7 @@ PROVISIONAL_FROM = 1_000_000_000  # numbers of alarms that the journal has not s
 COUNTS_EVERY_S = 10.0  # a cause that comes again and again is written so often at most
 RETRY_S = 1.0  # after a write that failed
 MOST_UNWRITTEN = 1000
+_HOLDING = frozenset({"camera_faulted", "lease_expired"})
 _LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "critical": logging.ERROR}
 
 _Cause = tuple[str, str]  # camera and key
@@ -227,9 +228,12 @@ class StandingAlarms:
             self._finish(cause, self._clock.wall_ns())
 
     def seen(self, camera: str, key: str) -> None:
-        """Somebody acknowledged it: what tells of something that is over ends by that."""
+        """Somebody acknowledged it: what tells of something that is over ends by that.
+
+        What holds something ends when its supervisor has let go of that.
+        """
         kind = kind_of(key)
-        if kind is not None and kind.clears == "by acknowledgement":
+        if kind is not None and kind.clears == "by acknowledgement" and key not in _HOLDING:
             self.end(camera, key)
 
     def _finish(self, cause: _Cause, wall_ns: int) -> None:
@@ -344,7 +348,7 @@ class AlarmDesk:
         await self._book.write()
 
     async def acknowledged(self, key: str) -> None:
-        """Somebody has seen it: an alarm that clears by acknowledgement does."""
+        """Somebody has seen it: an alarm that only waited for that clears."""
         self._book.seen(self._camera, key)
         await self._book.write()
 

@@ -13,6 +13,7 @@ from agent.supervisor.alarms import AlarmDesk
 
 SILENT_S = 10.0  # longer than a trigger's hiccup and any first result after a swap
 SILENT_PARTS = 20  # and so many parts that should have come
+_OF_DECISION: tuple[AlarmKey, ...] = ("infeasible", "pin_over_budget", "swap_inhibited")
 _READY = (CameraState.IDLE, CameraState.ACTIVE)
 
 # A text where the cause is there, None where it is gone; a key that is missing cannot be told now.
@@ -32,8 +33,10 @@ def standing_causes(now: CameraSnapshot, usable: Set[str] | None) -> Causes:
     """What one look tells; the flow of results takes two. `usable` as in Vigil.look."""
     found: dict[AlarmKey, str | None] = {}
     found["camera_faulted"] = now.detail if now.state is CameraState.FAULTED else None
-    if usable is not None:
-        found["no_usable_subnet"] = None if usable else "no sub-net of the library is in an accepted format"
+    if not usable:  # then no budget can be broken
+        found |= dict.fromkeys(_OF_DECISION)
+    unusable = usable is not None and not usable
+    found["no_usable_subnet"] = "no sub-net of the library is in an accepted format" if unusable else None
     if now.state is CameraState.ACTIVE:
         stale = Degraded.STALE_PROFILE in now.degraded
         found["profiles_stale"] = "some sub-nets were measured too long ago or on another camera" if stale else None

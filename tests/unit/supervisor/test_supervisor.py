@@ -175,10 +175,14 @@ def test_a_faulted_camera_waits_for_the_acknowledgement_and_then_recovers() -> N
         await asyncio.sleep(300.0)
         assert supervisor.snapshot().state is CameraState.FAULTED
         assert not supervisor.snapshot().verified
-        await supervisor.acknowledge("swap_failed", "engineer")
+        assert {"camera_faulted", "swap_failed"} <= bench.alarms()
+        await supervisor.acknowledge("camera_faulted", "engineer")
         await until(supervisor, CameraState.ACTIVE)
+        await asyncio.sleep(1.0)
+        assert "camera_faulted" not in bench.alarms()
 
     bench.run(story)
+    assert [alarm.count for alarm in bench.journal.known_alarms if alarm.key == "camera_faulted"] == [1]
 
 
 def test_a_lost_camera_is_connected_again_with_back_off_and_its_network_taken_over() -> None:

@@ -98,6 +98,12 @@ def test_while_a_camera_is_busy_nothing_is_said_of_its_budget() -> None:
     assert "profiles_stale" not in standing_causes(seen(state=CameraState.CONNECTING), LADDER)
 
 
+def test_a_camera_that_has_no_library_any_more_breaks_no_budget() -> None:
+    told = standing_causes(seen(decided(feasible=False)), None)
+    assert told["infeasible"] is None
+    assert told["no_usable_subnet"] is None
+
+
 def looked(steps: Sequence[tuple[float, CameraSnapshot, Flow]]) -> list[bool]:
     """Whether "no results" stands after each step; each begins so many seconds after the one before."""
     clock, journal = VirtualClock(), MemoryJournal()
