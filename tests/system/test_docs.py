@@ -34,13 +34,20 @@ ELSEWHERE = {
     ("deploy/clients/node/README.md", "sh"): "tests/system/test_node_gateway.py",
     ("docs/how-to/add-a-supernet-family.md", "sh"): "tests/unit/builder/test_family_page.py",
     ("docs/how-to/add-a-supernet-family.md", "python"): "tests/unit/builder/test_family_page.py",
+    ("docs/how-to/write-a-gateway.md", "js"): "tests/system/test_node_gateway.py",
+    ("docs/reference/python-client.md", "python"): "tests/system/test_python_client_page.py",
     ("docs/reference/lineshift.md", "python"): "tests/unit/replay/test_benchmark.py",
 }
-LANGUAGES = {"", "sh", "yaml", "json", "python", "csv"}
-# Minutes of work, or a change of the machine.
+LANGUAGES = {"", "sh", "yaml", "json", "python", "js", "csv"}
+# How a program that a page shows is run, and a word that it prints then.
+PROGRAMS = {
+    "docs/how-to/write-a-gateway.md": ("python program.py", "ready: "),
+    "docs/tutorial/from-images-to-a-camera.md": ("ofa-agent sim exec program.py ok 3", ""),
+}
+# Minutes of work, a change of the machine, or (`run`) what docs/tutorial/first-swap.md shows as well.
 SLOW = re.compile(
     r"library (build|compile)|^make |^pip install|tests\.bench\.policy|agent\.(builder\.train|sim\.parts)"
-    r"|^ofa-agent profile$|trial/agent\.yaml$|trial/library --parts"
+    r"|^ofa-agent profile$|trial/agent\.yaml$|trial/library --parts|run --config agent\.yaml"
 )
 TWO_CAMERAS = "docs/how-to/run-several-cameras.md"
 LEAST_SHARE = 0.6  # of the words of an example that the same command has to write here
@@ -110,6 +117,22 @@ def test_every_command_of_the_page_on_several_cameras_does_what_it_says(tmp_path
         run_page(TWO_CAMERAS, shell, ladder)
 
 
+@pytest.mark.parametrize("page", PROGRAMS)
+def test_the_program_of_the_page_runs(page: str, tmp_path: Path, ladder: Path, station: Station) -> None:
+    (shown,) = [block.text for block in blocks(page) if block.language == "python"]
+    command, told = PROGRAMS[page]
+    with opened(tmp_path, ladder, station) as shell:
+        (tmp_path / "program.py").write_text(shown, encoding="utf-8")
+        done = shell.run(command)
+        assert (done.code, told in done.output) == (0, True), done.output
+
+
+def test_every_program_that_a_page_shows_is_run() -> None:
+    shown = {(block.page, block.language) for page in pages() for block in blocks(page)}
+    programs = {(page, language) for page, language in shown if language in {"python", "js"}}
+    assert programs == {(page, "python") for page in PROGRAMS} | {one for one in ELSEWHERE if one[1] != "sh"}
+
+
 def run_page(page: str, shell: PageShell, ladder: Path) -> None:
     """Its blocks in their order; output that is shown right below commands is compared with what they wrote."""
     before: Block | None = None
@@ -162,7 +185,8 @@ def assert_alike(block: Block, output: str) -> None:
 def test_commands_within_the_text_are_known() -> None:
     for page in pages():
         for command in inline_commands(page):
-            words = agent_words(re.sub(r"\bID\b", "1", command).rstrip(".:"))
+            alone = re.split(r" [|>] ", command)[0].rstrip(".:")
+            words = agent_words(re.sub(r"\bID\b", "1", alone))
             assert words is not None, f"{page}: {command}"
             if "--help" not in words:
                 check_known(words, whole=False)
