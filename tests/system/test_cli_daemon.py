@@ -112,20 +112,27 @@ def test_an_operation_is_listed_shown_and_awaited_by_the_beginning_of_its_id(sta
 
 
 def test_a_held_swap_ends_a_command_that_waits_with_four_and_goes_on_with_the_permit(station: Station) -> None:
+    active = station.status()["active_subnet_id"]
+    other = next(one["id"] for one in station.json("subnets")["subnets"] if one["id"] != active)
     inhibited = station.agent("swap", "inhibit", "--ttl", "120", "--why", "recipe change")
     assert inhibited.stdout.startswith(f"{CAMERA}: mode AUTO, swaps inhibited by ")
-    held = station.agent("budget", "set", "--parts-per-minute", f"{FAST_PPM}", "--ttl", "120", "--wait")
+    held = station.agent("pin", other, "--wait")
     assert held.returncode == 4
     assert held.stderr == "it is stored and its swap is held (swap_inhibited); `ofa-agent status` shows by whom\n"
-    assert re.search(r"\n  inhibited swaps by \S+ for 1\d\d s: recipe change\n", station.agent("status").stdout)
+    assert re.search(r"\n  inhibited swaps by \S+ for 1?\d\d s: recipe change\n", station.agent("status").stdout)
     permitted = station.agent("swap", "permit", "--wait")
     assert permitted.returncode == 0, permitted.stderr
-    assert ": verified" in permitted.stdout
-    override = station.json("budget", "set", "--parts-per-minute", f"{SLOW_PPM}", "--override", "--ttl", "60", "--wait")
-    assert override["effective"]["priority"] == "LOCAL_OVERRIDE"
-    assert [swap["outcome"] for swap in override["swaps"]] == ["VERIFIED"]
-    station.json("budget", "release")
-    assert station.agent("mode", "auto", "--etag", "0123").returncode == 4
+    assert f" to {other}: verified" in permitted.stdout
+    station.json("unpin")
+
+
+def test_a_budget_of_the_machine_itself_outranks_and_an_old_etag_is_refused(station: Station) -> None:
+    override = station.json("budget", "set", "--parts-per-minute", f"{SLOW_PPM}", "--override", "--ttl", "60")
+    assert override["effective"]["priority"] == override["claim"]["kind"] == "LOCAL_OVERRIDE"
+    stale = station.agent("budget", "release", "--etag", "0123")
+    assert (stale.returncode, len(stale.stderr.splitlines())) == (4, 1)
+    assert station.agent("budget", "release", "--etag", override["etag"]).returncode == 0
+    assert station.status()["claims"] == []
 
 
 def test_an_infeasible_budget_ends_with_five_and_is_stored_only_where_that_was_allowed(station: Station) -> None:
