@@ -99,6 +99,10 @@ policy:
             os.killpg(process.pid, signal.SIGKILL)
             return process.wait(20)
 
+    def hang_up(self) -> None:
+        """Send SIGHUP to the daemon."""
+        self._running["daemon"].send_signal(signal.SIGHUP)
+
     def agent(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one command of `ofa-agent` against this daemon."""
         return subprocess.run(

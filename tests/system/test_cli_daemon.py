@@ -168,6 +168,25 @@ def test_a_second_daemon_on_the_same_state_is_refused(station: Station) -> None:
     assert station.is_active()
 
 
+def test_a_changed_config_is_taken_over_by_signal_or_command_and_a_bad_one_is_not(station: Station) -> None:
+    text = station.config.read_text()
+    try:
+        station.config.write_text(text.replace("deadline_s: 60", "deadline_s: 59"))
+        station.hang_up()
+        station.wait(lambda: "config_reloaded origin=signal changes=1" in station.log("daemon"), "a reload")
+        station.config.write_text(text.replace("deadline_s: 60", "deadline_s: 0"))
+        done = station.agent("reload")
+        assert done.returncode == 2
+        assert re.fullmatch(r"\S+agent.yaml:\d+: policy.swap.deadline_s: 0 seconds is outside 1 to 3600\n", done.stderr)
+        assert "deadline_s: 59" in (station.folder / "state" / "config.last-good.yaml").read_text()
+    finally:
+        station.config.write_text(text)
+    (change,) = station.json("reload", "--dry-run")["changes"]
+    assert change == {"key": "policy.swap.deadline_s", "class": "LIVE", "before": "59", "after": "60"}
+    assert station.json("reload")["applied"]
+    assert station.agent("reload").stdout == "nothing has changed\n"
+
+
 def test_check_passes_on_the_config_in_use(station: Station) -> None:
     told = station.json("check", "--config", str(station.config))
     assert told["ok"] is True
