@@ -33,8 +33,12 @@ class StatusServiceStub:
     wrong), NOT_FOUND (no such camera), UNAVAILABLE (the agent is ending: connect again).
 
     The Watch calls run until the client cancels them. They send a heartbeat when nothing else was sent for 3 seconds; a
-    client that has heard nothing for three times as long should connect again. They never slow a camera: a
-    reader that does not keep up misses messages and is told how many. RESOURCE_EXHAUSTED: too many streams are open.
+    client that has heard nothing for three times as long should connect again. They never slow a camera: a reader that
+    does not keep up misses messages and is told how many. RESOURCE_EXHAUSTED: a cap is reached (TOO_MANY_STREAMS,
+    TOO_MANY_CALLS), or the stream's reader took nothing for a minute (READER_STALLED).
+
+    A client may ping every 5 seconds on a connection without calls; faster ones are disconnected. All bounds are in
+    docs/reference/api-limits.md. Clients of the unix socket are told apart by `ofa-client/ID` in their user agent.
     """
 
     def __init__(self, channel):
@@ -97,8 +101,12 @@ class StatusServiceServicer:
     wrong), NOT_FOUND (no such camera), UNAVAILABLE (the agent is ending: connect again).
 
     The Watch calls run until the client cancels them. They send a heartbeat when nothing else was sent for 3 seconds; a
-    client that has heard nothing for three times as long should connect again. They never slow a camera: a
-    reader that does not keep up misses messages and is told how many. RESOURCE_EXHAUSTED: too many streams are open.
+    client that has heard nothing for three times as long should connect again. They never slow a camera: a reader that
+    does not keep up misses messages and is told how many. RESOURCE_EXHAUSTED: a cap is reached (TOO_MANY_STREAMS,
+    TOO_MANY_CALLS), or the stream's reader took nothing for a minute (READER_STALLED).
+
+    A client may ping every 5 seconds on a connection without calls; faster ones are disconnected. All bounds are in
+    docs/reference/api-limits.md. Clients of the unix socket are told apart by `ofa-client/ID` in their user agent.
     """
 
     def GetStatus(self, request, context):
@@ -229,8 +237,12 @@ class StatusService:
     wrong), NOT_FOUND (no such camera), UNAVAILABLE (the agent is ending: connect again).
 
     The Watch calls run until the client cancels them. They send a heartbeat when nothing else was sent for 3 seconds; a
-    client that has heard nothing for three times as long should connect again. They never slow a camera: a
-    reader that does not keep up misses messages and is told how many. RESOURCE_EXHAUSTED: too many streams are open.
+    client that has heard nothing for three times as long should connect again. They never slow a camera: a reader that
+    does not keep up misses messages and is told how many. RESOURCE_EXHAUSTED: a cap is reached (TOO_MANY_STREAMS,
+    TOO_MANY_CALLS), or the stream's reader took nothing for a minute (READER_STALLED).
+
+    A client may ping every 5 seconds on a connection without calls; faster ones are disconnected. All bounds are in
+    docs/reference/api-limits.md. Clients of the unix socket are told apart by `ofa-client/ID` in their user agent.
     """
 
     @staticmethod
