@@ -88,7 +88,10 @@ class ClaimBook:
         # One whose time has come while nobody looked takes the place of the claim that its client held then.
         for claim in sorted(claims, key=lambda claim: claim.notice is not None):
             if claim.in_force(now_ns, self._boot_id):
+                older = self._claims.get(claim.client)
                 self._claims[claim.client] = claim
+                if older is not None:  # the agent died before it was dropped; left here it would outlive the newer one
+                    await self.forget(older, "replaced")
         self._refresh()
         return tuple(claim for claim in claims if not claim.in_force(now_ns, self._boot_id))
 
@@ -97,9 +100,10 @@ class ClaimBook:
         claim = self.draft(client, budget, ttl_s, kind).renewed(self._clock.boottime_ns(), self._boot_id)
         lapse = self._orders.now.lapse
         answers = self._answers(claim)
-        await self._journal.put_claim(claim, self._orders.without_lapse() if answers else None)
-        if answers and self._orders.now.lapse == lapse:  # no other lease has expired meanwhile
-            self._orders.take_lapse(None)
+        async with self._orders.row:
+            await self._journal.put_claim(claim, self._orders.without_lapse() if answers else None)
+            if answers and self._orders.now.lapse == lapse:  # no other lease has expired meanwhile
+                self._orders.take_lapse(None)
         await self.take(claim)
         return claim
 
@@ -140,7 +144,8 @@ class ClaimBook:
     async def _write_answer(self) -> None:
         """An announced lease has answered the one that expired. Left unwritten, the fail-safe holds after a restart."""
         try:
-            await self._journal.put_orders(self._camera, self._orders.now)
+            async with self._orders.row:
+                await self._journal.put_orders(self._camera, self._orders.now)
         except JournalError as error:
             event(_log, logging.ERROR, "journal_unavailable", camera=self._camera, error=error)
 
@@ -204,9 +209,10 @@ class ClaimBook:
         """Write down that a claim has expired, with the fail-safe that follows. Left unwritten, the boot clock says so
         again after a restart.
         """
-        orders = (self._camera, self._orders.now) if claim.kind is ClaimKind.LEASE else None
         try:
-            await self._journal.drop_claim(claim.id, "expired", orders)
+            async with self._orders.row:  # what is being ordered is in what is written here, or is written after it
+                orders = (self._camera, self._orders.now) if claim.kind is ClaimKind.LEASE else None
+                await self._journal.drop_claim(claim.id, "expired", orders)
         except JournalError as error:
             event(_log, logging.ERROR, "journal_unavailable", camera=self._camera, error=error)
 

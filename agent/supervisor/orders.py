@@ -6,6 +6,7 @@ restart outlives, and the end of an inhibition, which the boot clock says again.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -37,6 +38,7 @@ class OrderBook:
         self._orders = Orders()
         self._permit_boot_ns: int | None = None
         self._held_boot_ns: int | None = None
+        self.row = asyncio.Lock()  # around every write of the orders' one row: what is written last holds all of them
 
     @property
     def now(self) -> Orders:
@@ -143,8 +145,9 @@ class OrderBook:
 
     async def _change(self, changed: Callable[[Orders], Orders]) -> None:
         """The change is made again to what holds once it is durable: a lease may have expired meanwhile."""
-        await self._journal.put_orders(self._camera, changed(self.now))
-        self._orders = changed(self._orders)
+        async with self.row:
+            await self._journal.put_orders(self._camera, changed(self.now))
+            self._orders = changed(self._orders)
 
 
 def _in_range(field: str, ttl_s: float, most_s: float) -> None:

@@ -17,10 +17,11 @@ from pathlib import Path
 
 import pytest
 
+from agent.domain.orders import Mode
 from tests.stateful.soak import quiet
 from tests.stateful.world import FAIL_SAFE, Setting, World
 from tests.support.device_process import REPOSITORY
-from tests.support.lease_stories import WITHIN_S, Story, play
+from tests.support.lease_stories import WITHIN_S, Story, order_amid_expiry, play
 
 FEW = 16  # a tenth of a second each
 MANY = 500
@@ -62,6 +63,10 @@ def test_the_stories_tell_of_everything_that_can_befall_a_lease() -> None:
     assert any(story.lost for story in stories)
     assert any(story.unheard for story in stories)
     assert any(story.frozen_s[1] - story.frozen_s[0] > story.ttl_s for story in stories)
+
+
+def test_an_order_that_is_being_written_outlives_the_expiry_of_a_lease() -> None:
+    assert order_amid_expiry() == (Mode.MANUAL, True)
 
 
 def test_a_client_process_that_is_killed_or_stopped_holds_its_budget_for_its_ttl(

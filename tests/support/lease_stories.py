@@ -14,6 +14,7 @@ from typing import Any
 
 from agent.clock import VirtualClock, run_virtual
 from agent.domain.budget import Budget, Claim
+from agent.domain.orders import Mode, Orders
 from agent.errors import BadInput
 from agent.supervisor import Parts, Supervisor, SupervisorSettings
 from agent.telemetry.ids import SeededIds
@@ -53,7 +54,7 @@ class HostClock(VirtualClock):
 
 @dataclass
 class SlowJournal(MemoryJournal):
-    """Each awaited write of a claim takes `write_s`, as a disk does."""
+    """Each awaited write of a claim or of orders takes `write_s`, as a disk does."""
 
     write_s: float = 0.0
 
@@ -64,6 +65,10 @@ class SlowJournal(MemoryJournal):
     async def drop_claim(self, claim_id: str, why: str, *also: Any) -> None:
         await asyncio.sleep(self.write_s)
         await super().drop_claim(claim_id, why, *also)
+
+    async def put_orders(self, camera: str, orders: Orders) -> None:
+        await asyncio.sleep(self.write_s)
+        await super().put_orders(camera, orders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,3 +298,29 @@ async def _written(stage: _Stage) -> int:
         if any(one.key == LEASE_EXPIRED for one in alarms) and not claims:
             return stage.clock.boottime_ns()
         await asyncio.sleep(0.001)
+
+
+def order_amid_expiry() -> tuple[Mode, bool]:
+    """A lease expires while a mode is written: the mode after the next restart, and whether the fail-safe holds."""
+    clock = HostClock()
+    stage = _Stage(Story.of(0), clock)
+    stage.journal.write_s = 0.05
+
+    async def played() -> tuple[Mode, bool]:
+        await _start(stage)
+        supervisor = stage.supervisor
+        assert supervisor is not None
+        async with supervisor.writing(""):
+            await supervisor.set_budget("plc", Budget(max_latency_ms=200.0), 0.5, True)
+        await asyncio.sleep(0.44)
+        async with supervisor.writing(""):
+            await supervisor.set_mode("operator", Mode.MANUAL)
+        await asyncio.sleep(1.0)
+        await _stop(stage)
+        await _start(stage)
+        assert stage.supervisor is not None
+        seen = stage.supervisor.snapshot()
+        await _stop(stage)
+        return seen.orders.mode, seen.budget.fail_safe
+
+    return run_virtual(clock, played())
