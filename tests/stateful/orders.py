@@ -40,23 +40,24 @@ def nothing_swaps_while_it_is_inhibited(model: Model, _: Plates) -> None:
     for before, after in _pairs(model.record):
         held = {one.why for one in before.status.orders.inhibitions if one.why}
         held &= {one.why for one in after.status.orders.inhibitions}
-        if held and _rests(before) and _swapped(before, after):
+        if held and _swapped(before, after):
             raise _broken(model.record, f"a swap, though {sorted(held)} inhibited it", before, after)
 
 
 def in_manual_only_commands_swap(model: Model, _: Plates) -> None:
-    """Nor in maintenance: from a camera at rest to a later state, with no command between that may swap."""
-    commands = [one for method in ("PinSubnet", "Rollback", "SetMode", "UnpinSubnet", "ProfileSubnets")
-                for one in model.attempts[method]]  # fmt: skip
-    claims = [one for one in model.attempts["SetBudget"] if one.calls[0].request.kind]  # type: ignore[attr-defined]
+    """Nor in maintenance: from a camera at rest to the next such state, with no command that may swap."""
+    commands = [*model.attempts["SetMode"], *model.attempts["PinSubnet"], *model.attempts["Rollback"]]
+    commands += [one for one in model.attempts["SetBudget"] if _asked(one).kind]
     for before, after in _pairs(model.record):
         mode = before.status.orders.mode
         kept = mode != types_pb2.MODE_AUTO and mode == after.status.orders.mode
-        if not kept or not _rests(before) or not _swapped(before, after):
+        if not kept or not _swapped(before, after):
             continue
+        ordered = any(one.status.orders.HasField("pin") for one in (before, after))
         strong = any(_outranks(claim) for one in (before, after) for claim in one.status.claims)
-        meanwhile = any(_overlaps(one, before.began_ns, after.ended_ns) for one in [*commands, *claims])
-        if not strong and not meanwhile and before.status.orders.pin == after.status.orders.pin:
+        meanwhile = any(_overlaps(one, before.began_ns, after.ended_ns) for one in commands)
+        profiles = any(_overlaps(one, 0, after.ended_ns) for one in model.attempts["ProfileSubnets"])
+        if not (ordered or strong or meanwhile or profiles):
             raise _broken(model.record, "a swap by itself, though the mode forbids it", before, after)
 
 
@@ -187,10 +188,11 @@ def _asked(attempt: Attempt) -> Any:
 
 
 def _pairs(record: Record) -> list[tuple[Seen, Seen]]:
-    """Neighbours of each camera in each run, as their revisions have them."""
+    """Of each camera in each run, in the order of the revisions: states at rest, with the next one that is."""
     groups: dict[tuple[int, str], list[Seen]] = defaultdict(list)
     for seen in record.seen:
-        groups[seen.run, seen.status.camera].append(seen)
+        if _rests(seen):
+            groups[seen.run, seen.status.camera].append(seen)
     return [pair for group in groups.values() for pair in pairwise(sorted(group, key=lambda one: one.status.revision))]
 
 
@@ -201,7 +203,7 @@ def _rests(seen: Seen) -> bool:
 
 def _swapped(before: Seen, after: Seen) -> bool:
     networks = (before.status.active_subnet_id, after.status.active_subnet_id)
-    return all(networks) and networks[0] != networks[1] and _rests(after)
+    return all(networks) and networks[0] != networks[1]
 
 
 def _outranks(claim: types_pb2.Claim) -> bool:

@@ -165,17 +165,23 @@ class Player:
         for camera in self.program.setting.cameras:
             await self._status(self._clients[0], camera)
         await self._unary(self._clients[0], f"/{STATUS}/ListSwaps", status_pb2.ListSwapsRequest(limit=1000), "")
+        for name in answered_operations(self.record, self.world.crashed_runs):
+            request = operations_pb2.GetOperationRequest(name=name)
+            await self._unary(self._clients[0], f"/{OPERATIONS}/GetOperation", request, "")
 
     async def _settled(self) -> None:
         """Wait until nothing is under way; each state in which nothing is goes into the record."""
+        for camera in self.program.setting.cameras:
+            self.record.settled.append(await self._still(self._clients[0], camera))
+
+    async def _still(self, client: Client, camera: str) -> Seen:
+        """The camera's state once nothing is under way."""
         async with _Patience("swaps that were wanted are neither done nor given up"):
-            for camera in self.program.setting.cameras:
-                while True:
-                    seen = await self._status(self._clients[0], camera)
-                    if seen is not None and _is_still(seen.status):
-                        self.record.settled.append(seen)
-                        break
-                    await asyncio.sleep(0.005)
+            while True:
+                seen = await self._status(client, camera)
+                if seen is not None and _is_still(seen.status):
+                    return seen
+                await asyncio.sleep(0.005)
 
     async def _watchers_agree(self) -> None:
         """Every stream of states that is open has told what GetStatus tells, once nothing changes any more."""
@@ -215,6 +221,8 @@ class Player:
             await self._send(client, METHODS[step.do], request, step)
         elif step.do is Do.STATUS:
             await self._status(client, camera)
+        elif step.do is Do.REST:
+            await self._still(client, camera)
         elif step.do is Do.SWAPS:
             await self._unary(client, f"/{STATUS}/ListSwaps", status_pb2.ListSwapsRequest(limit=1000), "")
         elif step.do is Do.ALARMS:
@@ -410,6 +418,22 @@ def _is_still(status: types_pb2.CameraStatus) -> bool:
 
 def _last_revision(watch: Watch) -> int:
     return max((message.revision for message in watch.messages), default=0)  # type: ignore[attr-defined]
+
+
+def answered_operations(record: Record, crashed_runs: set[int]) -> list[str]:
+    """The names of those that the answers to commands told of, each once.
+
+    Those of a run that crashed are left out: the agent does not write that a swap was asked for before it begins.
+    """
+    names: dict[str, None] = {}
+    for call in (one for one in record.calls if one.run not in crashed_runs):
+        answer: Any = call.answer
+        parts = [answer, *getattr(answer, "cameras", ()), *getattr(answer, "changes", ())]
+        for part in parts:
+            operation = getattr(part, "operation", None)
+            if operation is not None and operation.name:
+                names[operation.name] = None
+    return list(names)
 
 
 def _operations_in(call: Call) -> tuple[Any, ...]:

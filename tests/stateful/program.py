@@ -38,6 +38,7 @@ class Do(Enum):
     WATCH_RESULTS = "watch_results"
     STOP_WATCHING = "stop_watching"
     RECONNECT = "reconnect"
+    REST = "rest"  # wait until nothing is under way; in programs written by hand
     RETRY = "retry"  # an earlier request, as it was sent
     REUSE = "reuse"  # its id, for another body
 

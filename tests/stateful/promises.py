@@ -223,6 +223,15 @@ def an_operation_ends_once_for_all(model: Model, _: Plates) -> None:
                     raise _broken(model.record, why, where, call)
 
 
+def an_operation_of_an_answer_stays_known(model: Model, _: Plates) -> None:
+    """After a restart too, and then it has ended. See answered_operations for those that are looked for."""
+    for call in model.record.of("GetOperation"):
+        name = call.request.name  # type: ignore[attr-defined]
+        if call.verdict is Verdict.REFUSED or not all(one.done for one in call.operations):
+            told = [one for one in model.record.calls if name in str(one.answer)]
+            raise _broken(model.record, f"{name} was answered and is {call.code or 'open'} now", *told, call)
+
+
 PROMISES: tuple[Promise, ...] = (
     no_call_meets_a_fault_of_the_agent,
     a_client_holds_one_claim_a_camera,
@@ -238,6 +247,7 @@ PROMISES: tuple[Promise, ...] = (
     a_state_has_one_revision_and_a_revision_one_state,
     streams_count_what_they_leave_out,
     an_operation_ends_once_for_all,
+    an_operation_of_an_answer_stays_known,
     *ORDER_PROMISES,
 )
 

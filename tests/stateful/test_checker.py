@@ -21,32 +21,15 @@ from agent.domain.journal import StoredAnswer
 from agent.domain.orders import NO_ORDERS, Orders
 from agent.supervisor import Parts, Supervisor
 from agent.telemetry.journal import SqliteJournal
+from tests.stateful.found import LEASE, LOOK, NEWER, NOTHING, PIN, REST, RESTART, RETRY, SET, program, turns
 from tests.stateful.power import LeapClock
-from tests.stateful.program import Blow, Disturbance, Do, How, Phase, Program, Step
+from tests.stateful.program import Blow, Disturbance, Do, How, Program, Step
 from tests.stateful.record import Broken
 from tests.stateful.soak import play_program, quiet
-from tests.stateful.world import LIMITS, Makers, Setting
+from tests.stateful.world import LIMITS, Makers
 
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 T = TypeVar("T")
-RESTART = Disturbance(Blow.RESTART)
-SET = Step(1, Do.SET, with_id=True, other=True)
-LEASE = Step(1, Do.SET, ttl_s=600.0, with_id=True, other=True)
-NEWER = Step(2, Do.SET, with_id=True, other=True)
-LOOK = Step(3, Do.STATUS)
-PIN = Step(7, Do.PIN, choice=2)
-
-
-def program(*phases: tuple[Sequence[Step], Disturbance]) -> Program:
-    """Of one client; each phase ends with its disturbance."""
-    made = (Phase((tuple(steps),), replace(blow, after_calls=99)) for steps, blow in phases)
-    return Program(1, Setting(), tuple(made), ("client-0",))
-
-
-def turns(*phases: tuple[Sequence[Step], Sequence[Step]]) -> Program:
-    """Of two clients; in most phases one of them does nothing."""
-    made = (Phase((tuple(first), tuple(second))) for first, second in phases)
-    return Program(1, Setting(), tuple(made), ("client-0", "client-1"))
 
 
 class ForgetsAnswers(SqliteJournal):
@@ -142,7 +125,6 @@ def serves_every_request(services: Services, path: Path) -> ApiServer:
     return server
 
 
-RETRY = Step(4, Do.RETRY)
 BROKEN: dict[str, tuple[Makers, Program, str]] = {
     "an answer that is not stored": (
         Makers(journal=ForgetsAnswers), program(([SET], RESTART), ([RETRY], RESTART)), "runs once"
@@ -226,9 +208,7 @@ def test_an_inhibition_that_is_not_heeded_is_told(monkeypatch: pytest.MonkeyPatc
     from agent.supervisor import loop
 
     monkeypatch.setattr(loop, "interlocked", lambda wanted, *_: wanted)
-    leap = Disturbance(Blow.LEAP, seconds=0.1)
-    looks = [Step(number, Do.STATUS) for number in range(20, 60)]  # until its first network runs
-    played = program((looks, leap), ([Step(10, Do.INHIBIT), LOOK], leap), ([PIN, *looks], leap))
+    played = program(([REST, Step(10, Do.INHIBIT), LOOK, PIN, REST], NOTHING))
     with quiet(), pytest.raises(Broken, match="nothing swaps while it is inhibited"):
         asyncio.run(play_program(played))
 

@@ -84,6 +84,7 @@ class World:
         self.up = asyncio.Event()
         self.run: Run | None = None
         self.runs = 0
+        self.crashed_runs: set[int] = set()
         self.at_work = True  # parts pass the cameras
         self._folder = folder
         self._makers = makers or Makers()
@@ -195,15 +196,16 @@ class World:
     async def _drop(self, run: Run) -> None:
         """The process ends here: first what it could still do to disk and cameras, then its tasks."""
         self.run = None
+        self.crashed_runs.add(run.number)
         self.up.clear()
         run.power.cut()
         for camera in self._cameras.values():
             camera.dead = True
+        await run.journal.close()  # it has stopped already; nobody waits for it any more
         for task in run.tasks:
             task.cancel()
         await run.server.stop(0)
         await asyncio.wait(run.tasks)
-        await run.journal.close()
 
     async def _pass_parts(self) -> None:
         while True:
