@@ -146,7 +146,10 @@ class Journal(Protocol):
         ...
 
     async def put_claim(self, claim: Claim, orders: Orders | None = None) -> None:
-        """With the camera's orders in the same transaction, where they are given."""
+        """With the camera's orders in the same transaction, where they are given.
+
+        One that is not announced takes the place of all others of its client on the camera that are not either.
+        """
         ...
 
     async def drop_claim(self, claim_id: str, why: str, orders: tuple[str, Orders] | None = None) -> None:

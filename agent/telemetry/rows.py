@@ -179,7 +179,9 @@ def decisions(db: sqlite3.Connection, camera: str | None, limit: int) -> Sequenc
 
 
 def put_claim(db: sqlite3.Connection, claim: Claim, wall_ns: int) -> None:
-    """Insert, or replace and revive by id."""
+    """Insert, or replace and revive by id; one that is in force takes the place of its client's others."""
+    if claim.notice is None:
+        _replace_others(db, claim, wall_ns)
     undo.keep(db, "claims", claim.id)
     row = (claim.id, claim.camera, msgspec.json.encode(claim).decode(), wall_ns)
     db.execute(
@@ -188,6 +190,17 @@ def put_claim(db: sqlite3.Connection, claim: Claim, wall_ns: int) -> None:
         "dropped_wall_ns = NULL, dropped_why = NULL",
         row,
     )
+
+
+def _replace_others(db: sqlite3.Connection, claim: Claim, wall_ns: int) -> None:
+    """Not left to a second transaction: after a crash between the two an old claim would outlive its successor."""
+    found = db.execute(
+        "SELECT id FROM claims WHERE camera = ? AND id != ? AND dropped_wall_ns IS NULL "
+        "AND json_extract(body, '$.client') = ? AND json_extract(body, '$.notice') IS NULL",
+        (claim.camera, claim.id, claim.client),
+    )
+    for (claim_id,) in found.fetchall():
+        drop_claim(db, claim_id, "replaced", wall_ns)
 
 
 def drop_claim(db: sqlite3.Connection, claim_id: str, why: str, wall_ns: int) -> None:

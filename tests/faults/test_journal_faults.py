@@ -384,7 +384,7 @@ async def _activated(journal: SqliteJournal, index: int) -> None:
     camera = f"cam-{index % 7}"
     journal.note_step(f"s{index}", "stop", 0.1, "z" * 100)
     _, _, generation = await asyncio.gather(
-        journal.put_claim(replace(CLAIM, id=f"h{index}", camera=camera, client="x" * 100)),
+        journal.put_claim(replace(CLAIM, id=f"h{index}", camera=camera, client=f"{index}" + "x" * 100)),
         journal.put_audit(replace(ENTRY, asked="y" * 100)),
         journal.next_generation(camera),
     )
@@ -424,7 +424,7 @@ def test_of_a_damaged_file_all_is_kept_that_can_be_read_and_no_generation_comes_
     bench.play(story)
     found = rows(bench.path)
     if seed:
-        # What hangs on a root that was damaged cannot be reached; of all else only what was on the damaged pages is lost.
+        # What hangs on a damaged root cannot be reached; of all else only what was on the damaged pages is lost.
         reached = [table for table in ("claims", "audit", "swaps", "steps") if roots[table] not in damaged]
         lost = {table: before[table] - found[table] for table in reached}
         assert sum(count > 0 for count in lost.values()) <= 3

@@ -102,7 +102,8 @@ class History:
         elif step.kind in ("read-only", "good"):
             bench.disk.fail(read_only=step.kind == "read-only")
         elif step.kind == "remove":
-            await asyncio.sleep(10)  # while the disk hangs, nobody can restore it
+            bench.disk.hang_s = 0.0  # while the disk hangs, nobody can restore it
+            await asyncio.sleep(10)
             for suffix in ("", "-wal", "-shm")[: step.number % 3 + 1]:
                 bench.path.with_name(bench.path.name + suffix).unlink(missing_ok=True)
             journal.note_step("none", "noticed with the next write", 0.0, None)
@@ -126,7 +127,9 @@ class History:
         model, camera, number = self.model, step.camera, step.number
         mark = {(request.request_id, camera)}
         if step.kind == "claim":
-            claim = Claim(f"{camera}{number}", "plc", camera, ClaimKind.MANUAL, Budget(max_latency_ms=1.0 + self._at))
+            claim = Claim(
+                f"{camera}{number}", f"plc-{number}", camera, ClaimKind.MANUAL, Budget(max_latency_ms=1.0 + self._at)
+            )
             await journal.put_claim(claim)
             model.claims[claim.id], model.marks = claim, model.marks | mark
         elif step.kind == "drop":

@@ -88,6 +88,8 @@ class MemoryJournal:
 
     async def put_claim(self, claim: Claim, orders: Orders | None = None) -> None:
         self._change()
+        if claim.notice is None:
+            self.known_claims = {c: k for c, k in self.known_claims.items() if k.notice or not _same_place(k, claim)}
         self.known_claims[claim.id] = claim
         if orders is not None:
             self.known_orders[claim.camera] = orders
@@ -220,3 +222,7 @@ class MemoryJournal:
 
     def note_slowdown(self, row: SlowdownRow) -> None:
         self.slow.append(row)
+
+
+def _same_place(one: Claim, other: Claim) -> bool:
+    return (one.camera, one.client) == (other.camera, other.client)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent.clock import Clock, SystemClock, VirtualClock, run_virtual
-from agent.domain.budget import Budget, Claim, ClaimKind, EffectiveBudget, Priority
+from agent.domain.budget import Budget, Claim, ClaimKind, EffectiveBudget, Notice, Priority
 from agent.domain.decision import Account, Action, Candidate, Decision, Reason
 from agent.domain.journal import Activation, Journal, StoredAnswer, SwapOutcome, SwapRecord
 from agent.errors import JournalError
@@ -190,6 +190,22 @@ def test_claims_survive_a_restart_until_dropped(path: Path) -> None:
     play(after, path)
 
 
+def test_a_claim_takes_the_place_of_its_clients_older_one_and_not_of_what_is_announced(path: Path) -> None:
+    old = Claim("c1", "plc", "cam", ClaimKind.MANUAL, Budget(parts_per_minute=900.0))
+    announced = replace(old, id="c2", notice=Notice("n1", 10, 20))
+    others = (replace(old, id="c3", client="hmi"), replace(old, id="c4", camera="other"))
+
+    async def story(journal: SqliteJournal) -> None:
+        for claim in (old, announced, *others, replace(old, id="c5")):
+            await journal.put_claim(claim)
+        assert await journal.claims("cam") == (announced, others[0], replace(old, id="c5"))
+        await journal.drop_claim("c5", "released")
+        assert await journal.claims("cam") == (announced, others[0])
+        assert await journal.claims("other") == (others[1],)
+
+    play(story, path)
+
+
 def test_a_repeated_cause_is_one_alarm_until_it_is_cleared(path: Path) -> None:
     async def story(journal: SqliteJournal) -> None:
         first = await journal.raise_alarm("cam", "lease", "lease of plc expired")
@@ -250,7 +266,7 @@ def test_old_rows_go_after_journal_days_and_live_ones_stay(path: Path) -> None:
         journal.note_step("ended", "stop", 0.1, None)
         journal.note_decision("cam", a_decision("a"))
         await journal.put_claim(claim)
-        await journal.put_claim(replace(claim, id="dropped"))
+        await journal.put_claim(replace(claim, id="dropped", client="hmi"))
         await journal.drop_claim("dropped", "released")
         await journal.raise_alarm("cam", "old", "cleared")
         await journal.clear_alarm("cam", "old")
