@@ -82,6 +82,7 @@ FOUND: dict[str, Program] = {
         ([Step(17, Do.OPERATIONS)], NOTHING),
         setting=Setting(faults=_REFUSED),
     ),
+    "an operation of an answer was lost by a crash": program(([REST, PIN, REST], Disturbance(Blow.CRASH))),
     "an operation of an answer was not known after a restart": program(([REST, PIN], RESTART), ([LOOK], NOTHING)),
 }
 FOUND |= {f"an older claim came back after a crash at commit {n}": replaced_and_released(n) for n in (1, 2)}

@@ -165,7 +165,8 @@ class Player:
         for camera in self.program.setting.cameras:
             await self._status(self._clients[0], camera)
         await self._unary(self._clients[0], f"/{STATUS}/ListSwaps", status_pb2.ListSwapsRequest(limit=1000), "")
-        for name in answered_operations(self.record, self.world.crashed_runs):
+        self.record.crashed_runs = set(self.world.crashed_runs)
+        for name in answered_operations(self.record):
             request = operations_pb2.GetOperationRequest(name=name)
             await self._unary(self._clients[0], f"/{OPERATIONS}/GetOperation", request, "")
 
@@ -420,13 +421,10 @@ def _last_revision(watch: Watch) -> int:
     return max((message.revision for message in watch.messages), default=0)  # type: ignore[attr-defined]
 
 
-def answered_operations(record: Record, crashed_runs: set[int]) -> list[str]:
-    """The names of those that the answers to commands told of, each once.
-
-    Those of a run that crashed are left out: the agent does not write that a swap was asked for before it begins.
-    """
+def answered_operations(record: Record) -> list[str]:
+    """The names of those that the answers to commands told of, each once."""
     names: dict[str, None] = {}
-    for call in (one for one in record.calls if one.run not in crashed_runs):
+    for call in record.calls:
         answer: Any = call.answer
         parts = [answer, *getattr(answer, "cameras", ()), *getattr(answer, "changes", ())]
         for part in parts:

@@ -198,6 +198,7 @@ _BLOWS: dict[Blow, float] = {
     Blow.REBOOT: 0.4,
 }
 _TTLS_S = (0.5, 1.0, 3.0, 10.0, 600.0)
+_WALL_STEPS_S = (-86_400.0, -3600.0, -1.0, 1.0, 3600.0, 86_400.0, 5e5)  # in all less than the journal's retention
 _FAULTS = {
     "upload": UploadFailed("the link broke"),
     "self_test": CameraRefused("no image taken"),
@@ -291,7 +292,7 @@ class _Maker:
         if blow in (Blow.LEAP, Blow.SUSPEND):
             seconds = drawn.choice((0.1, 0.45, 0.9, 2.5, 8.0, 70.0, 700.0))
         elif blow is Blow.WALL:
-            seconds = drawn.choice((-86_400.0, -3600.0, -1.0, 1.0, 3600.0, 86_400.0, 4e6))
+            seconds = drawn.choice(_WALL_STEPS_S)
         return Disturbance(
             blow,
             seconds,

@@ -128,6 +128,7 @@ class Record:
     watches: list[Watch] = field(default_factory=list)
     happenings: list[Happening] = field(default_factory=list)
     settled: list[Seen] = field(default_factory=list)  # states in which nothing was under way any more
+    crashed_runs: set[int] = field(default_factory=set)
     faulty: bool = False  # cameras were made to fail
     rests_ns: list[int] = field(default_factory=list)  # when all that was due had been done
     orders: int = 0
