@@ -161,9 +161,7 @@ def say(event: str, **values: Any) -> None:
 
 
 def _is_ready(status: types_pb2.CameraStatus, budget_id: str) -> bool:
-    settled = status.state == types_pb2.CAMERA_STATE_ACTIVE and not status.HasField("swap")
-    wanted = status.decision.target_subnet_id or status.active_subnet_id
-    return settled and status.decision.budget.id == budget_id and wanted == status.active_subnet_id
+    return status.meets_budget and status.budget.id == budget_id and not status.HasField("swap")
 
 
 def _may_go(status: types_pb2.CameraStatus, prepared_id: str) -> bool:
