@@ -80,6 +80,8 @@ class PageShell:
 
     def _placed(self, statement: str) -> str:
         """Its paths as they are here; where one is the beginning of another, the longer one counts."""
+        if not self.places:
+            return statement
         longest_first = sorted(self.places, key=len, reverse=True)
         return re.sub("|".join(map(re.escape, longest_first)), lambda found: self.places[found[0]], statement)
 

@@ -1,4 +1,4 @@
-"""What the pages show that takes minutes, run as it stands: a ladder out of images, a profile, the benchmark of policies."""
+"""What the pages show that takes minutes, as it stands: a ladder out of images, a profile, a benchmark of policies."""
 
 from __future__ import annotations
 
