@@ -21,12 +21,12 @@ from anyio.abc import TaskGroup
 from agent.domain.budget import Claim, ClaimKind
 from agent.domain.control import ClaimOutcome
 from agent.domain.decision import Account, Action, Decision, Reason
-from agent.domain.device import CameraEvent, EventKind, Health
+from agent.domain.device import CameraEvent, EventKind
 from agent.domain.journal import SwapRecord
 from agent.domain.line import Demand, View
 from agent.domain.snapshot import CameraSnapshot, ComingSwap
 from agent.domain.states import CameraState
-from agent.errors import AgentError, CameraError, CameraGone, JournalError, NotPermitted
+from agent.errors import AgentError, JournalError, NotPermitted
 from agent.logs import event, logger
 from agent.policy.interlock import Interlock, Network, interlocked, ordered, why_held
 from agent.supervisor.actor import Actor
@@ -41,6 +41,7 @@ from agent.supervisor.memory import Memory
 from agent.supervisor.operations import OperationDesk
 from agent.supervisor.parts import Parts, policy_of, policy_settings, usable_of
 from agent.supervisor.profiling import Profiler
+from agent.supervisor.pulse import Pulse
 from agent.supervisor.results import ResultDesk
 from agent.supervisor.settings import SupervisorSettings
 from agent.supervisor.situation import Situation
@@ -53,7 +54,6 @@ from agent.swap.transaction import Installed
 from agent.telemetry.figures import RollingFigures
 
 _log = logger("supervisor")
-HEALTH_DEADLINE_S = 2.0
 LEASE_TICK_S = 0.1  # a host that was suspended wakes in the middle of a tick: the end of a lease must not wait for it
 _READY = (CameraState.IDLE, CameraState.ACTIVE)
 
@@ -108,9 +108,7 @@ class Supervisor(Commands):
         self._seen: View | None = None  # by that decision
         self._wanted: Decision | None = None  # the same before interlocks
         self._noted: tuple[object, ...] = ()
-        self._health: Health | None = None
-        self._health_at_s = float("-inf")
-        self._asking_health = False
+        self._pulse = Pulse(parts.camera, parts.clock, parts.settings.health_every_s, self._lost)
         self._snapshots: Broadcast[CameraSnapshot] = Broadcast()
         self._revision = 0
         self._last: CameraSnapshot | None = None
@@ -306,7 +304,7 @@ class Supervisor(Commands):
         return self._desire.view(self._actor.now_s(), demand, running, self._actor.quarantined(), period_ms, stands)
 
     def _measured_period_ms(self) -> float | None:
-        return self._health.frame_period_ms if self._health else None
+        return self._pulse.period_ms
 
     def _explain(self, demand: Demand, stands: bool = False) -> Decision:
         seen = self._view(demand, stands)
@@ -363,7 +361,7 @@ class Supervisor(Commands):
         parts_per_s = self._desire.now(self._measured_period_ms()).parts_per_s
         line = self._line.state()
         held = why_held(self._orders.now, self._lock(line.stopped or self._changes.line_waits(line)))
-        return Situation.of(self._actor, line, self._changes, parts_per_s, self._health, held)
+        return Situation.of(self._actor, line, self._changes, parts_per_s, self._pulse.health, held)
 
     def _remember(self) -> None:
         """What the line asks for and what the camera does, for the journal and for stops that are long enough."""
@@ -438,21 +436,12 @@ class Supervisor(Commands):
         self._wake()
 
     def _ask_health(self, tasks: TaskGroup) -> None:
-        now_s = self._actor.now_s()
-        due = now_s - self._health_at_s >= self._settings.health_every_s
-        if due and not self._asking_health and (self._actor.state in _READY or self._actor.infers):
-            self._asking_health, self._health_at_s = True, now_s
-            tasks.start_soon(self._poll_health, name=f"{self.name}-health")
+        if self._actor.state in _READY or self._actor.infers:
+            self._pulse.look(tasks)
 
-    async def _poll_health(self) -> None:
-        try:
-            self._health = await self._camera.health(HEALTH_DEADLINE_S)
-        except CameraGone as error:
-            self._loss = str(error)
-        except CameraError as error:
-            event(_log, logging.WARNING, "health_unreadable", camera=self.name, error=error)
-        finally:
-            self._asking_health = False
+    def _lost(self, detail: str) -> None:
+        """The camera is gone; the loop sees to it at its next turn."""
+        self._loss = detail
 
     def _wake(self) -> None:
         self._woken.set()
@@ -476,7 +465,7 @@ class Supervisor(Commands):
             self._decision,
             latency,
             load,
-            self._health,
+            self._pulse.health,
             self._line.state(),
             self._changes.changes(),
             self._coming(),
