@@ -73,7 +73,7 @@ class Supervisor(Commands):
         self._desire = Desire(name, parts.settings, parts.journal, parts.clock, parts.boot_id, parts.new_id)
         self._claims, self._changes, self._line = self._desire.claims, self._desire.changes, self._desire.line
         self._orders = self._desire.orders
-        self._operations = OperationDesk()
+        self._operations = OperationDesk(ends_when_written=True)
         self._desk = ResultDesk(name, parts.clock)
         self._alarms = (parts.alarms or StandingAlarms(parts.journal, parts.clock)).desk(name)
         self._vigil = Vigil(self._alarms)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import anyio
 import msgspec
@@ -25,8 +26,15 @@ class OperationDesk:
     """Owner of the operations; event-loop side only. `on_cancel` is told the name of one that is to end and was put
     without a way to end it."""
 
-    def __init__(self, on_cancel: Callable[[str], None] = lambda _: None, kept: int = KEPT) -> None:
+    def __init__(
+        self,
+        on_cancel: Callable[[str], None] = lambda _: None,
+        kept: int = KEPT,
+        ends_when_written: bool = False,
+    ) -> None:
+        """`ends_when_written`: that a run is over is told once it is durable, so that no crash can take it back."""
         self._on_cancel = on_cancel
+        self._ends_when_written = ends_when_written
         self._kept = kept
         self._operations: OrderedDict[str, Operation] = OrderedDict()
         self._cancels: dict[str, Callable[[], None]] = {}
@@ -36,12 +44,18 @@ class OperationDesk:
     def put(self, operation: Operation, cancel: Callable[[], None] | None = None) -> None:
         """A new operation, or the newest state of a known one. `cancel`, given once, asks it to end."""
         name, known = operation.name, self._operations.get(operation.name)
-        self._operations[name] = operation
         if cancel is not None:
             self._cancels[name] = cancel
-        if not isinstance(operation.work, SwapWork) and (known is None or operation.done):
+        is_kept = not isinstance(operation.work, SwapWork) and (known is None or operation.done)
+        if is_kept:
             self._unwritten[name] = operation
-        ended = self._ended.setdefault(name, asyncio.Event())
+        if is_kept and operation.done and self._ends_when_written:
+            operation = replace(operation, done=False, error=None)
+        self._tell(operation)
+
+    def _tell(self, operation: Operation) -> None:
+        self._operations[operation.name] = operation
+        ended = self._ended.setdefault(operation.name, asyncio.Event())
         if operation.done:
             ended.set()
             finished = [one.name for one in self._operations.values() if one.done]
@@ -49,14 +63,28 @@ class OperationDesk:
                 self._drop(old)
 
     async def write(self, journal: Journal) -> None:
-        """Write down what has begun or ended since; raises JournalError, and tries again the next time."""
-        while self._unwritten:
-            name, operation = next(iter(self._unwritten.items()))
-            await journal.put_operation(stored(operation))
-            if self._unwritten.get(name) is operation:
-                del self._unwritten[name]
+        """Write down what has begun or ended since; raises JournalError, and tries again the next time.
+
+        An end that cannot be written is told all the same: nobody may wait for a disk to find out that work is over.
+        """
+        try:
+            while self._unwritten:
+                name, operation = next(iter(self._unwritten.items()))
+                await journal.put_operation(stored(operation))
+                if self._unwritten.get(name) is operation:
+                    del self._unwritten[name]
+                if operation.done:
+                    self._tell(operation)
+        except JournalError:
+            for operation in [one for one in self._unwritten.values() if one.done and not self._told(one)]:
+                self._tell(operation)
             while len(self._unwritten) > 4 * self._kept:  # the journal is away for long: the oldest are forgotten
                 self._unwritten.popitem(last=False)
+            raise
+
+    def _told(self, operation: Operation) -> bool:
+        known = self._operations.get(operation.name)
+        return known is None or known.done  # None: told, and forgotten since
 
     def all(self) -> Sequence[Operation]:
         return tuple(reversed(self._operations.values()))

@@ -329,3 +329,33 @@ def test_what_has_begun_or_ended_is_written_once_and_again_when_the_journal_is_b
         assert [kept.done for kept in await journal.operations("cam", 9)] == [True]
 
     asyncio.run(main())
+
+
+def test_the_end_of_a_run_is_told_once_it_is_durable_or_the_journal_refuses() -> None:
+    journal, desk = MemoryJournal(), OperationDesk(ends_when_written=True)
+    running = Operation("operations/x", "cam", RUNS[1], 7)
+    done = replace(running, done=True, error=Cancelled("cancelled"))
+
+    async def main() -> None:
+        desk.put(running)
+        await desk.write(journal)
+        desk.put(done)
+        assert desk.get("operations/x") == running
+        waits = asyncio.create_task(desk.wait("operations/x", 60.0))
+        await desk.write(journal)
+        assert await waits == done
+        other = replace(done, name="operations/y")
+        desk.put(replace(running, name="operations/y"))
+        desk.put(other)
+        journal.broken = True
+        with pytest.raises(JournalError):
+            await desk.write(journal)
+        assert desk.get("operations/y") == other
+        journal.broken = False
+        await desk.write(journal)
+        assert {kept.name: kept.done for kept in await journal.operations("cam", 9)} == {
+            "operations/x": True,
+            "operations/y": True,
+        }
+
+    asyncio.run(main())
