@@ -17,7 +17,6 @@ from tests.stateful.world import DEFAULT, FAIL_SAFE
 
 Plates = Mapping[str, Plate]
 Promise = Callable[[Model, Plates], None]
-ABORTED = 10
 _FAULTS = frozenset({"INTERNAL", "UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "DATA_LOSS"})
 
 
@@ -211,7 +210,6 @@ def streams_count_what_they_leave_out(model: Model, _: Plates) -> None:
 
 
 def an_operation_ends_once_for_all(model: Model, _: Plates) -> None:
-    """But that the end of a run may be told just before it is written: a crash then makes it an interrupted one."""
     ended: dict[str, tuple[str, Call]] = {}
     for call in sorted(model.record.calls, key=lambda one: one.ended_order):
         for operation in call.operations:
@@ -220,8 +218,7 @@ def an_operation_ends_once_for_all(model: Model, _: Plates) -> None:
                 raise _broken(model.record, f"{operation.name} goes on after its end", known[1], call)
             if operation.done:
                 first, where = ended.setdefault(operation.name, (_end_of(operation), call))
-                unwritten = where.run in model.record.crashed_runs and operation.error.code == ABORTED
-                if first != _end_of(operation) and not (unwritten and where.run < call.run):
+                if first != _end_of(operation):
                     why = f"{operation.name} has two ends: {first} and {_end_of(operation)}"
                     raise _broken(model.record, why, where, call)
 
