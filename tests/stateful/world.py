@@ -201,10 +201,10 @@ class World:
         run.power.cut()
         for camera in self._cameras.values():
             camera.dead = True
-        await run.journal.close()  # it has stopped already; nobody waits for it any more
+        await run.server.stop(0)  # first, so that nobody is told of what the journal says when it is gone
+        await run.journal.close()
         for task in run.tasks:
             task.cancel()
-        await run.server.stop(0)
         await asyncio.wait(run.tasks)
 
     async def _pass_parts(self) -> None:
