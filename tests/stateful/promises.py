@@ -331,7 +331,8 @@ def _out_of_time(claim: types_pb2.Claim) -> bool:
 
 def _between(actual: InForce, seen: Seen, default: Bounds, fail_safe: Bounds) -> bool:
     """A lease whose time is just up, and that counts as failing already, is named though its bounds do not count."""
-    gone = [one for one in seen.status.claims if _out_of_time(one)]
+    leases = [one for one in seen.status.claims if one.kind == types_pb2.CLAIM_KIND_LEASE]
+    gone = [one for one in leases if _out_of_time(one)]
     live = [one for one in seen.status.claims if not _out_of_time(one)]
     if not gone or not actual.fail_safe:
         return False
