@@ -102,10 +102,12 @@ def a_pin_runs_once_all_is_at_rest(model: Model, _: Plates) -> None:
         return
     for seen in model.record.settled:
         status = seen.status
-        free = status.orders.HasField("pin") and not status.orders.inhibitions
+        failed = status.decision.reason == "quarantined"  # a leap amid its swap was longer than the swap's deadline
+        free = status.orders.HasField("pin") and not status.orders.inhibitions and not failed
         active = status.state == types_pb2.CAMERA_STATE_ACTIVE
         if free and active and status.active_subnet_id != status.orders.pin.subnet_id:
-            raise _broken(model.record, f"{status.orders.pin.subnet_id} is pinned and does not run", seen)
+            why = f"{status.orders.pin.subnet_id} is pinned and does not run: {status.decision.text}"
+            raise _broken(model.record, why, seen)
 
 
 ORDER_PROMISES: tuple[Callable[[Model, Plates], None], ...] = (
