@@ -205,7 +205,8 @@ class Supervisor(Commands):
         self._note(self._decision)
         self._tell_group(self._decision)
         self._act(tasks, self._decision)
-        self._swaps.look(self._decision, self._busy)
+        if self._swaps.look(self._decision, self._busy):
+            self._swap_id = self._new_id()
         self._changes.settle(self._rests(self._decision))
         await self._vigil.look(self._publish(), self._ladder(), self._flow(), self._clock.now_ns())
 

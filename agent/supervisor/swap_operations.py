@@ -71,13 +71,18 @@ class SwapOperations:
         self._put(current)
         return current.operation
 
-    def look(self, decision: Decision, acting: bool) -> None:
-        """The loop has had its turn: what is expected was started (it is `acting`), or is not wanted any more."""
+    def look(self, decision: Decision, acting: bool) -> bool:
+        """The loop has had its turn: what is expected was started (it is `acting`), or is not wanted any more.
+
+        True where it is not: its id has been told as that of a swap that ended, and names no other one.
+        """
         current = self._current
         if current is None or self._actor.running is not None:
-            return
-        if not (acting and decision.action is Action.SWAP and decision.target == current.work.to_subnet):
-            self._supersede()
+            return False
+        if acting and decision.action is Action.SWAP and decision.target == current.work.to_subnet:
+            return False
+        self._supersede()
+        return True
 
     def begun(self, swap_id: str, decision: Decision) -> None:
         """The swap of that id starts now."""

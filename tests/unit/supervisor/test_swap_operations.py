@@ -206,6 +206,23 @@ def test_a_swap_for_the_fail_safe_cannot_be_cancelled() -> None:
     bench.run(story)
 
 
+def test_the_id_of_a_superseded_swap_names_no_later_one() -> None:
+    bench = Bench(settings=NO_DWELL)
+
+    async def story(supervisor: Supervisor) -> None:
+        await until(supervisor, ACTIVE, "large")
+        begun = await ask_fast(supervisor)
+        await supervisor.set_mode("anna", Mode.MANUAL)  # before the loop has had its turn
+        await end_of(supervisor, begun.name)
+        await supervisor.set_mode("anna", Mode.AUTO)
+        await until(supervisor, ACTIVE, "small")
+        ended = supervisor.operations.get(begun.name)
+        assert ended is not None
+        assert isinstance(ended.error, Superseded)
+
+    bench.run(story)
+
+
 def test_a_swap_that_is_not_wanted_any_more_before_it_begins_is_superseded() -> None:
     bench = Bench(settings=NO_DWELL)
 
