@@ -183,11 +183,17 @@ def test_a_change_is_told_ahead_and_the_line_goes_when_its_tag_says_ready(progra
 
 
 def test_no_swap_begins_while_the_plc_allows_none(program: Path, station: Station) -> None:
-    with gateway(program, station) as plc:
+    tried = station.json("explain", "--parts-per-minute", f"{FAST_PPM}")["candidates"]
+    too_slow = max(tried, key=lambda one: one["accuracy"])["subnet_id"]
+    assert station.agent("pin", too_slow).returncode == 0
+    station.wait(lambda: station.is_active() and station.status()["active_subnet_id"] == too_slow, "the pinned sub-net")
+    with gateway(program, station, "--ttl-s", "30") as plc:
         plc.say(parts_per_minute=SLOW_PPM, swap_allowed=False)
         plc.until(lambda tags: is_ready(tags) and tags["lease"] and tags["swap_inhibited"])
+        assert station.agent("unpin").returncode == 0
+        assert plc.tags["subnet"] == too_slow
         before = plc.tags["generation"]
-        plc.say(parts_per_minute=2 * FAST_PPM)
+        plc.say(parts_per_minute=FAST_PPM)
         plc.until(lambda tags: not tags["ready"])
         (inhibition,) = station.status()["orders"]["inhibitions"]
         assert (inhibition["client"], inhibition["why"]) == ("plc-gateway", "the PLC allows no swap")

@@ -79,12 +79,17 @@ class Keeper {
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;
       if (!stale()) this.report(error);
-      if (error.retryable) return AGAIN_MS;
+      if (error.retryable || this.#overtaken(value)) return AGAIN_MS;
       return fresh ? this.#fallBack() : this.#startOver();
     }
-    this.#applied = value;
+    if (!this.#overtaken(value)) this.#applied = value;
     if (!this.#refused) this.report(null);
     return this.lasting(value) ? this.ttlMs / 3 : null;
+  }
+
+  /** Whether `told` has put another value in the place of `value` while that was being said. */
+  #overtaken(value) {
+    return value !== this.#wanted && this.#applied === this.#wanted;
   }
 
   /** A value was refused: what was told before stays, as a PLC expects of a wrong set point. */
