@@ -81,20 +81,30 @@ async def followed(client: AgentClient, name: str, timeout_s: float, told: Progr
 
 async def _one(client: AgentClient, begun: Begun, timeout_s: float, told: Progress) -> pb.Swap | None:
     name = "" if begun.operation is None else begun.operation.name
-    if not name and begun.decision.reason == _SOON:
-        name = await _coming(client, begun.camera, timeout_s)
+    if not name and _is_to_come(begun.decision):
+        name = await _coming(client, begun, timeout_s)
     return await followed(client, name, timeout_s, told) if name else None
 
 
-async def _coming(client: AgentClient, camera: str, timeout_s: float) -> str:
-    """The operation of a swap that waits for the end of the dwell; empty where it is not wanted any more."""
+def _is_to_come(decision: pb.Decision) -> bool:
+    """Whether a swap is wanted that has no operation yet: it waits for the dwell, or for another one to end."""
+    from agent.pb.ofa_agent.v1 import types_pb2
+
+    return decision.reason == _SOON or decision.action == types_pb2.DECISION_ACTION_SWAP
+
+
+async def _coming(client: AgentClient, begun: Begun, timeout_s: float) -> str:
+    """The operation of a swap that is to come; empty where it is not wanted any more."""
+    target = begun.decision.target_subnet_id
 
     async def begins() -> str:
-        async with client.watch_status(camera) as messages:
+        async with client.watch_status(begun.camera) as messages:
             async for message in messages:
-                if message.status.HasField("swap"):
-                    return f"operations/{message.status.swap.id}"
-                if message.status.decision.reason != _SOON:
+                status = message.status
+                if status.HasField("swap") and status.swap.to_subnet_id == target:
+                    return f"operations/{status.swap.id}"
+                wanted = _is_to_come(status.decision) and status.decision.target_subnet_id == target
+                if not status.HasField("swap") and not wanted:
                     return ""
         return ""
 

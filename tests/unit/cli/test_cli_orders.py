@@ -223,6 +223,23 @@ def test_a_swap_that_waits_for_the_end_of_the_dwell_is_followed_too(tmp_path: Pa
     exchange(tmp_path, daemon, story)
 
 
+def test_a_swap_that_comes_after_one_that_is_under_way_is_the_one_that_is_followed(tmp_path: Path) -> None:
+    wanted = pb.Decision(action="DECISION_ACTION_SWAP", reason="pinned", target_subnet_id="net-2")
+    states = (
+        pb.CameraStatus(camera="station-1", decision=wanted, swap=pb.RunningSwap(id="other", to_subnet_id="net-1")),
+        pb.CameraStatus(camera="station-1", decision=wanted),
+        pb.CameraStatus(camera="station-1", decision=wanted, swap=pb.RunningSwap(id=ID, to_subnet_id="net-2")),
+    )
+    messages = [status_pb2.WatchStatusResponse(revision=n, status=one) for n, one in enumerate(states, 1)]
+    daemon = ScriptedDaemon({"WaitOperation": [operation(done=True)]}, {"WatchStatus": [[*messages, HANGS]]})
+
+    async def story(client: AgentClient) -> None:
+        (swap,) = await follow(client, [Begun("station-1", wanted, None)], 10.0, quiet=True)
+        assert swap.id == ID
+
+    exchange(tmp_path, daemon, story)
+
+
 def test_a_swap_after_the_dwell_that_is_not_wanted_any_more_is_not_waited_for(tmp_path: Path) -> None:
     stays = pb.CameraStatus(camera="station-1", decision=pb.Decision(reason="best_already_active"))
     daemon = ScriptedDaemon(
