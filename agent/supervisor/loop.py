@@ -199,7 +199,6 @@ class Supervisor(Commands):
         await self._expire()
         await self._profiler.keep()
         await self._memory.refresh()
-        await self._write_operations()
         self._decision = self._decide_now()
         self._remember()
         self._note(self._decision)
@@ -207,6 +206,7 @@ class Supervisor(Commands):
         self._act(tasks, self._decision)
         if self._swaps.look(self._decision, self._busy):
             self._swap_id = self._new_id()
+        await self._write_operations()
         self._changes.settle(self._rests(self._decision))
         await self._vigil.look(self._publish(), self._ladder(), self._flow(), self._clock.now_ns())
 
