@@ -219,7 +219,8 @@ class Actor:
         name_fits = info.network_name in (None, activation.subnet_id)
         if sha256 != activation.sha256 or size_bytes != info.network_bytes or not name_fits:
             return None
-        return self._record(f"adopt-{activation.generation}", None, activation.subnet_id, Reason.RECOVERY, "")
+        name = f"adopt-{activation.generation}-{self._clock.wall_ns()}"  # one of a crash keeps its row
+        return self._record(name, None, activation.subnet_id, Reason.RECOVERY, "")
 
     # -- swapping -----------------------------------------------------------------------------------------------------
 

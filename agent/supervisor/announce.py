@@ -59,7 +59,7 @@ class ChangeBook:
             if claim.boot_id == self._boot_id:
                 self._told[claim.client] = claim
             elif claim.kind is ClaimKind.LEASE and _committed(claim):
-                await self._claims.take(claim)  # it has expired with the boot, which the next `expire` finds
+                self._claims.lapse(claim)  # it has expired with the boot
             else:
                 event(_log, logging.WARNING, "change_lost", camera=self._camera, client=claim.client, why="reboot")
                 await self._claims.forget(claim, "rebooted")

@@ -48,6 +48,7 @@ class ClaimBook:
         self._new_id = new_id
         self._orders = orders
         self._claims: dict[str, Claim] = {}
+        self._lapsed: list[Claim] = []
         self._effective = self._fresh(self._arbitrated())
 
     @property
@@ -149,6 +150,13 @@ class ClaimBook:
         except JournalError as error:
             event(_log, logging.ERROR, "journal_unavailable", camera=self._camera, error=error)
 
+    def lapse(self, claim: Claim) -> None:
+        """A lease that was never in force counts as expired, and the next `expire` tells it; what else its client holds
+        stays."""
+        self._lapsed.append(claim)
+        self._orders.take_lapse(self._orders.with_lapse(claim.client).lapse)
+        self._refresh()
+
     async def forget(self, claim: Claim, why: str) -> None:
         """Drop a claim that counts no more from the journal. Left there it is outlived by the newer one."""
         try:
@@ -197,13 +205,14 @@ class ClaimBook:
         The caller writes it down with `expired`, and raises the alarm.
         """
         now_ns = self._clock.boottime_ns()
+        lapsed, self._lapsed = tuple(self._lapsed), []
         gone = tuple(claim for claim in self.claims if claim.expired(now_ns, self._boot_id))
         for claim in gone:
             del self._claims[claim.client]
             if claim.kind is ClaimKind.LEASE:
                 self._orders.take_lapse(self._orders.with_lapse(claim.client).lapse)
         self._refresh()
-        return gone
+        return gone + lapsed
 
     async def expired(self, claim: Claim) -> None:
         """Write down that a claim has expired, with the fail-safe that follows. Left unwritten, the boot clock says so

@@ -453,3 +453,25 @@ def test_a_commit_that_is_overtaken_by_a_release_or_a_newer_announcement_is_refu
 
     bench.run(story)
     assert [claim.budget for claim in journal.known_claims.values()] == [SLOW]
+
+
+def test_a_lease_that_a_reboot_ended_before_its_time_leaves_its_client_the_manual_claim() -> None:
+    bench = Bench()
+
+    async def first(supervisor: Supervisor) -> None:
+        await supervisor.set_budget("plc", SLOW, None, True)
+        await tell(supervisor, FAST, 10.0, ttl_s=60.0)
+        await supervisor.commit_budget("plc", "p-1", False)
+
+    async def second(supervisor: Supervisor) -> None:
+        await asyncio.sleep(1.0)
+        now = supervisor.snapshot()
+        assert [(one.client, one.budget) for one in now.claims] == [("plc", SLOW)]
+        assert now.budget.budget == SLOW
+        assert "lease_expired" in bench.alarms()
+        await supervisor.release_budget("plc")
+        assert supervisor.snapshot().budget.fail_safe
+
+    bench.run(first)
+    bench.boot_id = "boot-2"
+    bench.run(second)
