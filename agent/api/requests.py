@@ -21,7 +21,8 @@ from typing import Any, Protocol, TypeVar
 from google.protobuf.message import Message
 
 from agent.api.errors import Rejected, code_of
-from agent.api.trail import Etagged, Trail
+from agent.api.told import Working, told_swaps
+from agent.api.trail import Trail
 from agent.domain.audit import AuditEntry
 from agent.domain.journal import Journal, StoredAnswer
 from agent.domain.request import CURRENT, RequestMark
@@ -42,7 +43,8 @@ class Mutation(Protocol):
 
 A = TypeVar("A", bound=Message)
 Q = TypeVar("Q", bound=Mutation)
-Run = Callable[[], Coroutine[Any, Any, bytes]]
+Run = Callable[[], Coroutine[Any, Any, Message]]
+Work = Callable[[], Coroutine[Any, Any, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +60,15 @@ class RequestLog:
 
     A mutation runs in a task of its own, so that it comes to its end though its caller hangs up; callers that send the
     same id meanwhile wait for the same task. Only successful answers are kept: a refused request changed nothing.
-    `cameras` tell the etags for the audit.
+    `cameras` tell the etags for the audit, and what is known of the swaps that an answer names.
     """
 
     def __init__(
-        self, journal: Journal, cameras: Mapping[str, Etagged] | None = None, limits: MutationLimits | None = None
+        self, journal: Journal, cameras: Mapping[str, Working] | None = None, limits: MutationLimits | None = None
     ) -> None:
         self._journal = journal
-        self._trail = Trail(cameras or {})
+        self._cameras = cameras or {}
+        self._trail = Trail(self._cameras)
         self._limits = limits or MutationLimits()
         self._running: dict[str, _Running] = {}
         self._tasks: set[asyncio.Task[bytes]] = set()
@@ -83,8 +86,8 @@ class RequestLog:
         (CALL_TOO_LONG) for one that goes on without its caller, and what `act` and the journal raise.
         """
 
-        async def run() -> bytes:
-            return (await act(request)).SerializeToString(deterministic=True)
+        async def run() -> Message:
+            return await act(request)
 
         request_id = canonical_id(request.request_id)
         key = _Key(request_id, type(request).__name__, _body_sha256(request) if request_id else "")
@@ -123,7 +126,7 @@ class RequestLog:
         if left:
             await asyncio.wait(left)
 
-    def _task(self, key: _Key, work: Run) -> asyncio.Task[bytes]:
+    def _task(self, key: _Key, work: Work) -> asyncio.Task[bytes]:
         running = self._running.get(key.request_id)
         if running is not None:
             key.check_same(running.key.method, running.key.body_sha256)
@@ -155,8 +158,9 @@ class RequestLog:
         except BaseException as error:
             self._journal.note_audit(replace(entry, outcome=_code(error), reason=getattr(error, "reason", "")))
             raise
-        await self._keep(StoredAnswer(key.request_id, key.method, key.body_sha256, answer), self._trail.done(entry))
-        return answer
+        body, told = answer.SerializeToString(deterministic=True), told_swaps(answer, self._cameras)
+        await self._keep(StoredAnswer(key.request_id, key.method, key.body_sha256, body, told), self._trail.done(entry))
+        return body
 
     async def _known(self, key: _Key) -> bytes | None:
         """The first answer to that id; raises BadInput where it was given to another request."""
@@ -181,13 +185,10 @@ class RequestLog:
         """Durable before the caller hears of it. A journal that fails now does not take back what was done: then the
         caller is told so, and answer and entry are written as soon as they can be."""
         try:
-            if answer.request_id:
-                await self._journal.store_answer(answer, entry)
-            else:
-                await self._journal.put_audit(entry)
+            await self._journal.store_answer(answer, entry)
         except JournalError as error:
             event(_log, logging.ERROR, "journal_unavailable", method=answer.method, error=error)
-            self._journal.note_answer(answer if answer.request_id else None, entry)
+            self._journal.note_answer(answer, entry)
             if answer.request_id:
                 self._unstored[answer.request_id] = answer
                 while len(self._unstored) > UNSTORED:

@@ -80,18 +80,9 @@ class Activation:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredAnswer:
-    """The first answer to a request id, with the digest of the request's body."""
-
-    request_id: str
-    method: str
-    body_sha256: str
-    answer: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class StoredOperation:
-    """A profiling or capture run as it is kept; `body` is the encoding of whoever puts it. Swaps are SwapRecords."""
+    """A profiling or capture run as it is kept; `body` is the encoding of whoever puts it. Swaps are SwapRecords, but
+    for those that were only told of so far."""
 
     name: str
     camera: str
@@ -99,6 +90,20 @@ class StoredOperation:
     started_wall_ns: int
     done: bool
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """The first answer to a request id (empty: of a request without one), with the digest of the request's body.
+
+    `told`: the swaps that it names, for the case that the agent ends before they have rows of their own.
+    """
+
+    request_id: str
+    method: str
+    body_sha256: str
+    answer: bytes
+    told: tuple[StoredOperation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +179,6 @@ class Journal(Protocol):
         """Newest first."""
         ...
 
-    async def raise_alarm(self, camera: str, key: str, text: str) -> Alarm: ...
-
-    async def clear_alarm(self, camera: str, key: str) -> None: ...
-
     async def acknowledge_alarm(self, alarm_id: int, by: str) -> Alarm | None: ...
 
     async def put_alarms(self, alarms: Sequence[Alarm]) -> Sequence[Alarm]:
@@ -206,18 +207,16 @@ class Journal(Protocol):
     async def stored_answer(self, request_id: str) -> StoredAnswer | None: ...
 
     async def store_answer(self, answer: StoredAnswer, audit: AuditEntry | None = None) -> None:
-        """The first answer to an id stays; the entry is written in the same transaction."""
+        """The first answer to an id stays; the entry and what it told are written in the same transaction."""
         ...
 
-    def note_answer(self, answer: StoredAnswer | None, audit: AuditEntry) -> None:
-        """The same as a note, for an answer that was given all the same; None: of a request without an id."""
+    def note_answer(self, answer: StoredAnswer, audit: AuditEntry) -> None:
+        """The same as a note, for an answer that was given all the same."""
         ...
 
     async def request_marks(self, request_id: str) -> Sequence[RequestMark]:
         """For which cameras a request was carried out, whether or not it was answered."""
         ...
-
-    async def put_audit(self, entry: AuditEntry) -> None: ...
 
     def note_audit(self, entry: AuditEntry) -> None: ...
 

@@ -19,7 +19,7 @@ from agent.domain.operation import PREFIX, CaptureWork, Operation, ProfileWork, 
 from agent.errors import AgentError, Interrupted, JournalError, Refused, SwapFailed, error_of
 
 KEPT = 16  # that have ended; the oldest goes first
-PROFILE, CAPTURE = "profile", "capture"
+PROFILE, CAPTURE, SWAP = "profile", "capture", "swap"
 
 
 class OperationDesk:
@@ -126,6 +126,7 @@ class _Tagged(msgspec.Struct, frozen=True):
     """What is kept of a run as JSON; `reason` and `error` of one that ended before its time."""
 
     profile: ProfileWork | None = None
+    swap: SwapWork | None = None
     capture: CaptureWork | None = None
     reason: str = ""
     error: str = ""
@@ -135,20 +136,36 @@ def stored(operation: Operation) -> StoredOperation:
     """A profiling or capture run as it is kept."""
     work, error = operation.work, operation.error
     body = _Tagged(
-        work if isinstance(work, ProfileWork) else None,
-        work if isinstance(work, CaptureWork) else None,
-        error.reason if error is not None else "",
-        str(error) if error is not None else "",
+        profile=work if isinstance(work, ProfileWork) else None,
+        capture=work if isinstance(work, CaptureWork) else None,
+        reason=error.reason if error is not None else "",
+        error=str(error) if error is not None else "",
     )
     kind = PROFILE if isinstance(work, ProfileWork) else CAPTURE
+    return _stored(operation, kind, operation.done, body)
+
+
+def told_swap(operation: Operation) -> StoredOperation | None:
+    """What is kept of a swap that a client is told of, and is true where the agent ends before the swap has a row;
+    None for what is no swap."""
+    work = operation.work
+    if not isinstance(work, SwapWork):
+        return None
+    kept = SwapWork(work.swap_id, work.from_subnet, work.to_subnet, work.reason, expected_gap_s=work.expected_gap_s)
+    words = f"the agent ended before the swap to {work.to_subnet} began; nothing was done for it"
+    return _stored(operation, SWAP, True, _Tagged(swap=kept, reason=Interrupted.reason, error=words))
+
+
+def _stored(operation: Operation, kind: str, done: bool, body: _Tagged) -> StoredOperation:
     encoded = msgspec.json.encode(body)
-    return StoredOperation(operation.name, operation.camera, kind, operation.started_wall_ns, operation.done, encoded)
+    return StoredOperation(operation.name, operation.camera, kind, operation.started_wall_ns, done, encoded)
 
 
 def restored(kept: StoredOperation) -> Operation:
-    """A run of an earlier start, or one that the desk has forgotten; one that never ended was ended by the restart."""
+    """A run of an earlier start, or one that the desk has forgotten, or a swap that never began; a run that never ended
+    was ended by the restart."""
     body = msgspec.json.decode(kept.body, type=_Tagged)
-    work = body.profile or body.capture
+    work = body.profile or body.capture or body.swap
     if work is None:
         raise JournalError(f"{kept.name}: kept as {kept.kind}, which this version does not know")
     error: AgentError | None = error_of(body.reason, body.error) if body.reason else None

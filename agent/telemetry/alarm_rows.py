@@ -39,24 +39,6 @@ def _known(db: sqlite3.Connection, alarm: Alarm) -> int | None:
     return None
 
 
-def raise_alarm(db: sqlite3.Connection, camera: str, key: str, text: str, wall_ns: int) -> Alarm:
-    """The alarm of this cause: the one that is active already, with the new text, or a new one."""
-    row = db.execute(
-        "INSERT INTO alarms (camera, key, text, raised_wall_ns) VALUES (?, ?, ?, ?) "
-        "ON CONFLICT (camera, key) WHERE cleared_wall_ns IS NULL DO UPDATE SET text = excluded.text "
-        f"RETURNING {_ALARM}",
-        (camera, key, text, wall_ns),
-    ).fetchone()
-    return Alarm(*row)
-
-
-def clear_alarm(db: sqlite3.Connection, camera: str, key: str, wall_ns: int) -> None:
-    db.execute(
-        "UPDATE alarms SET cleared_wall_ns = ? WHERE camera = ? AND key = ? AND cleared_wall_ns IS NULL",
-        (wall_ns, camera, key),
-    )
-
-
 def acknowledge_alarm(db: sqlite3.Connection, alarm_id: int, by: str, wall_ns: int) -> Alarm | None:
     """The first to acknowledge stays named."""
     db.execute(

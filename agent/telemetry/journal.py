@@ -119,14 +119,6 @@ class SqliteJournal(JournalCalls):
     async def operations(self, camera: str, limit: int) -> Sequence[StoredOperation]:
         return await self._read(lambda db: standing.operations(db, camera, limit))
 
-    async def raise_alarm(self, camera: str, key: str, text: str) -> Alarm:
-        wall_ns = self._clock.wall_ns()
-        return await self._ask(lambda db: alarm_rows.raise_alarm(db, camera, key, text, wall_ns))
-
-    async def clear_alarm(self, camera: str, key: str) -> None:
-        wall_ns = self._clock.wall_ns()
-        await self._ask(lambda db: alarm_rows.clear_alarm(db, camera, key, wall_ns))
-
     async def acknowledge_alarm(self, alarm_id: int, by: str) -> Alarm | None:
         wall_ns = self._clock.wall_ns()
         return await self._marked(lambda db: alarm_rows.acknowledge_alarm(db, alarm_id, by, wall_ns))
@@ -170,15 +162,17 @@ class SqliteJournal(JournalCalls):
     async def store_answer(self, answer: StoredAnswer, audit: AuditEntry | None = None) -> None:
         await self._ask(self._answered(answer, audit))
 
-    def note_answer(self, answer: StoredAnswer | None, audit: AuditEntry) -> None:
+    def note_answer(self, answer: StoredAnswer, audit: AuditEntry) -> None:
         self._note(self._answered(answer, audit))
 
-    def _answered(self, answer: StoredAnswer | None, audit: AuditEntry | None) -> Callable[[sqlite3.Connection], None]:
+    def _answered(self, answer: StoredAnswer, audit: AuditEntry | None) -> Callable[[sqlite3.Connection], None]:
         wall_ns = self._clock.wall_ns()
 
         def work(db: sqlite3.Connection) -> None:
-            if answer is not None:
+            if answer.request_id:
                 rows.put_answer(db, answer, wall_ns)
+            for swap in answer.told:
+                standing.put_told(db, swap)
             if audit is not None:
                 audit_rows.put_audit(db, audit, wall_ns)
 
@@ -186,10 +180,6 @@ class SqliteJournal(JournalCalls):
 
     async def request_marks(self, request_id: str) -> Sequence[RequestMark]:
         return await self._read(lambda db: standing.marks(db, request_id))
-
-    async def put_audit(self, entry: AuditEntry) -> None:
-        wall_ns = self._clock.wall_ns()
-        await self._ask(lambda db: audit_rows.put_audit(db, entry, wall_ns))
 
     def note_audit(self, entry: AuditEntry) -> None:
         wall_ns = self._clock.wall_ns()

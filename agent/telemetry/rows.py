@@ -13,6 +13,7 @@ import msgspec
 from agent.domain.budget import Claim, EffectiveBudget
 from agent.domain.decision import Account, Action, Candidate, Decision, Figure, Reason
 from agent.domain.journal import Activation, StoredAnswer, SwapOutcome, SwapRecord
+from agent.domain.operation import PREFIX
 from agent.logs import event, logger
 from agent.telemetry import undo
 
@@ -68,8 +69,11 @@ class DecisionBody:
 
 
 def put_swap(db: sqlite3.Connection, swap: SwapRecord) -> None:
-    """Insert or replace by id; a gap that was noted before stays."""
+    """Insert or replace by id; a gap that was noted before stays. What was told of it before it had a row goes."""
     undo.keep(db, "swaps", swap.id)
+    name = PREFIX + swap.id
+    undo.keep(db, "operations", name)
+    db.execute("DELETE FROM operations WHERE name = ?", (name,))
     values = {name: getattr(swap, name) for name in _SWAP_NAMES} | {"outcome": swap.outcome.value}
     marks = ", ".join(f":{name}" for name in _SWAP_NAMES)
     sets = ", ".join(f"{name} = excluded.{name}" for name in _SWAP_NAMES if name not in {"id", "gap_s"})

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from agent.domain.journal import StoredOperation
+from agent.domain.operation import PREFIX
 from agent.domain.orders import Orders
 from agent.domain.request import RequestMark
 from agent.logs import event, logger
@@ -43,6 +44,13 @@ def put_operation(db: sqlite3.Connection, stored: StoredOperation) -> None:
         "done = excluded.done, body = excluded.body",
         row,
     )
+
+
+def put_told(db: sqlite3.Connection, stored: StoredOperation) -> None:
+    """A swap that an answer names, unless it has got its row meanwhile (see agent.telemetry.rows.put_swap)."""
+    swap_id = stored.name.removeprefix(PREFIX)
+    if db.execute("SELECT 1 FROM swaps WHERE id = ?", (swap_id,)).fetchone() is None:
+        put_operation(db, stored)
 
 
 def operation(db: sqlite3.Connection, name: str) -> StoredOperation | None:

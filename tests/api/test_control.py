@@ -15,6 +15,7 @@ from agent.domain.budget import Budget
 from agent.errors import BadInput, Infeasible
 from agent.pb.ofa_agent.v1 import control_pb2, types_pb2
 from tests.api.harness import run, serving
+from tests.support.alarms import clear_alarm, raise_alarm
 from tests.support.fake_control import FakeControl
 
 
@@ -177,7 +178,7 @@ def test_renewing_what_is_not_held_is_refused(tmp_path: Path) -> None:
 def test_an_acknowledged_alarm_lets_its_camera_try_again(tmp_path: Path) -> None:
     async def scenario() -> tuple[FakeControl, types_pb2.Alarm]:
         async with serving(tmp_path) as rig:
-            raised = await rig.journal.raise_alarm("station-1", "swap_failed", "acknowledge")
+            raised = await raise_alarm(rig.journal, "station-1", "swap_failed", "acknowledge")
             answer = await rig.client.acknowledge_alarm(raised.id)
         return rig.control, answer.alarm
 
@@ -189,7 +190,7 @@ def test_an_acknowledged_alarm_lets_its_camera_try_again(tmp_path: Path) -> None
 def test_an_alarm_of_the_agent_itself_touches_no_camera(tmp_path: Path) -> None:
     async def scenario() -> FakeControl:
         async with serving(tmp_path) as rig:
-            raised = await rig.journal.raise_alarm("", "journal", "disk full")
+            raised = await raise_alarm(rig.journal, "", "journal", "disk full")
             await rig.client.acknowledge_alarm(raised.id)
         return rig.control
 
@@ -199,8 +200,8 @@ def test_an_alarm_of_the_agent_itself_touches_no_camera(tmp_path: Path) -> None:
 def test_an_alarm_whose_cause_is_gone_touches_no_camera(tmp_path: Path) -> None:
     async def scenario() -> tuple[FakeControl, types_pb2.Alarm]:
         async with serving(tmp_path) as rig:
-            raised = await rig.journal.raise_alarm("station-1", "camera_lost", "unplugged")
-            await rig.journal.clear_alarm("station-1", "camera_lost")
+            raised = await raise_alarm(rig.journal, "station-1", "camera_lost", "unplugged")
+            await clear_alarm(rig.journal, raised)
             answer = await rig.client.acknowledge_alarm(raised.id)
         return rig.control, answer.alarm
 

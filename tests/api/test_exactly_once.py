@@ -19,9 +19,11 @@ from agent.clock import SystemClock
 from agent.domain.audit import AuditEntry
 from agent.domain.budget import Budget, Claim, ClaimKind
 from agent.domain.journal import StoredAnswer
+from agent.domain.operation import Operations
 from agent.domain.request import CURRENT
 from agent.errors import BadInput, JournalError, TooMany
 from agent.pb.ofa_agent.v1.control_pb2 import SetBudgetRequest, SetBudgetResponse
+from agent.supervisor.operations import OperationDesk
 from agent.telemetry.ids import RandomIds
 from agent.telemetry.journal import SqliteJournal
 from tests.support.memory_journal import MemoryJournal
@@ -59,6 +61,10 @@ class Plant:
     @property
     def etag(self) -> str:
         return f"e{len(self.sets)}"
+
+    @property
+    def operations(self) -> Operations:
+        return OperationDesk()
 
     def log(self, limits: MutationLimits | None = None) -> RequestLog:
         """The log of an agent that has just been started."""

@@ -17,6 +17,7 @@ from agent.clock import SystemClock
 from agent.errors import BadInput, JournalError
 from agent.pb.ofa_agent.v1 import control_pb2
 from tests.api.harness import CALM, Rig, run, serving
+from tests.support.alarms import raise_alarm
 from tests.support.fake_control import FakeControl, FakeJournal
 
 ID = "7f0b2a3c-6f5d-4b6e-9a50-0123456789ab"
@@ -34,7 +35,7 @@ CALLED = {"acknowledge_alarm": "acknowledge"}
 async def prepare(rig: Rig) -> None:
     """A lease to renew and an alarm to acknowledge."""
     await rig.client.set_budget(max_latency_ms=60, ttl_s=60)
-    await rig.journal.raise_alarm("station-1", "hot", "text")
+    await raise_alarm(rig.journal, "station-1", "hot", "text")
     rig.control.calls.clear()
 
 

@@ -17,6 +17,7 @@ from agent.domain.journal import SwapOutcome, SwapRecord
 from agent.domain.states import CameraState
 from agent.pb.ofa_agent.v1 import status_pb2, types_pb2
 from tests.api.harness import CALM, QUICK, Rig, run, serving, until
+from tests.support.alarms import clear_alarm, raise_alarm
 from tests.support.fake_control import SNAPSHOT, FakeControl, a_result
 
 WATCH_STATUS = "/ofa_agent.v1.StatusService/WatchStatus"
@@ -194,8 +195,9 @@ def test_alarms_are_listed_by_camera_and_cleared_ones_on_request(tmp_path: Path)
     async def scenario() -> list[list[str]]:
         async with serving(tmp_path, *two()) as rig:
             for camera, key in (("station-1", "hot"), ("station-2", "gone"), ("", "journal")):
-                await rig.journal.raise_alarm(camera, key, "do something")
-            await rig.journal.clear_alarm("station-1", "hot")
+                await raise_alarm(rig.journal, camera, key, "do something")
+            hot = next(alarm for alarm in await rig.journal.alarms(active_only=True) if alarm.key == "hot")
+            await clear_alarm(rig.journal, hot)
             client = rig.client
             answers = [await client.list_alarms(), await client.list_alarms(include_cleared=True)]
             answers.append(await client.list_alarms("station-1", include_cleared=True))

@@ -85,4 +85,10 @@ FOUND: dict[str, Program] = {
     "an operation of an answer was lost by a crash": program(([REST, PIN, REST], Disturbance(Blow.CRASH))),
     "an operation of an answer was not known after a restart": program(([REST, PIN], RESTART), ([LOOK], NOTHING)),
 }
+FOUND |= {
+    f"a swap that was told of and had not begun was lost by a crash at commit {n}": amid(
+        [REST, PIN, REST], crash_at(n, after=True), [replace(RETRY, of=0), LOOK]
+    )
+    for n in (8, 9, 10)
+}
 FOUND |= {f"an older claim came back after a crash at commit {n}": replaced_and_released(n) for n in (1, 2)}

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from agent.domain.budget import Budget
-from agent.pb.ofa_agent.v1 import status_pb2, types_pb2
+from agent.pb.ofa_agent.v1 import types_pb2
 from tests.stateful.device import Plate
 from tests.stateful.model import Bounds, InForce, Model, Write, arbitrated, value_of
 from tests.stateful.orders import ORDER_PROMISES
@@ -224,17 +224,13 @@ def an_operation_ends_once_for_all(model: Model, _: Plates) -> None:
 
 
 def an_operation_of_an_answer_stays_known(model: Model, _: Plates) -> None:
-    """After a restart too, and then it has ended. One whose swap had not begun when the agent died is not known."""
-    swaps = {swap.id for call in model.record.of("ListSwaps") if call.body is not None
-             for swap in status_pb2.ListSwapsResponse.FromString(call.body).swaps}  # fmt: skip
+    """After a restart and a crash too, and then it has ended."""
     for call in model.record.of("GetOperation"):
         name = call.request.name  # type: ignore[attr-defined]
         if call.verdict is not Verdict.REFUSED and all(one.done for one in call.operations):
             continue
         told = [one for one in model.record.calls if name in str(one.answer)]
-        died_before = told[0].run in model.record.crashed_runs and name.removeprefix("operations/") not in swaps
-        if call.code != "NOT_FOUND" or not died_before:
-            raise _broken(model.record, f"{name} was answered and is {call.code or 'open'} now", *told, call)
+        raise _broken(model.record, f"{name} was answered and is {call.code or 'open'} now", *told, call)
 
 
 PROMISES: tuple[Promise, ...] = (

@@ -18,6 +18,7 @@ from agent.domain.journal import (
     SwapOutcome,
     SwapRecord,
 )
+from agent.domain.operation import PREFIX
 from agent.domain.orders import Orders
 from agent.domain.profile import NetProfile, StoredProfile, newest
 from agent.domain.request import CURRENT, RequestMark
@@ -64,6 +65,7 @@ class MemoryJournal:
     async def begin_swap(self, swap: SwapRecord) -> None:
         self._write()
         self.rows[swap.id] = swap
+        self.known_operations.pop(PREFIX + swap.id, None)
         self.activations.pop(swap.camera, None)
 
     def note_step(self, swap_id: str, step: str, elapsed_s: float, error: str | None) -> None:
@@ -77,6 +79,7 @@ class MemoryJournal:
     async def finish_swap(self, swap: SwapRecord, activation: Activation | None) -> None:
         self._write()
         self.rows[swap.id] = swap
+        self.known_operations.pop(PREFIX + swap.id, None)
         if activation is not None:
             self.activations[swap.camera] = activation
 
@@ -120,16 +123,6 @@ class MemoryJournal:
 
     async def operations(self, camera: str, limit: int) -> Sequence[StoredOperation]:
         return [one for one in self.known_operations.values() if one.camera == camera][::-1][:limit]
-
-    async def raise_alarm(self, camera: str, key: str, text: str) -> Alarm:
-        self._write()
-        alarm = Alarm(len(self.known_alarms) + 1, camera, key, text, 0)
-        self.known_alarms.append(alarm)
-        return alarm
-
-    async def clear_alarm(self, camera: str, key: str) -> None:
-        self._write()
-        self.known_alarms = [replace(a, cleared_wall_ns=1) if a.key == key else a for a in self.known_alarms]
 
     async def put_alarms(self, alarms: Sequence[Alarm]) -> Sequence[Alarm]:
         self._change()
@@ -175,21 +168,22 @@ class MemoryJournal:
 
     async def store_answer(self, answer: StoredAnswer, audit: AuditEntry | None = None) -> None:
         self._write()
-        self.answers.setdefault(answer.request_id, answer)
+        self._keep(answer)
         if audit is not None:
             self.note_audit(audit)
 
-    def note_answer(self, answer: StoredAnswer | None, audit: AuditEntry) -> None:
-        if answer is not None:
-            self.answers.setdefault(answer.request_id, answer)
+    def note_answer(self, answer: StoredAnswer, audit: AuditEntry) -> None:
+        self._keep(answer)
         self.note_audit(audit)
+
+    def _keep(self, answer: StoredAnswer) -> None:
+        if answer.request_id:
+            self.answers.setdefault(answer.request_id, answer)
+        told = [swap for swap in answer.told if swap.name.removeprefix(PREFIX) not in self.rows]
+        self.known_operations |= {swap.name: swap for swap in told}
 
     async def request_marks(self, request_id: str) -> Sequence[RequestMark]:
         return [mark for mark in self.marks.values() if mark.request_id == request_id]
-
-    async def put_audit(self, entry: AuditEntry) -> None:
-        self._write()
-        self.note_audit(entry)
 
     def note_audit(self, entry: AuditEntry) -> None:
         previous = self.chain[-1].sha256 if self.chain else GENESIS_SHA256

@@ -21,6 +21,7 @@ from agent.telemetry.file import Connect
 from agent.telemetry.ids import SeededIds
 from agent.telemetry.journal import SqliteJournal
 from agent.telemetry.mailbox import NOTES, Job, Mailbox
+from tests.support.alarms import clear_alarm, raise_alarm
 
 Story = Callable[[SqliteJournal], Awaitable[None]]
 SWAP = SwapRecord("swap-1", "cam", None, "net-a", "initial", "budget-1", 1_700_000_000_000_000_000)
@@ -206,10 +207,10 @@ def test_a_claim_takes_the_place_of_its_clients_older_one_and_not_of_what_is_ann
     play(story, path)
 
 
-def test_a_repeated_cause_is_one_alarm_until_it_is_cleared(path: Path) -> None:
+def test_an_alarm_is_one_row_until_it_is_cleared(path: Path) -> None:
     async def story(journal: SqliteJournal) -> None:
-        first = await journal.raise_alarm("cam", "lease", "lease of plc expired")
-        again = await journal.raise_alarm("cam", "lease", "lease of hmi expired")
+        first = await raise_alarm(journal, "cam", "lease", "lease of plc expired", 1)
+        again = await raise_alarm(journal, "cam", "lease", "lease of hmi expired", 2)
         assert (again.id, again.text, again.raised_wall_ns) == (first.id, "lease of hmi expired", first.raised_wall_ns)
         acknowledged = await journal.acknowledge_alarm(first.id, "anna")
         assert acknowledged is not None
@@ -218,9 +219,9 @@ def test_a_repeated_cause_is_one_alarm_until_it_is_cleared(path: Path) -> None:
         assert later is not None
         assert later.acknowledged_by == "anna"
         assert await journal.acknowledge_alarm(99, "anna") is None
-        await journal.clear_alarm("cam", "lease")
+        await clear_alarm(journal, first, 3)
         assert await journal.alarms(active_only=True) == ()
-        new = await journal.raise_alarm("cam", "lease", "again")
+        new = await raise_alarm(journal, "cam", "lease", "again", 4)
         assert new.id != first.id
         assert [alarm.id for alarm in await journal.alarms(active_only=False)] == [first.id, new.id]
         assert await journal.alarms(active_only=True) == (new,)
@@ -268,9 +269,9 @@ def test_old_rows_go_after_journal_days_and_live_ones_stay(path: Path) -> None:
         await journal.put_claim(claim)
         await journal.put_claim(replace(claim, id="dropped", client="hmi"))
         await journal.drop_claim("dropped", "released")
-        await journal.raise_alarm("cam", "old", "cleared")
-        await journal.clear_alarm("cam", "old")
-        await journal.raise_alarm("cam", "still", "active")
+        old = await raise_alarm(journal, "cam", "old", "cleared", clock.wall_ns())
+        await clear_alarm(journal, old, clock.wall_ns())
+        await raise_alarm(journal, "cam", "still", "active", clock.wall_ns())
         await journal.store_answer(StoredAnswer("r-1", "SetBudget", "aa", b""))
         await asyncio.sleep(29 * DAY_S)
         await journal.claims("cam")

@@ -15,6 +15,7 @@ from agent.errors import JournalError
 from agent.telemetry.digest import journal_digest
 from agent.telemetry.ids import SeededIds
 from agent.telemetry.journal import SqliteJournal
+from tests.support.alarms import raise_alarm
 
 
 def a_run(folder: Path, seed: int = 1, start_wall_ns: int = 1_700_000_000_000_000_000, step_s: float = 0.25) -> str:
@@ -34,7 +35,7 @@ def a_run(folder: Path, seed: int = 1, start_wall_ns: int = 1_700_000_000_000_00
         await asyncio.sleep(step_s)
         journal.note_step(swap.id, "upload", clock.now_ns() / 1e9, f"{folder}/blob.bin: slow")
         await journal.finish_swap(replace(swap, outcome=SwapOutcome.FAULTED, error=f"no {folder}/x"), None)
-        await journal.raise_alarm("cam", "faulted", f"see {folder}/journal.db")
+        await raise_alarm(journal, "cam", "faulted", f"see {folder}/journal.db", clock.wall_ns())
         await journal.next_generation("cam")
         await journal.close()
 

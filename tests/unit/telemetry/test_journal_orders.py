@@ -26,6 +26,7 @@ DAY_S = 86_400.0
 Story = Callable[[Journal], Awaitable[None]]
 ORDERS = Orders(Mode.MANUAL, "anna", Pin("net-a", "anna", 17, rollback=True), (Inhibit("plc", "maintenance", 5.0, 9),))
 RUN = StoredOperation("operations/1", "cam", "profile", 100, False, b"\x00\xff")
+NO_ANSWER = StoredAnswer("", "M", "00", b"")
 ENTRY = AuditEntry(client="plc", origin="unix:uid=0", method="SetBudget", camera="cam", outcome="OK", asked='{"a":1}')
 MARK = RequestMark("r-1", "cam", "SetBudgetRequest", "ab" * 32)
 CLAIM = Claim("c1", "plc", "cam", ClaimKind.MANUAL, Budget(max_latency_ms=50.0))
@@ -174,7 +175,9 @@ def test_the_audit_is_a_chain_that_is_read_in_pages_from_either_end(
     async def story(journal: Journal) -> None:
         assert (await journal.audit(0, 9, None)).newest == 0
         for index in range(5):
-            await journal.put_audit(replace(ENTRY, camera=f"cam-{index % 2}", asked="\u00e9\n\x7f" * index))
+            await journal.store_answer(
+                NO_ANSWER, replace(ENTRY, camera=f"cam-{index % 2}", asked="\u00e9\n\x7f" * index)
+            )
         journal.note_audit(replace(ENTRY, outcome="ABORTED", reason="STALE_ETAG"))
         await journal.store_answer(StoredAnswer("r-1", "M", "00", b""), replace(ENTRY, request_id="r-1"))
         check = ChainCheck(GENESIS_SHA256)
@@ -221,9 +224,9 @@ def test_the_bytes_that_are_hashed_are_those_of_the_documented_example() -> None
 def test_the_chain_holds_after_its_old_end_was_removed(path: Path) -> None:
     async def story(journal: Journal) -> None:
         for _ in range(3):
-            await journal.put_audit(ENTRY)
+            await journal.store_answer(NO_ANSWER, ENTRY)
         await asyncio.sleep(20 * DAY_S)
-        await journal.put_audit(ENTRY)
+        await journal.store_answer(NO_ANSWER, ENTRY)
         await asyncio.sleep(11 * DAY_S)
         await journal.claims("cam")  # the thread clears up after what it serves
         page = await journal.audit(0, 9, None)
@@ -234,7 +237,7 @@ def test_the_chain_holds_after_its_old_end_was_removed(path: Path) -> None:
         await journal.claims("cam")
         page = await journal.audit(0, 9, None)
         assert (page.entries, page.newest) == ((), 4)
-        await journal.put_audit(ENTRY)
+        await journal.store_answer(NO_ANSWER, ENTRY)
         page = await journal.audit(0, 9, None)
         assert [entry.seq for entry in page.entries] == [5]
         assert ChainCheck(page.anchor_sha256).take(page.entries) is None

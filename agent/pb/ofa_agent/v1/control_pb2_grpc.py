@@ -57,8 +57,8 @@ class ControlServiceStub:
 
     A swap that a command starts is a google.longrunning.Operation in its answer, served by
     google.longrunning.Operations: get, list, wait and cancel. Its name is "operations/" and Swap.id, its metadata
-    SwapMetadata, its response SwapResult. It is known for as long as the journal keeps swaps, also after a restart; one
-    whose swap had not begun when the agent died is not (NOT_FOUND), and nothing was done for it. A swap that is
+    SwapMetadata, its response SwapResult. It is known for as long as the journal keeps swaps, also after a restart; where
+    the agent ended before the swap began, it is done with error ABORTED and nothing was done for it. A swap that is
     cancelled before its gap leaves everything as it was; one that is cancelled in its gap puts the previous network
     back; either way nothing else is swapped in for a minute, but for the fail-safe budget or where a newer command is
     given. A swap for the fail-safe budget cannot be cancelled (FAILED_PRECONDITION); it can be inhibited.
@@ -187,8 +187,8 @@ class ControlServiceServicer:
 
     A swap that a command starts is a google.longrunning.Operation in its answer, served by
     google.longrunning.Operations: get, list, wait and cancel. Its name is "operations/" and Swap.id, its metadata
-    SwapMetadata, its response SwapResult. It is known for as long as the journal keeps swaps, also after a restart; one
-    whose swap had not begun when the agent died is not (NOT_FOUND), and nothing was done for it. A swap that is
+    SwapMetadata, its response SwapResult. It is known for as long as the journal keeps swaps, also after a restart; where
+    the agent ended before the swap began, it is done with error ABORTED and nothing was done for it. A swap that is
     cancelled before its gap leaves everything as it was; one that is cancelled in its gap puts the previous network
     back; either way nothing else is swapped in for a minute, but for the fail-safe budget or where a newer command is
     given. A swap for the fail-safe budget cannot be cancelled (FAILED_PRECONDITION); it can be inhibited.
@@ -484,8 +484,8 @@ class ControlService:
 
     A swap that a command starts is a google.longrunning.Operation in its answer, served by
     google.longrunning.Operations: get, list, wait and cancel. Its name is "operations/" and Swap.id, its metadata
-    SwapMetadata, its response SwapResult. It is known for as long as the journal keeps swaps, also after a restart; one
-    whose swap had not begun when the agent died is not (NOT_FOUND), and nothing was done for it. A swap that is
+    SwapMetadata, its response SwapResult. It is known for as long as the journal keeps swaps, also after a restart; where
+    the agent ended before the swap began, it is done with error ABORTED and nothing was done for it. A swap that is
     cancelled before its gap leaves everything as it was; one that is cancelled in its gap puts the previous network
     back; either way nothing else is swapped in for a minute, but for the fail-safe budget or where a newer command is
     given. A swap for the fail-safe budget cannot be cancelled (FAILED_PRECONDITION); it can be inhibited.
