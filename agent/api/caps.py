@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from agent.api.access import Who
 from agent.api.errors import Rejected
 from agent.api.reasons import RejectionReason
 
@@ -17,23 +18,23 @@ CLIENT_ID = re.compile(r"(?:^|\s)ofa-client/([0-9A-Za-z._-]{1,64})(?:\s|$)")
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Whom a call counts for: a host, or a client of the unix socket by the id that it gave.
+    """Whom a call counts for: the owner of a certificate, or a client of the unix socket by the id that it gave.
 
-    All connections of the unix socket look alike, so that clients that give no id are one peer, and not `told_apart`.
+    All connections of a local user look alike, so that clients that give no id are one peer, and not `told_apart`.
     """
 
     key: str
     told_apart: bool
 
     @classmethod
-    def of(cls, peer: str, metadata: Iterable[tuple[str, str | bytes]]) -> Peer:
-        """`peer` as gRPC calls it, the call's metadata."""
-        kind, _, address = peer.partition(":")
-        if kind != "unix":
-            return cls(f"{kind}:{address.rpartition(':')[0]}", True)
+    def of(cls, who: Who, metadata: Iterable[tuple[str, str | bytes]]) -> Peer:
+        """By the call's metadata."""
+        if not who.local:
+            return cls(who.identity, True)
         agent = next((value for key, value in metadata if key == "user-agent"), "")
         found = CLIENT_ID.search(agent) if isinstance(agent, str) else None
-        return cls("unix", False) if found is None else cls(f"unix {found[1]}", True)
+        user = f"unix {who.identity}".rstrip()
+        return cls(user, False) if found is None else cls(f"{user} {found[1]}", True)
 
 
 class Caps:

@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from agent.api.caller import CALLER
+from agent.api.errors import Rejected
 from agent.api.moment import Moment
 from agent.api.requests import RequestLog
 from agent.api.services import Services
+from agent.domain.access import Role
 from agent.domain.control import CameraControl
 from agent.domain.orders import Mode
 from agent.errors import BadInput, ModeForbids, NotLocal
@@ -50,9 +52,17 @@ def is_local() -> bool:
 
 
 def local_only(what: str) -> None:
-    """Raises NotLocal for a call from elsewhere."""
+    """Raises NotLocal for a call from elsewhere, Rejected for a local user who is no admin."""
     if not is_local():
         raise NotLocal(f"{what} is for those at the machine itself; use the agent's unix socket")
+    admin_only(what)
+
+
+def admin_only(what: str) -> None:
+    """Raises Rejected (PERMISSION_DENIED) for a client of another role."""
+    caller = CALLER.get(None)
+    if caller is not None and caller.role is not Role.ADMIN:
+        raise Rejected("ROLE_TOO_LOW", f"{what} needs role 'admin'; {caller.client!r} has role {caller.role.value!r}")
 
 
 def no_etag_of_group(group: str, etag: str) -> None:

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from agent.api import config, convert, convert_operation
 from agent.api.capture import CaptureHandlers
-from agent.api.commands import local_only, no_etag_of_group
+from agent.api.commands import admin_only, local_only, no_etag_of_group
 from agent.api.enums import CLAIM_KINDS
 from agent.api.parse import budget_of, client_name, ttl_s_of
 from agent.api.profile import ProfileHandlers
@@ -114,12 +114,15 @@ class ControlHandlers(ProfileHandlers):
 
 
 def _kind(given: types_pb2.ClaimKind, ttl_s: float | None) -> ClaimKind:
-    """What kind of claim is asked for; raises BadInput, and NotLocal for one that only the machine itself may make."""
+    """What kind of claim is asked for; raises BadInput, and NotLocal or Rejected for one that only
+    the machine itself or an admin may make."""
     kind = _KINDS.get(given)
     if kind is None and given:
         raise BadInput("kind", f"{given} is none of {', '.join(one.value for one in ClaimKind)}")
     if kind is None:
         kind = ClaimKind.MANUAL if ttl_s is None else ClaimKind.LEASE
-    if kind is not ClaimKind.LEASE:
+    if kind is ClaimKind.MANUAL:
+        admin_only("a claim without a ttl")
+    elif kind is not ClaimKind.LEASE:
         local_only(f"a claim of kind {kind.value}")
     return kind

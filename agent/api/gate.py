@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import status_pb2
 
+from agent.api.access import Access, Who
 from agent.api.caller import CALLER, Caller
 from agent.api.caps import Caps, Peer
 from agent.api.drain import Drain
@@ -41,8 +42,9 @@ class Gate:
     know nothing of gRPC's. Neither may swallow a cancellation: gRPC would wait for it for ever.
     """
 
-    def __init__(self, drain: Drain, limits: ApiLimits) -> None:
+    def __init__(self, drain: Drain, limits: ApiLimits, access: Access) -> None:
         self._drain = drain
+        self._access = access
         self._limits = limits
         self._stalls = Stalls(limits.stall_s)
         self._calls = Caps("TOO_MANY_CALLS", "calls", limits.max_calls, limits.max_calls_each, limits.max_calls_unnamed)
@@ -64,12 +66,13 @@ class Gate:
         return grpc.method_handlers_generic_handler(descriptor.full_name, handlers)
 
     async def stream(
-        self, method: str, request: Message, context: Context, work: Callable[[Write], Awaitable[None]]
+        self, method: str, request: Message, context: Context, work: Callable[[Who, Write], Awaitable[None]]
     ) -> None:
         """Run `work` as one stream, with all that this means here."""
         async with self._statuses(method, request, context) as held:
-            held.enter_context(self._open_streams.one(_peer(context)))
-            await self._stalls.run(work, context.write)
+            who = self._admit(method, context)
+            held.enter_context(self._open_streams.one(_peer(who, context)))
+            await self._stalls.run(lambda write: work(who, write), context.write)
 
     def _handler(self, method: MethodDescriptor, run: Callable[..., Awaitable[Any]]) -> Any:
         kind = GetMessageClass(method.input_type)
@@ -78,16 +81,19 @@ class Gate:
         async def unary(body: bytes, context: Context) -> Message | bytes:
             request = kind()
             async with self._statuses(method.full_name, request, context) as held:
-                held.enter_context(self._calls.one(_peer(context)))
-                self._read(request, body, context)
+                who = self._admit(method.full_name, context)
+                held.enter_context(self._calls.one(_peer(who, context)))
+                self._read(request, body)
+                CALLER.set(Caller.of(who, request))
                 answer: Message | bytes = await _within(longest_s, run(request))
                 return answer
 
         async def stream(body: bytes, context: Context) -> None:
             request = kind()
 
-            async def work(write: Write) -> None:
-                self._read(request, body, context)
+            async def work(who: Who, write: Write) -> None:
+                self._read(request, body)
+                CALLER.set(Caller.of(who, request))
                 await run(request, write)
 
             await self.stream(method.full_name, request, context, work)
@@ -116,8 +122,11 @@ class Gate:
                 _log.exception("handler_failed method=%s", method)
                 await _abort(context, internal_status())
 
-    def _read(self, request: Message, body: bytes, context: Context) -> None:
-        """Fill `request` from its bytes, and its client from the connection where it names none."""
+    def _admit(self, method: str, context: Context) -> Who:
+        return self._access.admit(method, context.peer(), context.auth_context() or {})
+
+    def _read(self, request: Message, body: bytes) -> None:
+        """Fill `request` from its bytes."""
         if len(body) > self._limits.max_message_bytes:
             most = self._limits.max_message_bytes
             raise Rejected("MESSAGE_TOO_LARGE", f"the request has {len(body)} bytes and at most {most} may be")
@@ -125,7 +134,6 @@ class Gate:
             request.ParseFromString(body)
         except DecodeError as error:
             raise BadInput("request", f"these {len(body)} bytes are no {request.DESCRIPTOR.full_name}") from error
-        CALLER.set(Caller.of(context.peer(), request))
 
 
 def snake_case(name: str) -> str:
@@ -140,8 +148,8 @@ async def _within(longest_s: float, work: Awaitable[Any]) -> Any:
     raise Rejected("CALL_TOO_LONG", message)
 
 
-def _peer(context: Context) -> Peer:
-    return Peer.of(context.peer(), context.invocation_metadata() or ())
+def _peer(who: Who, context: Context) -> Peer:
+    return Peer.of(who, context.invocation_metadata() or ())
 
 
 def _about(request: Message) -> dict[str, str]:

@@ -31,6 +31,8 @@ RejectionReason = Literal[
     "MESSAGE_TOO_LARGE",
     "CALL_TOO_LONG",
     "AGENT_STOPPING",
+    "NO_ROLE",
+    "ROLE_TOO_LOW",
 ]
 
 
@@ -105,6 +107,16 @@ REJECTIONS: Mapping[RejectionReason, Meaning] = MappingProxyType(
         ),
         "AGENT_STOPPING": Meaning(
             _Code.UNAVAILABLE, "The agent is ending.", "Connect again; it is back as soon as it was started again."
+        ),
+        "NO_ROLE": Meaning(
+            _Code.PERMISSION_DENIED,
+            "The client is known and has no role.",
+            "Give its URI a role in `api.tcp.roles`, or its user or group one in `api.unix_roles`.",
+        ),
+        "ROLE_TOO_LOW": Meaning(
+            _Code.PERMISSION_DENIED,
+            "The call needs a role that the client has not.",
+            "Leave it to a client with that role, or give it the role in the config.",
         ),
     }
 )

@@ -14,6 +14,7 @@ import grpc
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
+from agent.api.access import Who
 from agent.api.drain import Drain
 from agent.api.gate import Context, Gate
 from agent.api.stalls import Write
@@ -41,14 +42,14 @@ class Reflection:
     async def answers(self, requests: AsyncIterator[Any], context: Context) -> None:
         """One answer to each request."""
 
-        async def work(write: Write) -> None:
+        async def work(_: Who, write: Write) -> None:
             async for answer in self._tables.ServerReflectionInfo(self._until_the_end(requests), context):
                 files = answer.file_descriptor_response.file_descriptor_proto
                 for place, body in enumerate(files):
                     files[place] = self._commented.get(FileDescriptorProto.FromString(body).name, body)
                 await write(answer)
 
-        await self._gate.stream(NAMES[0], reflection_pb2.ServerReflectionRequest(), context, work)
+        await self._gate.stream(f"{NAMES[0]}.ServerReflectionInfo", reflection_pb2.ServerReflectionRequest(), context, work)
 
     async def _until_the_end(self, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
         """Requests, until the client has no more; raises Rejected when the server ends."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
 import anyio
 import grpc
 
-from agent.api import socket_path
+from agent.api.access import Access, Door
 from agent.api.capture import CaptureHandlers
 from agent.api.control import ControlHandlers
 from agent.api.drain import Drain
@@ -22,7 +23,7 @@ from agent.api.reflection import Reflection
 from agent.api.requests import RequestLog
 from agent.api.services import Services
 from agent.api.status import StatusHandlers
-from agent.errors import BadInput
+from agent.api.unix_door import UnixDoor
 from agent.logs import event, logger
 from agent.pb.ofa_agent.v1 import control_pb2, status_pb2
 
@@ -33,17 +34,21 @@ STATUS = status_pb2.DESCRIPTOR.services_by_name["StatusService"]
 
 
 class ApiServer:
-    """The agent's API on a unix socket; use as `async with ApiServer(…)`, or start and stop. One event loop only."""
+    """The agent's API; use as `async with ApiServer(…)`, or start and stop. One event loop only.
 
-    def __init__(self, services: Services, unix_socket: Path | str, limits: ApiLimits | None = None) -> None:
+    `way_in`: the path of the unix socket, or the doors that clients come through.
+    """
+
+    def __init__(
+        self, services: Services, way_in: Path | str | Sequence[Door], limits: ApiLimits | None = None
+    ) -> None:
         self._services = services
-        self._path = Path(unix_socket)
+        self._doors = [UnixDoor(way_in)] if isinstance(way_in, Path | str) else list(way_in)
         self._limits = limits or ApiLimits()
         self._server: grpc.aio.Server | None = None
         self._drain: Drain | None = None
         self._requests = RequestLog(services.journal, services.cameras)
         self._gate: Gate | None = None
-        self._bound: tuple[int, int] | None = None
 
     @property
     def streams(self) -> int:
@@ -52,20 +57,22 @@ class ApiServer:
 
     async def start(self) -> None:
         """Bind and serve. Raises BadInput for a path that cannot be bound, Refused where another process serves it."""
-        socket_path.claim(self._path)
         self._drain = Drain()
-        self._gate = Gate(self._drain, self._limits)
+        self._gate = Gate(self._drain, self._limits, Access(self._doors))
         self._server = grpc.aio.server(
             options=self._limits.options(), maximum_concurrent_rpcs=self._limits.rpcs_at_once
         )
         self._add_services(self._server, self._drain, self._gate)
         try:
-            self._bind(self._server)
+            for door in self._doors:
+                door.bind(self._server)
             await self._server.start()
+            for door in self._doors:
+                await door.open()
         except BaseException:
             await self.stop(0)
             raise
-        event(_log, logging.INFO, "api_serving", socket=self._path)
+        event(_log, logging.INFO, "api_serving", doors=", ".join(str(door) for door in self._doors))
 
     async def stop(self, drain_s: float | None = None) -> None:
         """End: streams hear UNAVAILABLE, and so do new calls; mutations come to their end, the rest is cut off after
@@ -75,12 +82,13 @@ class ApiServer:
             return
         server, self._server = self._server, None
         grace_s = self._limits.drain_s if drain_s is None else drain_s
-        try:
-            with anyio.CancelScope(shield=True):
+        with anyio.CancelScope(shield=True):
+            try:
                 await self._end(server, grace_s)
-        finally:
-            self._unbind()
-        event(_log, logging.INFO, "api_stopped", socket=self._path)
+            finally:
+                for door in self._doors:
+                    await door.remove()
+        event(_log, logging.INFO, "api_stopped")
 
     async def __aenter__(self) -> ApiServer:
         await self.start()
@@ -107,15 +115,9 @@ class ApiServer:
             )
         )
 
-    def _bind(self, server: grpc.aio.Server) -> None:
-        try:
-            with socket_path.created_with_mode():
-                server.add_insecure_port(f"unix:{self._path.absolute()}")
-        except RuntimeError as exc:
-            raise BadInput("api.unix_socket", f"{self._path} cannot be bound ({exc})") from exc
-        self._bound = socket_path.identity(self._path)
-
     async def _end(self, server: grpc.aio.Server, grace_s: float) -> None:
+        for door in self._doors:
+            await door.close()
         if self._drain is not None:
             self._drain.begin()
             await self._drain.ended(grace_s)  # meanwhile new calls are told why, which a closed connection cannot
@@ -123,9 +125,3 @@ class ApiServer:
         await self._requests.close(grace_s)
         if self._drain is not None:
             await self._drain.ended(grace_s)
-
-    def _unbind(self) -> None:
-        """Remove the socket, unless it is another's by now."""
-        if self._bound is not None and socket_path.identity(self._path) == self._bound:
-            self._path.unlink(missing_ok=True)
-        self._bound = None

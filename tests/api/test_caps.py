@@ -13,30 +13,36 @@ import pytest
 from google.longrunning import operations_pb2
 from google.protobuf.duration_pb2 import Duration
 
+from agent.api.access import Who
 from agent.api.caps import Caps, Peer
 from agent.api.errors import Rejected
 from agent.client import AgentClient, RpcFailed
 from agent.client.errors import failure
+from agent.domain.access import Role
 from agent.pb.ofa_agent.v1 import control_pb2, status_pb2
 from tests.api.harness import CALM, run, serving, until
 from tests.support.fake_control import FakeControl
 
 AGENT = "grpc-python/1.85 grpc-c/52 (linux; chttp2)"
 UNNAMED = Peer("unix", False)
+LOCAL = Who("", "unix", Role.ADMIN, local=True)
+ANNA = Who("anna", "unix:uid=1000", Role.READ, local=True)
+PLC = Who("spiffe://plant/plc-3", "tls:ipv4:10.0.0.7:51234", Role.CONTROL)
 PEERS = {
-    "a client of the unix socket that gives no id": ("unix:", AGENT, UNNAMED),
-    "one that gives an id": ("unix:", f"ofa-client/4f-a.b_c {AGENT}", Peer("unix 4f-a.b_c", True)),
-    "one that gives an id behind its own name": ("unix:/x", f"plc ofa-client/7 {AGENT}", Peer("unix 7", True)),
-    "an id that is no id": ("unix:", f"ofa-client/{'x' * 65} {AGENT}", UNNAMED),
-    "a host": ("ipv4:10.0.0.7:51234", AGENT, Peer("ipv4:10.0.0.7", True)),
-    "a host whose client gives an id": ("ipv4:10.0.0.7:5", f"ofa-client/1 {AGENT}", Peer("ipv4:10.0.0.7", True)),
-    "a host of the newer kind": ("ipv6:[fe80::1]:51234", AGENT, Peer("ipv6:[fe80::1]", True)),
+    "a client of the unix socket that gives no id": (LOCAL, AGENT, UNNAMED),
+    "one that gives an id": (LOCAL, f"ofa-client/4f-a.b_c {AGENT}", Peer("unix 4f-a.b_c", True)),
+    "one that gives an id behind its own name": (LOCAL, f"plc ofa-client/7 {AGENT}", Peer("unix 7", True)),
+    "an id that is no id": (LOCAL, f"ofa-client/{'x' * 65} {AGENT}", UNNAMED),
+    "a local user": (ANNA, AGENT, Peer("unix anna", False)),
+    "a client of a local user": (ANNA, f"ofa-client/7 {AGENT}", Peer("unix anna 7", True)),
+    "a certificate": (PLC, AGENT, Peer("spiffe://plant/plc-3", True)),
+    "a certificate whose client gives an id": (PLC, f"ofa-client/1 {AGENT}", Peer("spiffe://plant/plc-3", True)),
 }
 
 
-@pytest.mark.parametrize(("peer", "agent", "expected"), PEERS.values(), ids=PEERS)
-def test_a_call_counts_for(peer: str, agent: str, expected: Peer) -> None:
-    assert Peer.of(peer, (("te", "trailers"), ("user-agent", agent))) == expected
+@pytest.mark.parametrize(("who", "agent", "expected"), PEERS.values(), ids=PEERS)
+def test_a_call_counts_for(who: Who, agent: str, expected: Peer) -> None:
+    assert Peer.of(who, (("te", "trailers"), ("user-agent", agent))) == expected
 
 
 def held(caps: Caps, stack: ExitStack, peer: Peer, count: int) -> None:

@@ -1,0 +1,86 @@
+"""Who is let in, and what for: every call passes here before anything of it is read.
+
+connection ─► the door it came through ─► Who (identity, role) ─► the role that the call needs ─► Caller
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import grpc
+
+from agent.api.errors import Rejected
+from agent.api.roles import NEEDS
+from agent.domain.access import Role
+
+Auth: TypeAlias = "Mapping[str, Iterable[bytes]]"  # gRPC's auth context of a connection
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Whoever is at the other end of a connection.
+
+    `identity` is what a door vouches for (the URI of a certificate, the user of a process), empty where it vouches for
+    nothing; `origin` is the connection in words, for the audit; `local`: a process on this machine.
+    """
+
+    identity: str
+    origin: str
+    role: Role
+    local: bool = False
+
+
+class Door(Protocol):
+    """A way in. Owner of its sockets; event-loop side only.
+
+    `bind`, the server starts, `open`, ..., `close` (nobody new), the server ends, `remove`.
+    """
+
+    def bind(self, server: grpc.aio.Server) -> None:
+        """Add its port to a server that has not started. Raises BadInput, Refused where it cannot be had."""
+        ...
+
+    async def open(self) -> None:
+        """Let clients in: the server has started."""
+        ...
+
+    async def close(self) -> None:
+        """Let nobody new in; who is in stays. Idempotent, also where it was never opened."""
+        ...
+
+    async def remove(self) -> None:
+        """Leave nothing behind: the server has ended. Idempotent, also where it was never bound."""
+        ...
+
+    def who(self, peer: str, auth: Auth) -> Who | None:
+        """Who called, by gRPC's name of the connection; None for a connection of another door.
+
+        Raises Rejected for one that must not be known any more (a certificate that was revoked).
+        """
+        ...
+
+
+class Access:
+    """Asks the doors who called. Owner of nothing; event-loop side only."""
+
+    def __init__(self, doors: Sequence[Door]) -> None:
+        self._doors = doors
+
+    def admit(self, method: str, peer: str, auth: Auth) -> Who:
+        """Who calls `method` (`package.Service.Method`). Raises Rejected: PERMISSION_DENIED, UNAUTHENTICATED."""
+        who = next((found for door in self._doors if (found := door.who(peer, auth)) is not None), None)
+        if who is None:
+            raise Rejected("NO_ROLE", f"a connection from {peer!r} is not known and may do nothing")
+        self._check(method, who)
+        return who
+
+    def _check(self, method: str, who: Who) -> None:
+        needed = NEEDS.get(method)
+        name = who.identity or who.origin
+        if who.role is Role.NONE:
+            raise Rejected("NO_ROLE", f"{name!r} has no role and may do nothing; give it one in the config")
+        if needed is None or not who.role.covers(needed):
+            what = f"role {needed.value!r}" if needed is not None else "a role that there is not"
+            raise Rejected("ROLE_TOO_LOW", f"{method} needs {what}; {name!r} has role {who.role.value!r}")
