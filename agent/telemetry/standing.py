@@ -1,4 +1,4 @@
-"""Rows of orders, of operations and of requests that were carried out: run by the journal thread."""
+"""Rows of orders, operations, requests that were carried out, and of what is trusted: run by the journal thread."""
 
 from __future__ import annotations
 
@@ -37,6 +37,10 @@ def orders(db: sqlite3.Connection, camera: str) -> Orders:
 
 def put_operation(db: sqlite3.Connection, stored: StoredOperation) -> None:
     undo.keep(db, "operations", stored.name)
+    _put_operation(db, stored)
+
+
+def _put_operation(db: sqlite3.Connection, stored: StoredOperation) -> None:
     row = (stored.name, stored.camera, stored.kind, stored.started_wall_ns, stored.done, stored.body)
     db.execute(
         f"INSERT INTO operations ({_OPERATION}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
@@ -47,10 +51,13 @@ def put_operation(db: sqlite3.Connection, stored: StoredOperation) -> None:
 
 
 def put_told(db: sqlite3.Connection, stored: StoredOperation) -> None:
-    """A swap that an answer names, unless it has got its row meanwhile (see agent.telemetry.rows.put_swap)."""
+    """A swap that an answer names, unless it has got its row meanwhile (see agent.telemetry.rows.put_swap).
+
+    It has no image, like the answer that it comes with: both stay though the batch is taken back.
+    """
     swap_id = stored.name.removeprefix(PREFIX)
     if db.execute("SELECT 1 FROM swaps WHERE id = ?", (swap_id,)).fetchone() is None:
-        put_operation(db, stored)
+        _put_operation(db, stored)
 
 
 def operation(db: sqlite3.Connection, name: str) -> StoredOperation | None:
@@ -76,6 +83,16 @@ def put_mark(db: sqlite3.Connection, mark: RequestMark, wall_ns: int) -> None:
 def marks(db: sqlite3.Connection, request_id: str) -> Sequence[RequestMark]:
     query = "SELECT request_id, camera, method, body_sha256 FROM marks WHERE request_id = ? ORDER BY camera"
     return tuple(RequestMark(*row) for row in db.execute(query, (request_id,)))
+
+
+def put_trust(db: sqlite3.Connection, name: str, value: str, wall_ns: int) -> None:
+    undo.keep(db, "trust", name)
+    db.execute("INSERT OR REPLACE INTO trust (name, value, put_wall_ns) VALUES (?, ?, ?)", (name, value, wall_ns))
+
+
+def trust(db: sqlite3.Connection, name: str) -> str | None:
+    row = db.execute("SELECT value FROM trust WHERE name = ?", (name,)).fetchone()
+    return None if row is None else str(row[0])
 
 
 def _operation(row: tuple[str, str, str, int, int, bytes]) -> StoredOperation:

@@ -209,7 +209,8 @@ class Model:
         assert lease.ttl_ns is not None
         renewals = [one for one in self.renewals(place) if one.done and renewed(one.done) == lease.value]
         lo_ns = max([lease.lo_ns, *(one.lo_ns for one in renewals)]) + lease.ttl_ns
-        lo_ns = min([lo_ns, *(at_ns for at_ns in self.reboots_ns if at_ns >= lease.lo_ns)])
+        known_ns = min(call.began_ns for call in lease.calls)  # one that was announced may end before it is due
+        lo_ns = min([lo_ns, *(at_ns for at_ns in self.reboots_ns if at_ns >= known_ns)])
         return Write(None, lo_ns, ETERNITY_NS, False, lease.calls, why="expiry", lease=lease.lease)
 
     def renewals(self, place: Place) -> list[Attempt]:

@@ -293,7 +293,7 @@ class Player:
     async def _unary(self, by: Client, path: str, request: Message, client: str, step: Step | None = None) -> Call:
         """One call with its record; never raises."""
         await self.world.up.wait()
-        channel = await by.channel(self.world)
+        channel, power = await by.channel(self.world), self.world.living.power
         self._calls_in_phase += 1
         method = path.rpartition("/")[2]
         clock, record = self.world.clock, self.record
@@ -309,6 +309,8 @@ class Player:
                 going.cancel()
         await asyncio.wait({ended})
         call.code, call.text, call.body = ended.result()
+        if power.is_cut:  # what comes now was never sent: the process ended with its power
+            call.code, call.text, call.body = "UNAVAILABLE", "the power was cut", None
         call.ended_ns, call.ended_order = clock.boottime_ns(), record.next_order()
         if call.body is not None and method in ANSWERS:
             call.answer = ANSWERS[method].FromString(call.body)
