@@ -15,7 +15,9 @@ from agent.config.schema import (
     ReloadSettings,
     Simulation,
     SwapTimes,
+    Tcp,
     Telemetry,
+    Tls,
     Trigger,
 )
 
@@ -31,7 +33,9 @@ __all__ = [
     "ReloadSettings",
     "Simulation",
     "SwapTimes",
+    "Tcp",
     "Telemetry",
+    "Tls",
     "Trigger",
     "differences",
     "effective",

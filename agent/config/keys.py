@@ -36,6 +36,7 @@ from agent.config.kinds import (
     Whole,
     Words,
 )
+from agent.config.kinds_access import Listen, Roles, UnixRoles
 from agent.config.kinds_special import Anything, Cron, Input, ManyThings, Region, Zone
 from agent.config.reading import Section
 from agent.config.schema import Plain
@@ -302,10 +303,61 @@ GROUP = KeyTable(
     ),
 )
 
+TLS = KeyTable(
+    schema.Tls,
+    (
+        Key(
+            "cert",
+            File(),
+            "Certificate of the agent (PEM), with those that lead to its CA. This and the other files are read again "
+            "whenever they change, also without a reload.",
+            LIVE,
+        ),
+        Key(
+            "key",
+            File(),
+            "Its private key (PEM), without a passphrase; nobody but its owner and group may read it.",
+            LIVE,
+        ),
+        Key(
+            "client_ca", File(), "CAs that issue for clients (PEM): each client's certificate is of one of these.", LIVE
+        ),
+        Key("revoked", File(), "What these CAs have revoked (CRL; PEM or DER).", LIVE),
+    ),
+)
+
+TCP = KeyTable(
+    schema.Tcp,
+    (
+        Key(
+            "listen",
+            Listen(),
+            "Where clients elsewhere reach the daemon; port 0: a free one, told in the log.",
+            RESTART,
+        ),
+        Key("tls", Sub(TLS), "Both sides show a certificate; there is no way in without."),
+        Key(
+            "roles",
+            Roles(),
+            "What clients may do, by the URI of their certificates: `read`, `control` (budgets, pins, swaps) or "
+            "`admin`. A URI beats `*`, and the longest `*` the others; whoever has no entry may do nothing.",
+            LIVE,
+        ),
+    ),
+)
+
 API = KeyTable(
     schema.Api,
-    (Key("unix_socket", Socket(), "Where clients on this machine reach the daemon.", RESTART),),
-    later=("tcp",),
+    (
+        Key("unix_socket", Socket(), "Where clients on this machine reach the daemon.", RESTART),
+        Key(
+            "unix_roles",
+            UnixRoles(),
+            "What they may do, by user or `@group`; left out: whoever may open the socket is admin.",
+            LIVE,
+        ),
+        Key("tcp", Sub(TCP), "Clients elsewhere; without this section the daemon is not on the network."),
+    ),
 )
 
 LIBRARY = KeyTable(
@@ -319,6 +371,12 @@ LIBRARY = KeyTable(
         ),
         Key("trusted_keys", Files(), "Public keys (PEM); with any, one of them must have signed the manifest.", LIVE),
         Key("allow_older", Flag(), "Let a reload go back to a lower version than the one in use.", LIVE),
+        Key(
+            "max_age_days",
+            NumberOr("none", "days", 1, 3_650),
+            "A library that was made longer ago raises an alarm; `none`: it may be of any age.",
+            LIVE,
+        ),
     ),
 )
 

@@ -14,7 +14,7 @@ from agent.config.schema import Plain
 
 T = TypeVar("T", bound=str)
 
-_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
+_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?", re.ASCII)  # what YAML calls a number
 NAME_PATTERN = "[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 _NAME = re.compile(NAME_PATTERN)
 _NOT_FINITE = re.compile(r"[-+]?\.?(inf|nan|infinity)", re.IGNORECASE)
@@ -202,6 +202,18 @@ class Section:
             if not isinstance(node, Scalar) or not node.text:
                 refuse("is not a word")
             yield node.text, refuse
+
+    def entries(self, key: str) -> Iterator[tuple[str, str, Callable[[str], NoReturn]]]:
+        """Names and words of the mapping under `key`, each with what refuses it on its own line."""
+        inner = self.section(key)
+        for name, line, node in inner._table.entries if inner is not None else ():
+
+            def refuse(reason: str, line: int = line, path: str = f"{join(self._path, key)}[{name}]") -> NoReturn:
+                raise problem(self._file, line, path, reason)
+
+            if not isinstance(node, Scalar):
+                refuse("is not a word")
+            yield name, node.text, refuse
 
     def _refuse_number(self, line: int, key: str, text: str) -> NoReturn:
         raise problem(self._file, line, join(self._path, key), f"{clipped(text)} is not a finite number")

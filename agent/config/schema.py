@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
+from agent.domain.access import Role
 from agent.domain.budget import Budget
 from agent.domain.schedule import ScheduleEntry
 
@@ -161,20 +162,46 @@ class Camera:
 
 
 @dataclass(frozen=True, slots=True)
+class Tls:
+    """PEM files: the agent's certificate (with what leads to its CA) and its key, the CAs that issue for clients, and
+    what these have revoked (PEM or DER)."""
+
+    cert: Path
+    key: Path
+    client_ca: Path
+    revoked: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tcp:
+    """Where clients elsewhere come in, all of them with a certificate. `roles`: by URI or pattern; see role_of."""
+
+    listen: str
+    tls: Tls
+    roles: Mapping[str, Role] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Api:
+    """`unix_roles`: by user or @group of this machine; None: whoever may open the socket is admin. `tcp` None: none."""
+
     unix_socket: Path = Path("/run/ofa-agent/api.sock")
+    unix_roles: Mapping[str, Role] | None = None
+    tcp: Tcp | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LibrarySource:
     """`path` may be a link to a version; with `trusted_keys` the manifest must be signed by one of them.
 
-    `allow_older`: a reload may also go back to a lower version than the one in use.
+    `allow_older`: a reload may also go back to a lower version than the one in use. `max_age_days`: a library that was
+    made longer ago raises an alarm.
     """
 
     path: Path
     trusted_keys: tuple[Path, ...] = ()
     allow_older: bool = False
+    max_age_days: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

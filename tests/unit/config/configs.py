@@ -12,8 +12,14 @@ BASE = "version: 1\n" + CAMERA
 FULL = """\
 version: 1
 state_dir: state
-api: {unix_socket: api.sock}
-library: {path: library, trusted_keys: [one.pub], allow_older: true}
+api:
+  unix_socket: api.sock
+  unix_roles: {root: admin, "@ofa-agent": control}
+  tcp:
+    listen: "0.0.0.0:7443"
+    tls: {cert: agent.pem, key: agent.key, client_ca: ca.pem, revoked: ca.crl}
+    roles: {"spiffe://plant/plc-3": control, "spiffe://plant/*": read}
+library: {path: library, trusted_keys: [one.pub], allow_older: true, max_age_days: 400}
 cameras:
   - name: station-1
     sdk: spinnaker

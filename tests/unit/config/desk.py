@@ -57,6 +57,9 @@ class Handover:
     after: AgentConfig
     changes: Sequence[Change]
 
+    async def commit(self) -> None:
+        pass
+
     def apply(self) -> None:
         for number in range(len(self.before)):
             if number == self.rooms.breaks:

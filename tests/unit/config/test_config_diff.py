@@ -13,6 +13,7 @@ from agent.config import AgentConfig
 from agent.config.diff import differences, worst
 from agent.config.keys import AGENT
 from agent.config.kinds import NumberOr
+from agent.config.kinds_access import Roles
 from agent.config.kinds_special import Region
 from agent.config.schema import Group, LibrarySource, LineInput, Simulation
 from agent.config.table import Key, KeyTable, Many, Sub
@@ -60,6 +61,8 @@ def another(value: Any, kind: object) -> Any:
     """Some other value that can be told; the same where there is none."""
     if isinstance(kind, Region):
         return (1, 2, 3, 4)
+    if isinstance(kind, Roles):
+        return {}
     if value is None:
         return 0.5 if isinstance(kind, NumberOr) else None
     by_type: dict[type, Callable[[], Any]] = {
@@ -141,7 +144,7 @@ def test_a_library_that_comes_or_goes_may_swap(full: AgentConfig) -> None:
     (change,) = differences(full, replace(full, library=None))
     assert (change.key, change.reload, change.after) == ("library", SWAP, "")
     (change,) = differences(replace(full, library=None), replace(full, library=LibrarySource(Path("/l"))))
-    assert (change.before, change.after) == ("", '{"path": "/l", "trusted_keys": [], "allow_older": false}')
+    assert (change.before, change.after) == ("", '{"path": "/l", "allow_older": false, "max_age_days": "none"}')
 
 
 def test_a_policy_of_its_own_is_told_key_by_key(tmp_path: Path) -> None:

@@ -128,16 +128,16 @@ def test_a_full_disk_leaves_the_copy_before(state: Path, monkeypatch: pytest.Mon
     ("key", "line"),
     [
         ("state_dir", 2),
-        ("api.unix_socket", 3),
-        ("library.path", 4),
-        ("cameras[station-1].acquisition.gain_db", 20),
-        ("cameras[station-1].policy.swap.window", 26),
-        ("cameras[station-2].inference_sync", 30),
-        ("cameras[station-2].network_storage", 27),  # left out: the camera is there
-        ("cameras[station-9]", 5),  # gone: its list is there
-        ("groups[line-1].wait_s", 38),
-        ("telemetry.journal_days", 50),
-        ("policy.schedule", 42),
+        ("api.unix_socket", 4),
+        ("library.path", 10),
+        ("cameras[station-1].acquisition.gain_db", 26),
+        ("cameras[station-1].policy.swap.window", 32),
+        ("cameras[station-2].inference_sync", 36),
+        ("cameras[station-2].network_storage", 33),  # left out: the camera is there
+        ("cameras[station-9]", 11),  # gone: its list is there
+        ("groups[line-1].wait_s", 44),
+        ("telemetry.journal_days", 56),
+        ("policy.schedule", 48),
         ("web", 1),
     ],
 )

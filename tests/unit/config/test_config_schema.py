@@ -137,6 +137,7 @@ def spelt(value: object) -> str:
 PLAIN_WORDS = ("-1", "0", "0.3", "5", "1000000000.0", "true")
 BY_THE_READER_ALONE = {
     *itertools.product(("name", "path", "state_dir", "unix_socket", "socket", "box_format"), PLAIN_WORDS),
+    *itertools.product(("cert", "key", "client_ca", "revoked"), PLAIN_WORDS),
     *itertools.product(("cron", "timezone", "name"), ("'surprise'", "'none'", "'auto'")),
     ("serial", "true"),
     ("cameras", "['x']"),
