@@ -27,6 +27,7 @@ _COMMANDS = {
     "mode": ("agent.cli.mode:mode", "Say who moves the network: auto, manual, maintenance."),
     "operations": ("agent.cli.operations:operations", "List, show, cancel or follow what takes time."),
     "pin": ("agent.cli.pin:pin", "Keep one sub-net on the camera."),
+    "pki": ("agent.cli.pki:pki", "A certificate authority for plants without one."),
     "profile": ("agent.cli.profile:profile", "Measure sub-nets on the camera itself."),
     "reload": ("agent.cli.reload:reload", "Have the daemon take over its config file."),
     "replay": ("agent.cli.replay:replay", "Policies on a trace, against what was possible."),
