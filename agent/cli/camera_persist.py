@@ -42,7 +42,8 @@ def source_of(config: AgentConfig, camera: Camera, clock: Clock) -> LibrarySourc
 
     if config.library is None:
         return None
-    return LibrarySource(open_library(config.library.path, camera.accepted_formats, config.library.trusted_keys), clock)
+    keys = config.library.trusted_keys or None
+    return LibrarySource(open_library(config.library.path, camera.accepted_formats, keys), clock)
 
 
 def hasty(settings: CameraSettings) -> CameraSettings:

@@ -71,14 +71,15 @@ def _library(config: AgentConfig) -> tuple[list[str], list[str]]:
         return ["no library: the cameras will stay IDLE"], []
     from agent.library import open_library, verify_library
 
-    report = verify_library(config.library.path, config.library.trusted_keys)
+    keys = config.library.trusted_keys or None
+    report = verify_library(config.library.path, keys)
     if not report.ok:
         return [], list(report.problems)
-    signed = "signature, " if config.library.trusted_keys else ""
+    signed = "signature, " if keys else ""
     found = [f"{report.path}: {signed}{report.blobs} blob(s), {report.goldens} golden image(s)"]
     problems = []
     for camera in config.cameras:
-        library = open_library(config.library.path, camera.accepted_formats)
+        library = open_library(config.library.path, camera.accepted_formats, keys)
         usable = [s.id for s in library.catalogue.subnets if s.artifact(camera.accepted_formats) is not None]
         if not usable:
             problems.append(

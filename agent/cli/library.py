@@ -48,7 +48,7 @@ def verify(path: Path, keys: tuple[Path, ...], as_json: bool) -> int:
     """Read every file of a library and check digests, formats, shapes and golden images."""
     from agent.library import verify_library
 
-    report = verify_library(path, keys)
+    report = verify_library(path, keys or None)
     if as_json:
         print_json({**dataclasses.asdict(report), "ok": report.ok})
     elif report.ok:

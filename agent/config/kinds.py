@@ -272,15 +272,16 @@ class Socket(File):
 
 @dataclass(frozen=True)
 class Files:
-    """A list of file names."""
+    """A list of file names, at least one; nothing where it is left out. An empty one could be taken for either."""
 
     words = "list of file names"
 
     def read(self, section: Section, key: str) -> tuple[Path, ...]:
-        return section.paths(key)
+        found = section.paths(key)
+        return found if found else section.fail(key, "is empty; name at least one file, or leave the key out")
 
     def plain(self, value: Sequence[Path]) -> Plain:
-        return [str(path) for path in value]
+        return [str(path) for path in value] or None
 
     def schema(self) -> dict[str, Plain]:
-        return {"type": "array", "items": {"type": "string", "minLength": 1}}
+        return {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}}

@@ -14,9 +14,9 @@ import msgspec
 
 from agent.errors import LibraryError, ManifestInvalid
 from agent.library import signing
-from agent.library.files import check_digest, read_regular, sync_directory, write_durably
+from agent.library.files import check_digest, exchange, read_member, sync_directory, write_durably
 from agent.library.manifest import MAX_MANIFEST_BYTES, Manifest, encode_manifest, manifest_digest
-from agent.library.store import MANIFEST_NAME, SIGNATURE_NAME, open_library
+from agent.library.store import MANIFEST_NAME, SIGNATURE_NAME, Library, open_library
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def publish(
     staging = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         _write(staging, data, files, key)
-        _check_written(staging)
+        _check_contents(open_library(staging))
         _move_into_place(staging, out)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -81,12 +81,15 @@ def creation_time() -> int:
 
 
 def sign_library(path: Path, key: Path) -> str:
-    """Sign the manifest of a published library in place; returns its digest. Raises LibraryError leaves."""
+    """Read every file of a library, then sign its manifest in place; returns its digest. Raises LibraryError leaves.
+
+    What is signed are the bytes that were read and checked; none is left beside a manifest that is another by then.
+    """
     library = open_library(path)
-    file = library.path / MANIFEST_NAME
-    data = read_regular(file, MAX_MANIFEST_BYTES)
-    check_digest(data, library.digest, file)  # what was checked is what is signed
-    signature = signing.sign(data, key)
+    _check_contents(library)
+    lies_there = read_member(library.path, MANIFEST_NAME, MAX_MANIFEST_BYTES)
+    check_digest(lies_there, library.digest, library.path / MANIFEST_NAME)
+    signature = signing.sign(library.manifest_bytes, key)
     staging = library.path / f".{SIGNATURE_NAME}.{os.getpid()}"
     staging.unlink(missing_ok=True)  # of a signer that was killed, by a number that came round again
     write_durably(staging, signature)
@@ -135,9 +138,8 @@ def _write(staging: Path, data: bytes, files: Mapping[str, bytes], key: Path | N
         sync_directory(folder)
 
 
-def _check_written(staging: Path) -> None:
-    """Every blob is read whole, as before an upload: what a camera would refuse is never published."""
-    library = open_library(staging)
+def _check_contents(library: Library) -> None:
+    """Every file is read whole, as before an upload: what a camera would refuse is never published nor signed."""
     for subnet in library.manifest.subnets:
         for artifact in subnet.artifacts:
             library.read_artifact(subnet.id, artifact)
@@ -145,9 +147,15 @@ def _check_written(staging: Path) -> None:
 
 
 def _move_into_place(staging: Path, out: Path) -> None:
-    """Rename; an older library is moved aside first and removed last, so that a failure leaves one of the two."""
+    """Rename; an older library changes places with the new one, so that a crash leaves one of the two at `out`.
+
+    Where the file system cannot exchange, the older one is moved aside first: a crash then may leave it there.
+    """
     if not out.exists():
         os.rename(staging, out)
+        sync_directory(out.parent)
+        return
+    if exchange(staging, out):
         sync_directory(out.parent)
         return
     retired = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))

@@ -12,7 +12,7 @@ from typing import Literal
 
 from agent.errors import LibraryError
 from agent.library.blob import FORMATS, MAX_BLOB_BYTES, BlobFormat, BlobInfo, Platform
-from agent.library.files import read_regular
+from agent.library.files import has_member, read_regular
 from agent.library.formats import inspect_blob, sniff
 from agent.library.store import SIGNATURE_NAME, Library, open_library
 
@@ -97,7 +97,7 @@ def show_library(path: Path) -> LibrarySummary:
         manifest.task.type,
         manifest.task.labels,
         subnet_rows(library),
-        (library.path / SIGNATURE_NAME).is_file(),
+        has_member(library.path, SIGNATURE_NAME),
     )
 
 
@@ -106,7 +106,7 @@ def subnet_rows(library: Library) -> tuple[SubnetRow, ...]:
     return tuple(sorted((_row(library, index) for index in range(len(library.manifest.subnets))), key=_by_time))
 
 
-def verify_library(path: Path, trusted_keys: Sequence[Path] = ()) -> VerifyReport:
+def verify_library(path: Path, trusted_keys: Sequence[Path] | None = None) -> VerifyReport:
     """Read and check every artifact and golden image; faults end up in the report, none is raised."""
     try:
         library = open_library(path, FORMATS, trusted_keys)
@@ -118,8 +118,8 @@ def verify_library(path: Path, trusted_keys: Sequence[Path] = ()) -> VerifyRepor
         for artifact in subnet.artifacts:
             blobs += _works(partial(library.read_artifact, subnet.id, artifact), problems)
         goldens += len(subnet.golden) * _works(partial(library.golden_images, subnet.id), problems)
-    signature: Literal["none", "unchecked", "trusted"] = "trusted" if trusted_keys else "unchecked"
-    if not (library.path / SIGNATURE_NAME).is_file():
+    signature: Literal["none", "unchecked", "trusted"] = "unchecked" if trusted_keys is None else "trusted"
+    if not has_member(library.path, SIGNATURE_NAME):
         signature = "none"
     return VerifyReport(str(library.path), library.digest, blobs, goldens, tuple(problems), signature)
 

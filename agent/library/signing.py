@@ -32,7 +32,7 @@ def generate_key(private_path: Path, public_path: Path) -> str:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    public = _public_pem(key.public_key())
     if os.path.lexists(public_path):
         raise BadInput("FILE", f"{public_path} exists; a key is never overwritten")
     _write_new(private_path, private, PRIVATE_MODE)
@@ -49,19 +49,37 @@ def sign(data: bytes, private_path: Path) -> bytes:
     return _private_key(private_path).sign(data)
 
 
-def verify(data: bytes, signature: bytes, trusted_keys: Sequence[Path], where: str) -> None:
-    """Check that one of the trusted public keys signed `data`. Raises SignatureInvalid."""
+def trusted(paths: Sequence[Path]) -> tuple[Ed25519PublicKey, ...]:
+    """The public keys in those files: at least one, all usable and all different.
+
+    One that cannot be used is never passed over: somebody relies on it, or on its being gone. Raises SignatureInvalid.
+    """
+    if not paths:
+        raise SignatureInvalid("trusted keys: none is named, so that no library can be trusted; name a key")
+    found: dict[bytes, Path] = {}
+    keys = []
+    for path in paths:
+        key = _public_key(path)
+        first = found.setdefault(key.public_bytes_raw(), path)
+        if first is not path:
+            raise SignatureInvalid(f"{path}: the same key as {first}; name every trusted key once")
+        keys.append(key)
+    return tuple(keys)
+
+
+def verify(data: bytes, signature: bytes, keys: Sequence[Ed25519PublicKey], where: str) -> None:
+    """Check that one of the keys signed `data`. Raises SignatureInvalid."""
     from cryptography.exceptions import InvalidSignature
 
     if len(signature) != SIGNATURE_BYTES:
         raise SignatureInvalid(f"{where}: signature of {len(signature)} bytes, expected {SIGNATURE_BYTES}")
-    for path in trusted_keys:
+    for key in keys:
         try:
-            _public_key(path).verify(signature, data)
+            key.verify(signature, data)
         except InvalidSignature:
             continue
         return
-    raise SignatureInvalid(f"{where}: not signed by any of {len(trusted_keys)} trusted keys")
+    raise SignatureInvalid(f"{where}: not signed by any of {len(keys)} trusted keys")
 
 
 def key_fingerprint(private_path: Path) -> str:
@@ -88,17 +106,27 @@ def _private_key(path: Path) -> Ed25519PrivateKey:
 
 
 def _public_key(path: Path) -> Ed25519PublicKey:
+    """The key of a file that holds it and nothing else: of two keys one would be passed over unseen."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     try:
-        key = load_pem_public_key(_read_key(path))
+        data = _read_key(path)
+        key = load_pem_public_key(data)
     except (LibraryError, UnsupportedAlgorithm, ValueError) as exc:
         raise SignatureInvalid(f"{path}: not a usable public key: {exc}") from exc
     if not isinstance(key, Ed25519PublicKey):
         raise SignatureInvalid(f"{path}: {type(key).__name__}, expected an Ed25519 public key")
+    if data.replace(b"\r\n", b"\n").rstrip(b"\n") != _public_pem(key).rstrip(b"\n"):
+        raise SignatureInvalid(f"{path}: holds more than one public key in PEM form; give each key a file of its own")
     return key
+
+
+def _public_pem(key: Ed25519PublicKey) -> bytes:
+    from cryptography.hazmat.primitives import serialization
+
+    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def _read_key(path: Path) -> bytes:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import math
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +13,8 @@ from numpy.typing import NDArray
 from agent.domain import subnet as domain
 from agent.errors import BadInput, BlobInvalid, LibraryError, LibraryNotFound, SignatureInvalid
 from agent.library import signing
-from agent.library.blob import FORMATS, BlobFormat, BlobInfo, InputMismatch
-from agent.library.files import check_digest, check_stat, read_regular
+from agent.library.blob import FORMATS, BlobFormat, BlobInfo, InputMismatch, Platform
+from agent.library.files import check_digest, check_member, has_member, read_member
 from agent.library.formats import inspect_blob, platform_of
 from agent.library.manifest import (
     MAX_MANIFEST_BYTES,
@@ -26,13 +24,13 @@ from agent.library.manifest import (
     decode_manifest,
     manifest_digest,
 )
+from agent.library.png import MAX_GOLDEN_BYTES, decode_golden
 
 MANIFEST_NAME = "manifest.json"
 SIGNATURE_NAME = "manifest.json.sig"
-MAX_GOLDEN_BYTES = 8 * 1024 * 1024
-MAX_GOLDEN_SIDE = 4096
-
-_PNG_GREY, _PNG_RGB = 0, 2
+MAX_SIGNATURE_BYTES = 4096
+MAX_UNPACKED_BYTES = 128 * 1024 * 1024  # of all golden images of a sub-net; they are in memory during a swap
+CAMERA_PLATFORM: Platform = "myriad2"  # what every Firefly DL has (facts/firefly-dl.md section 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +42,31 @@ class GoldenImage:
 
 
 class Library:
-    """One published library version. Safe to share between threads: it is never changed after opening."""
+    """One published library version. Safe to share between threads: it is never changed after opening.
 
-    def __init__(self, path: Path, manifest: Manifest, digest: str, accepted_formats: tuple[BlobFormat, ...]) -> None:
+    Manifest and signature were read once, and what was verified is what was parsed: `manifest_bytes`. Blobs and golden
+    images are read once for each use, from names and digests of that manifest only.
+    """
+
+    def __init__(
+        self, path: Path, manifest: Manifest, manifest_bytes: bytes, accepted_formats: tuple[BlobFormat, ...]
+    ) -> None:
         self.path = path
         self.manifest = manifest
-        self.digest = digest
+        self.manifest_bytes = manifest_bytes
+        self.digest = manifest_digest(manifest_bytes)
         self.accepted_formats = accepted_formats
-        self.catalogue = manifest.to_catalogue(digest)
+        self.catalogue = manifest.to_catalogue(self.digest)
         self._subnets = {subnet.id: subnet for subnet in manifest.subnets}
+
+    def accepting(self, formats: Sequence[str]) -> Library:
+        """The same version for a camera that takes those formats; checks that their files are there.
+
+        Raises BadInput, LibraryError leaves.
+        """
+        library = Library(self.path, self.manifest, self.manifest_bytes, _in_order(formats))
+        _check_files(library)
+        return library
 
     def artifact(self, subnet_id: str) -> Artifact:
         """The artifact of a sub-net that will be uploaded. Raises LibraryError where none is accepted."""
@@ -66,18 +80,21 @@ class Library:
         raise LibraryError(f"{self.path}: sub-net {subnet_id!r} is there as {offered}; accepted: {accepted}")
 
     def read_blob(self, subnet_id: str) -> bytes:
-        """The bytes to upload: those whose size, digest, format and input shape were just checked.
+        """The bytes to upload: those whose size, digest, format, processor and input shape were just checked.
 
         Blocks on the disk. Raises LibraryError, BlobMissing, DigestMismatch, BlobInvalid, InputMismatch.
         """
-        return self.read_artifact(subnet_id, self.artifact(subnet_id))
+        return self._read(subnet_id, self.artifact(subnet_id), CAMERA_PLATFORM)
 
     def read_artifact(self, subnet_id: str, artifact: Artifact) -> bytes:
-        """As `read_blob`, for one artifact of the sub-net."""
+        """As `read_blob`, for one artifact of the sub-net, on whatever processor its target has."""
+        return self._read(subnet_id, artifact, platform_of(artifact.target))
+
+    def _read(self, subnet_id: str, artifact: Artifact, platform: Platform | None) -> bytes:
         path = self.path / artifact.file
-        data = read_regular(path, artifact.size_bytes)
+        data = read_member(self.path, artifact.file, artifact.size_bytes)
         check_digest(data, artifact.sha256, path)
-        info = inspect_blob(data, str(path), artifact.format, platform_of(artifact.target))
+        info = inspect_blob(data, str(path), artifact.format, platform)
         if info.shaves not in (None, artifact.shaves):
             raise BlobInvalid(f"{path}: compiled for {info.shaves} SHAVEs, the manifest says {artifact.shaves}")
         self._check_shapes(self._subnet(subnet_id), info, path)
@@ -88,11 +105,21 @@ class Library:
         subnet = self.catalogue.get(subnet_id)
         if subnet is None:
             raise BadInput("subnet", f"{subnet_id!r} is not in library {self.manifest.name!r}")
-        return tuple(self._golden_image(golden, subnet.input.channels) for golden in subnet.goldens)
+        images, unpacked_bytes = [], 0
+        for golden in subnet.goldens:
+            image = self._golden_image(golden, subnet.input.channels)
+            unpacked_bytes += image.pixels.nbytes
+            if unpacked_bytes > MAX_UNPACKED_BYTES:
+                raise BlobInvalid(
+                    f"{self.path}: golden images of sub-net {subnet_id!r} unpack to more than the"
+                    f" {MAX_UNPACKED_BYTES} bytes allowed; take fewer or smaller ones"
+                )
+            images.append(image)
+        return tuple(images)
 
     def _golden_image(self, golden: domain.Golden, channels: int) -> GoldenImage:
         path = self.path / golden.image
-        data = read_regular(path, MAX_GOLDEN_BYTES)
+        data = read_member(self.path, golden.image, MAX_GOLDEN_BYTES)
         check_digest(data, path.stem, path)
         return GoldenImage(golden, decode_golden(data, channels, str(path)))
 
@@ -120,28 +147,31 @@ class Library:
 def open_library(
     path: Path | str,
     accepted_formats: Sequence[str] = FORMATS,
-    trusted_keys: Sequence[Path] = (),
+    trusted_keys: Sequence[Path] | None = None,
 ) -> Library:
     """Read the manifest and check that every accepted artifact and golden image is there.
 
     `path` may be a symbolic link to a version; it is followed once, here. With `trusted_keys` (PEM files) the
-    manifest must be signed by one of them. Blocks on the disk. Raises LibraryError leaves.
+    manifest must be signed by one of them; an empty list trusts nobody. Blocks on the disk. Raises LibraryError leaves.
     """
-    unknown = [name for name in accepted_formats if name not in FORMATS]
-    if unknown:
-        raise BadInput("accepted_formats", f"{unknown[0]!r} is unknown; known: {', '.join(FORMATS)}")
+    accepted = _in_order(accepted_formats)
     root = followed(Path(path))
-    if not (root / MANIFEST_NAME).is_file():
+    if not has_member(root, MANIFEST_NAME):
         raise LibraryNotFound(f"{path}: no library here ({MANIFEST_NAME} is missing); build or copy one")
-    data = read_regular(root / MANIFEST_NAME, MAX_MANIFEST_BYTES)
-    if trusted_keys:
+    data = read_member(root, MANIFEST_NAME, MAX_MANIFEST_BYTES)
+    if trusted_keys is not None:
         _check_signature(root, data, trusted_keys)
-    manifest = decode_manifest(data, str(root / MANIFEST_NAME))
-    accepted = tuple(name for name in FORMATS if name in accepted_formats)
-    accepted = tuple(sorted(accepted, key=list(accepted_formats).index))
-    library = Library(root, manifest, manifest_digest(data), accepted)
+    library = Library(root, decode_manifest(data, str(root / MANIFEST_NAME)), data, accepted)
     _check_files(library)
     return library
+
+
+def _in_order(formats: Sequence[str]) -> tuple[BlobFormat, ...]:
+    """The formats of that list, in its order; raises BadInput for an unknown one."""
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown:
+        raise BadInput("accepted_formats", f"{unknown[0]!r} is unknown; known: {', '.join(FORMATS)}")
+    return tuple(sorted((name for name in FORMATS if name in formats), key=list(formats).index))
 
 
 def followed(path: Path) -> Path:
@@ -152,41 +182,17 @@ def followed(path: Path) -> Path:
         raise LibraryNotFound(f"{path}: cannot be followed: {exc}") from exc
 
 
-def decode_golden(data: bytes, channels: int, where: str) -> NDArray[np.uint8]:
-    """Pixels of an 8-bit PNG: (h, w) for one channel, (h, w, 3) RGB for three. Raises BlobInvalid."""
-    from PIL import Image
-
-    _check_png_header(data, channels, where)
-    try:
-        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
-            return np.array(image, dtype=np.uint8)
-    except (OSError, ValueError, SyntaxError) as exc:  # Pillow raises SyntaxError for broken PNG chunks
-        raise BlobInvalid(f"{where}: not a readable PNG: {exc}") from exc
-
-
-def _check_png_header(data: bytes, channels: int, where: str) -> None:
-    """Size and depth from the first chunk, before any pixel is unpacked: a small PNG can hold a huge image."""
-    if len(data) < 33 or not data.startswith(b"\x89PNG\r\n\x1a\n") or data[12:16] != b"IHDR":
-        raise BlobInvalid(f"{where}: not a PNG")
-    width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
-    wanted = _PNG_GREY if channels == 1 else _PNG_RGB
-    if depth != 8 or colour != wanted:
-        raise BlobInvalid(f"{where}: PNG depth {depth} colour type {colour}, expected 8 and {wanted}")
-    if not 1 <= width <= MAX_GOLDEN_SIDE or not 1 <= height <= MAX_GOLDEN_SIDE:
-        raise BlobInvalid(f"{where}: PNG of {width}x{height} pixels, expected 1 .. {MAX_GOLDEN_SIDE} a side")
-
-
 def _check_signature(root: Path, data: bytes, trusted_keys: Sequence[Path]) -> None:
-    path = root / SIGNATURE_NAME
-    if not path.is_file():
+    path, keys = root / SIGNATURE_NAME, signing.trusted(trusted_keys)
+    if not has_member(root, SIGNATURE_NAME):
         raise SignatureInvalid(f"{path}: missing, but trusted keys are configured; sign the library")
-    signing.verify(data, read_regular(path, 4096), trusted_keys, str(path))
+    signing.verify(data, read_member(root, SIGNATURE_NAME, MAX_SIGNATURE_BYTES), keys, str(path))
 
 
 def _check_files(library: Library) -> None:
     for subnet in library.manifest.subnets:
         for artifact in subnet.artifacts:
             if artifact.format in library.accepted_formats:
-                check_stat(library.path / artifact.file, artifact.size_bytes)
+                check_member(library.path, artifact.file, artifact.size_bytes)
         for golden in subnet.golden:
-            check_stat(library.path / golden.image)
+            check_member(library.path, golden.image)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from agent.errors import BadInput, DigestMismatch, LibraryError, ManifestInvalid, SignatureInvalid
 from agent.library import generate_key, open_library, publish, sign_library, verify_library
+from agent.library.files import exchange
 from agent.library.publish import creation_time, next_version
 from tests.support.tiny_libraries import decoded, publish_tiny, tiny_manifest
 
@@ -104,6 +105,46 @@ def test_a_blob_that_no_camera_would_take_is_not_published(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_new_version_takes_the_place_of_the_old_one_in_a_single_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = publish_tiny(tmp_path / "library")
+
+    def never(source: Path, target: Path) -> None:
+        raise AssertionError(f"{source} was moved to {target}: between two moves there is no library")
+
+    monkeypatch.setattr(os, "rename", never)
+    publish_tiny(out, 3, version=2)
+    assert open_library(out).manifest.version == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["library"]
+
+
+def test_two_folders_that_cannot_change_places_stay_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    with pytest.raises(FileNotFoundError):
+        exchange(tmp_path / "one", tmp_path / "missing")
+    assert [path.name for path in tmp_path.iterdir()] == ["one"]
+
+
+@pytest.fixture
+def no_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that cannot exchange two folders."""
+
+    def cannot(one: Path, other: Path) -> bool:
+        return not (one.exists() and other.exists())
+
+    monkeypatch.setattr(importlib.import_module("agent.library.publish"), "exchange", cannot)
+
+
+@pytest.mark.usefixtures("no_exchange")
+def test_a_new_version_is_published_where_folders_cannot_be_exchanged(tmp_path: Path) -> None:
+    out = publish_tiny(tmp_path / "library")
+    publish_tiny(out, 3, version=2)
+    assert open_library(out).manifest.version == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["library"]
+
+
+@pytest.mark.usefixtures("no_exchange")
 def test_a_failed_rename_keeps_the_old_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = publish_tiny(tmp_path / "library")
     rename = os.rename
