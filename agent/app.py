@@ -93,7 +93,8 @@ class Agent:
             self.journal.on_state(self.alarms.on_journal)
             stack.push_async_callback(self.alarms.close)
             await self.alarms.restore(camera.name for camera in self.config.cameras)
-            self.staging = Staging(self.config, self.clock, supervisor_settings, self._relet)
+            self.staging = Staging(self.clock, self.journal, supervisor_settings, self._relet)
+            await self.staging.open(self.config)
             for camera in self.config.cameras:
                 sdk, serial = stack.enter_context(sdk_for(camera, self.clock))
                 worker = WorkerCamera(camera_settings(camera, serial), self._owner(sdk), self.clock)

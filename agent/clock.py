@@ -10,6 +10,7 @@ through `Signal.wait` and `Clock.sleep`; a mutex held for pure memory work is fi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import selectors
 import threading
@@ -20,6 +21,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 T = TypeVar("T")
 _NS = 1_000_000_000
+_LEFT_S = 0.5  # for the end of a thread that has nothing left to do, or is given up
 
 
 class Signal(Protocol):
@@ -113,6 +115,44 @@ async def in_thread(clock: Clock, name: str, work: Callable[[], T]) -> T:
         return await future
     finally:
         clock.join(thread, 10.0)
+
+
+async def in_thread_within(clock: Clock, name: str, work: Callable[[], T], deadline_s: float) -> T:
+    """As `in_thread` for work that may hang, as on a dead mount: TimeoutError where it has not ended by the deadline.
+
+    Its thread is then left to itself, and what `work` answers later is dropped.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(cast("T", result))
+
+    def body() -> None:
+        result, failure = None, None
+        try:
+            result = work()
+        except BaseException as error:  # noqa: BLE001 - handed to the awaiting task, whatever it is
+            failure = error
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(settle, result, failure)
+
+    thread = clock.spawn(name, body)
+    try:
+        await asyncio.wait({future}, timeout=deadline_s)
+    finally:
+        if not future.done():
+            future.cancel()
+            clock.join(thread, _LEFT_S)
+    if future.cancelled():
+        raise TimeoutError(f"{name}: not done within {deadline_s:g} s")
+    clock.join(thread, _LEFT_S)
+    return future.result()
 
 
 @dataclass(eq=False)

@@ -12,12 +12,15 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from agent.clock import Clock, in_thread
+from agent.clock import Clock
 from agent.config import AgentConfig
 from agent.config.schema import Camera
 from agent.domain.reload import Change, ReloadClass
-from agent.errors import LibraryError
-from agent.library import Library, followed, open_library
+from agent.domain.trust import TrustBook
+from agent.errors import JournalError, LibraryError
+from agent.library import Library, open_library
+from agent.library.marks import VersionMark, judged
+from agent.library.reads import LibraryReads
 from agent.logs import event, logger
 from agent.supervisor.settings import SupervisorSettings
 from agent.supervisor.source import LibrarySource, SubnetSource
@@ -76,6 +79,7 @@ class _State:
 
     config: AgentConfig
     shelf: Shelf | None
+    version: VersionMark | None
     told: Mapping[str, Told]
 
 
@@ -87,17 +91,30 @@ class Staging:
 
     def __init__(
         self,
-        config: AgentConfig,
         clock: Clock,
+        book: TrustBook,
         settings_of: Callable[[AgentConfig, Camera], SupervisorSettings],
         also: Callable[[AgentConfig], None] = lambda config: None,  # noqa: ARG005
     ) -> None:
-        """Opens the library. Blocks on the disk. Raises LibraryError."""
+        """`book` knows which versions were in use. Nothing is opened before `open`."""
         self._clock = clock
+        self._book = book
         self._settings_of = settings_of
         self._also = also
+        self._reads: LibraryReads | None = None
         self._supervisors: Mapping[str, Reconfigurable] = {}
-        self._state = self._after(config, open_shelf(config), None)
+
+    async def open(self, config: AgentConfig) -> None:
+        """Begin with the library of that config. Raises LibraryError, JournalError where the book cannot be read.
+
+        One that cannot be written is no reason not to begin: then nothing of the library is handed out until it can.
+        """
+        self._state = await self._after(config, await self._read(config, open_shelf), None)
+        if self._state.version is not None:
+            try:
+                await self._state.version.kept()
+            except JournalError as error:
+                event(_log, logging.ERROR, "library_version_not_kept", error=error)
 
     @property
     def told(self) -> Mapping[str, Told]:
@@ -115,20 +132,33 @@ class Staging:
 
     async def stage(self, config: AgentConfig) -> Handover:
         """Open the library of `config` beside the one in use. Raises LibraryError where it must not be used."""
-        before = self._state
-        shelf = await in_thread(self._clock, "library-stage", lambda: usable_shelf(config, before.shelf))
-        return Handover(before, self._after(config, shelf, before), self._tell)
+        shelf = await self._read(config, usable_shelf)
+        return Handover(self._state, await self._after(config, shelf, self._state), self._tell)
 
-    def _after(self, config: AgentConfig, shelf: Shelf | None, before: _State | None) -> _State:
+    async def _read(self, config: AgentConfig, opened: Callable[[AgentConfig], Shelf | None]) -> Shelf | None:
+        if config.library is None:
+            return None
+        if self._reads is None or self._reads.path != config.library.path:
+            self._reads = LibraryReads(config.library.path, self._clock)
+        return await self._reads.run("library-stage", lambda: opened(config))
+
+    async def _after(self, config: AgentConfig, shelf: Shelf | None, before: _State | None) -> _State:
+        version = await self._version(config, shelf)
         told = {}
         for camera in config.cameras:
             source: SubnetSource | None = None
-            if shelf is not None:
+            if shelf is not None and version is not None:
                 kept = before is not None and shelf.same_for(camera.name, before.shelf)
                 source = before.told[camera.name].source if before is not None and kept else None
-                source = source or LibrarySource(shelf.libraries[camera.name], self._clock)
+                source = source or LibrarySource(shelf.libraries[camera.name], self._clock, version.kept)
             told[camera.name] = Told(self._settings_of(config, camera), source)
-        return _State(config, shelf, told)
+        return _State(config, shelf, version, told)
+
+    async def _version(self, config: AgentConfig, shelf: Shelf | None) -> VersionMark | None:
+        """Raises LibraryError where an older one must not be used."""
+        if shelf is None or config.library is None:
+            return None
+        return VersionMark(self._book, await judged(self._book, shelf.library, config.library.allow_older))
 
     def _tell(self, state: _State) -> None:
         """All of them, also where one of them fails: what it raised is raised when all were told."""
@@ -167,6 +197,11 @@ class Handover:
     def apply(self) -> None:
         self._tell(self._after)
 
+    async def commit(self) -> None:
+        """From now on an older version of the library is refused, also after a restart. Raises JournalError."""
+        if self._after.version is not None:
+            await self._after.version.kept()
+
     def undo(self) -> None:
         event(_log, logging.ERROR, "config_rolled_back")
         self._tell(self._before)
@@ -175,36 +210,22 @@ class Handover:
 def open_shelf(config: AgentConfig) -> Shelf | None:
     """The library of a config for each of its cameras, or None. Blocks on the disk. Raises LibraryError.
 
-    A link is followed once, so that no two cameras get different versions.
+    It is read once for all of them: no two cameras get different versions.
     """
     if config.library is None:
         return None
-    path, keys = followed(config.library.path), config.library.trusted_keys
-    libraries = {camera.name: open_library(path, camera.accepted_formats, keys) for camera in config.cameras}
-    if len({library.digest for library in libraries.values()}) > 1:
-        raise LibraryError(f"{path}: was replaced while it was opened; try again")
-    return Shelf(path, libraries)
+    library = open_library(config.library.path, (), config.library.trusted_keys or None)
+    return Shelf(library.path, {camera.name: library.accepting(camera.accepted_formats) for camera in config.cameras})
 
 
-def usable_shelf(config: AgentConfig, used: Shelf | None) -> Shelf | None:
-    """As `open_shelf`; also raises LibraryError where a camera could run nothing of it, or it is older than `used`."""
+def usable_shelf(config: AgentConfig) -> Shelf | None:
+    """As `open_shelf`; also raises LibraryError where a camera could run nothing of it."""
     shelf = open_shelf(config)
-    if shelf is None or config.library is None:
+    if shelf is None:
         return None
     for camera in config.cameras:
         library = shelf.libraries[camera.name]
         if all(subnet.artifact(camera.accepted_formats) is None for subnet in library.catalogue.subnets):
             formats = ", ".join(camera.accepted_formats)
             raise LibraryError(f"{shelf.path}: no sub-net has a format that camera {camera.name} accepts ({formats})")
-    if used is not None and not config.library.allow_older:
-        _refuse_older(shelf, used)
     return shelf
-
-
-def _refuse_older(shelf: Shelf, used: Shelf) -> None:
-    new, old = shelf.library.manifest, used.library.manifest
-    if new.name == old.name and new.version < old.version:
-        raise LibraryError(
-            f"{shelf.path}: version {new.version} of library {new.name!r} is older than {old.version} in use; "
-            "publish a newer one, or say `library: {allow_older: true}` to go back"
-        )

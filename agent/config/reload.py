@@ -49,6 +49,10 @@ class Staged(Protocol):
         """Hand it over. On the event loop, without waiting for anything."""
         ...
 
+    async def commit(self) -> None:
+        """Write down what a restart must know of it. Raises JournalError where it has to be undone."""
+        ...
+
     def undo(self) -> None:
         """Hand back what was there before; right also after an `apply` that failed midway."""
         ...
@@ -163,7 +167,7 @@ class ReloadDesk:
             staged = await self._staged(read)
             changes += tuple(staged.changes)
             if changes:
-                self._hand_over(staged)
+                await self._hand_over(staged)
         except Exception as error:
             await self._failed(origin, error)
             raise
@@ -190,9 +194,10 @@ class ReloadDesk:
             first = problem_at(read.config.source, read.data, needing[0].key, "")
             raise RestartNeeded(f"{first}{_told(needing)}; nothing of the file was taken over")
 
-    def _hand_over(self, staged: Staged) -> None:
+    async def _hand_over(self, staged: Staged) -> None:
         try:
             staged.apply()
+            await staged.commit()
         except Exception:
             staged.undo()
             raise

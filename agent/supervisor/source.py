@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from agent.clock import Clock, in_thread
+from agent.clock import Clock
 from agent.domain.device import GoldenCheck, NetworkSetup
 from agent.domain.subnet import Catalogue
 from agent.errors import BadInput
 from agent.library import Library
+from agent.library.reads import LibraryReads
 from agent.swap.transaction import Payload, PayloadSource
 
 
@@ -23,12 +25,20 @@ class SubnetSource(PayloadSource, Protocol):
         ...
 
 
-class LibrarySource:
-    """Reads payloads from one library version; the reading and hashing happen off the event loop."""
+async def _admitted() -> None:
+    """Of a library whose version nobody keeps count of."""
 
-    def __init__(self, library: Library, clock: Clock) -> None:
+
+class LibrarySource:
+    """Reads payloads from one library version; the reading and hashing happen off the event loop.
+
+    `admitted` returns when it is durable that this version is in use; nothing is handed out before.
+    """
+
+    def __init__(self, library: Library, clock: Clock, admitted: Callable[[], Awaitable[None]] = _admitted) -> None:
         self._library = library
-        self._clock = clock
+        self._reads = LibraryReads(library.path, clock)
+        self._admitted = admitted
 
     @property
     def catalogue(self) -> Catalogue:
@@ -39,8 +49,9 @@ class LibrarySource:
         return artifact.sha256, artifact.size_bytes
 
     async def load(self, subnet_id: str) -> Payload:
-        """Every check of the library on these very bytes; raises a leaf of LibraryError."""
-        return await in_thread(self._clock, f"library-{subnet_id}", lambda: self._read(subnet_id))
+        """Every check of the library on these very bytes; raises a leaf of LibraryError, JournalError."""
+        await self._admitted()
+        return await self._reads.run(f"library-{subnet_id}", lambda: self._read(subnet_id))
 
     def _read(self, subnet_id: str) -> Payload:
         catalogue = self.catalogue

@@ -13,13 +13,14 @@ from agent.app import supervisor_settings
 from agent.clock import VirtualClock, run_virtual
 from agent.config import AgentConfig, Camera, LibrarySource
 from agent.domain.reload import ReloadClass
-from agent.errors import LibraryError, LibraryNotFound, SignatureInvalid
+from agent.errors import JournalError, LibraryError, LibraryNotFound, SignatureInvalid
 from agent.library import generate_key, sign_library
 from agent.library.store import Library, open_library
 from agent.staging import Staging, open_shelf
 from agent.supervisor.settings import SupervisorSettings
 from agent.supervisor.source import SubnetSource
-from tests.support.tiny_libraries import publish_tiny
+from tests.support.memory_trust import MemoryTrust
+from tests.support.tiny_libraries import edit_manifest, publish_tiny
 
 Told = tuple[SupervisorSettings, SubnetSource | None]
 
@@ -45,12 +46,24 @@ class Bench:
     clock: VirtualClock = field(default_factory=VirtualClock)
     rooms: dict[str, Room] = field(default_factory=lambda: {"a": Room(), "b": Room()})
     also: list[AgentConfig] = field(default_factory=list)
+    trust: MemoryTrust = field(default_factory=MemoryTrust)
 
     def __post_init__(self) -> None:
         publish_tiny(self.folder / "v1")
         turn(self.link, self.folder / "v1")
-        self.staging = Staging(self.config(), self.clock, supervisor_settings, self.also.append)
+        run_virtual(self.clock, self.start())
+
+    async def start(self) -> None:
+        """As a new run of the daemon would."""
+        self.staging = Staging(self.clock, self.trust, supervisor_settings, self.also.append)
+        await self.staging.open(self.config())
         self.staging.attach(self.rooms)
+
+    async def taken(self, config: AgentConfig) -> None:
+        """What a reload does."""
+        staged = await self.staging.stage(config)
+        staged.apply()
+        await staged.commit()
 
     @property
     def link(self) -> Path:
@@ -159,13 +172,13 @@ def test_an_older_version_is_refused_unless_the_config_allows_it(tmp_path: Path)
 
     async def main() -> None:
         turn(bench.link, tmp_path / "v2")
-        (await bench.staging.stage(bench.config())).apply()
+        await bench.taken(bench.config())
         turn(bench.link, tmp_path / "v1")
         with pytest.raises(
-            LibraryError, match=r"version 1 of library 'tiny' is older than 2 in use; .*allow_older: true"
+            LibraryError, match=r"version 1 of library 'tiny' is older than 2, which was in use .*allow_older: true"
         ):
             await bench.staging.stage(bench.config())
-        (await bench.staging.stage(bench.config(allow_older=True))).apply()
+        await bench.taken(bench.config(allow_older=True))
         assert bench.staging.shelf is not None
         assert bench.staging.shelf.library.manifest.version == 1
 
@@ -223,9 +236,7 @@ def test_a_config_without_a_library_takes_it_away_and_one_with_brings_it(bench: 
     bench.run(main)
 
 
-def test_a_link_that_is_turned_while_the_cameras_are_served_never_mixes_two_versions(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_library_is_read_once_for_all_cameras(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     publish_tiny(bench.folder / "v2", version=2)
     opened: list[Library] = []
 
@@ -238,17 +249,103 @@ def test_a_link_that_is_turned_while_the_cameras_are_served_never_mixes_two_vers
     shelf = open_shelf(bench.config())
     assert shelf is not None
     assert {library.manifest.version for library in shelf.libraries.values()} == {1}
-    assert {library.path for library in opened} == {bench.folder / "v1"}
+    assert [library.path for library in opened] == [bench.folder / "v1"]
 
 
-def test_a_folder_that_is_replaced_while_the_cameras_are_served_is_refused(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def replacing(*args: Any) -> Library:
-        library = open_library(*args)
-        publish_tiny(bench.folder / "v1", 3, version=2)
-        return library
+def test_a_version_is_durable_before_anything_of_it_is_handed_out(bench: Bench) -> None:
+    publish_tiny(bench.folder / "v2", version=2)
+    first = dict(bench.trust.values)
 
-    monkeypatch.setattr("agent.staging.open_library", replacing)
-    with pytest.raises(LibraryError, match="was replaced while it was opened"):
-        open_shelf(bench.config())
+    async def main() -> None:
+        turn(bench.link, bench.folder / "v2")
+        bench.trust.broken = True
+        staged = await bench.staging.stage(bench.config())
+        staged.apply()
+        with pytest.raises(JournalError):
+            await staged.commit()
+        assert bench.trust.values == first
+        source = bench.staging.told["a"].source
+        assert source is not None
+        with pytest.raises(JournalError):
+            await source.load("net-0")
+        bench.trust.broken = False
+        assert (await source.load("net-0")).setup.subnet_id == "net-0"
+        assert bench.trust.values["library:tiny"].startswith("2:")
+
+    bench.run(main)
+
+
+def test_a_start_without_a_disk_to_write_to_hands_out_nothing_new(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    publish_tiny(tmp_path / "v2", version=2)
+
+    async def main() -> None:
+        known = bench.staging.told["a"].source
+        turn(bench.link, tmp_path / "v2")
+        bench.trust.broken = True
+        await bench.start()
+        fresh = bench.staging.told["a"].source
+        assert known is not None
+        assert fresh is not None
+        await known.load("net-0")  # version 1 is written down
+        with pytest.raises(JournalError):
+            await fresh.load("net-0")
+
+    bench.run(main)
+
+
+def test_a_version_is_written_down_once_and_audited_with_the_one_before(bench: Bench) -> None:
+    publish_tiny(bench.folder / "v2", version=2)
+
+    async def main() -> None:
+        turn(bench.link, bench.folder / "v2")
+        await bench.taken(bench.config())
+        await bench.start()
+        turn(bench.link, bench.folder / "v1")
+        await bench.taken(bench.config(allow_older=True))
+        told = [(entry.method, entry.asked, entry.before[-13:], entry.after[-13:]) for entry in bench.trust.audit]
+        asked = '{"library":"tiny"}'
+        assert told == [
+            ("LibraryTaken", asked, "", '","version":1}'[-13:]),
+            ("LibraryTaken", asked, '","version":1}'[-13:], '","version":2}'[-13:]),
+            ("LibraryTakenBack", asked, '","version":2}'[-13:], '","version":1}'[-13:]),
+        ]
+
+    bench.run(main)
+
+
+def test_a_reload_that_is_only_tried_leaves_no_mark(bench: Bench) -> None:
+    publish_tiny(bench.folder / "v2", version=2)
+    before = dict(bench.trust.values)
+
+    async def main() -> None:
+        turn(bench.link, bench.folder / "v2")
+        assert (await bench.staging.stage(bench.config())).changes
+        assert bench.trust.values == before
+
+    bench.run(main)
+
+
+def test_a_mark_that_is_none_is_not_taken_for_a_library_that_was_never_here(bench: Bench) -> None:
+    bench.trust.values["library:tiny"] = "1:what"
+
+    async def main() -> None:
+        with pytest.raises(LibraryError, match=r"'tiny' is damaged: which version was in use here is not known; "):
+            await bench.staging.stage(bench.config())
+        await bench.taken(bench.config(allow_older=True))
+        assert bench.trust.values["library:tiny"].startswith("1:")
+
+    bench.run(main)
+
+
+def test_another_manifest_of_the_same_version_is_a_mix_up_or_a_forgery(bench: Bench) -> None:
+    async def main() -> None:
+        edit_manifest(bench.folder / "v1", lambda values: values.update(created=7))
+        with pytest.raises(LibraryError, match=r"version 1 of library 'tiny' was in use here with another manifest"):
+            await bench.staging.stage(bench.config())
+        await bench.taken(bench.config(allow_older=True))
+        edit_manifest(bench.folder / "v1", lambda values: values.update(created=8))
+        with pytest.raises(LibraryError, match="a mix-up or a forgery"):
+            await bench.staging.stage(bench.config())
+
+    bench.run(main)

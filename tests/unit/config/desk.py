@@ -57,14 +57,14 @@ class Handover:
     after: AgentConfig
     changes: Sequence[Change]
 
-    async def commit(self) -> None:
-        pass
-
     def apply(self) -> None:
         for number in range(len(self.before)):
             if number == self.rooms.breaks:
                 raise ZeroDivisionError("a fault in taking over")
             self.rooms.told[number] = self.after
+
+    async def commit(self) -> None:
+        pass
 
     def undo(self) -> None:
         self.rooms.told[:] = self.before

@@ -18,6 +18,7 @@ from agent.errors import AgentError
 from agent.staging import Staging
 from agent.supervisor.settings import SupervisorSettings
 from agent.supervisor.source import SubnetSource
+from tests.support.memory_trust import MemoryTrust
 from tests.support.reload_story import APPLIED, UNCHANGED, Attempt, Story
 from tests.unit.config.desk import Alarms
 
@@ -57,7 +58,12 @@ class Daemon:
     def __post_init__(self) -> None:
         loaded = load(self.story.file)
         loaded.config.state_dir.mkdir()
-        self.staging = Staging(loaded.config, self.clock, supervisor_settings)
+        self.staging = Staging(self.clock, MemoryTrust(), supervisor_settings)
+        self.loaded = loaded
+
+    async def started(self) -> None:
+        loaded = self.loaded
+        await self.staging.open(loaded.config)
         self.rooms = {name: Room(told.settings, told.source) for name, told in self.staging.told.items()}
         self.staging.attach(self.rooms)
         self.desk = ReloadDesk(loaded, self.staging.stage, self.alarms, self.clock)
@@ -94,6 +100,7 @@ def test_what_runs_is_always_the_last_config_that_was_accepted(tmp_path: Path, s
 
     async def main() -> None:
         daemon = Daemon(Story(tmp_path, HEAD, seed), clock)
+        await daemon.started()
         await daemon.desk.started()
         for number in range(RELOADS // 2):
             attempt = daemon.story.next()
@@ -130,6 +137,7 @@ def test_reloads_asked_for_at_once_come_one_after_the_other(tmp_path: Path) -> N
 
     async def main() -> None:
         daemon = Daemon(Story(tmp_path, HEAD, 3), clock)
+        await daemon.started()
         for _ in range(10):
             attempt = daemon.story.next()
             asked = [daemon.desk.reload(ReloadOrigin.CALL, validate_only=number % 2 == 1) for number in range(6)]
