@@ -25,6 +25,7 @@ from agent.supervisor.group import Turn
 from agent.supervisor.results import ResultDesk
 from agent.supervisor.settings import SupervisorSettings
 from agent.supervisor.source import SubnetSource
+from agent.swap.generations import Generations
 from agent.swap.machine import StateMachine
 from agent.swap.transaction import Brake, Installed, PermitFn, Permitted, SwapEnd, SwapTransaction
 
@@ -74,6 +75,7 @@ class Actor:
         self._retry_at_s = 0.0
         self._gap_estimate_s = FIRST_GAP_ESTIMATE_S
         self._gap_swaps: dict[int, str] = {}
+        self._generations = Generations(journal, camera.name)
         self._gap_from_s: float | None = None
         self._cancelled: Cancelled | None = None
         self._source_of_installed: SubnetSource | None = None
@@ -449,7 +451,7 @@ class Actor:
             on_start()
 
         parts = (self._camera, self._journal, self._source, self._clock, on_stage, self._progress, on_generation)
-        return SwapTransaction(*parts, permit, brake)
+        return SwapTransaction(*parts, permit, brake, self._generations)
 
     def _active(self) -> str | None:
         return self.installed.subnet_id if self.installed else None

@@ -18,6 +18,7 @@ from agent.domain.device import Camera, GoldenCheck, GoldenOutcome, NetworkRepor
 from agent.domain.journal import Activation, Journal, SwapOutcome, SwapRecord
 from agent.domain.states import SwapStage
 from agent.errors import AgentError, CameraGone, CameraTimeout, Cancelled, NotPermitted, VerificationFailed
+from agent.swap.generations import Generations
 from agent.swap.plan import BEFORE_GAP, STAGE_OF, Plan, Step, plan_adoption, plan_swap
 
 CANCELLED = "cancelled"  # SwapRecord.failed_step of a swap that somebody ended
@@ -97,6 +98,7 @@ class SwapTransaction:
         on_generation: Callable[[int, str], None],
         permit: PermitFn | None = None,
         brake: Brake | None = None,
+        generations: Generations | None = None,
     ) -> None:
         """`on_generation(generation, subnet_id)` is called before any result of it can appear.
 
@@ -111,6 +113,7 @@ class SwapTransaction:
         self._on_generation = on_generation
         self._permit = permit
         self._brake = brake
+        self._generations = generations or Generations(journal, camera.name)
         self._deadline_ns = 0
         self._self_tested = False
         self._backwards = False
@@ -128,7 +131,7 @@ class SwapTransaction:
         counted from the permit where one is needed; so are the record's start and duration. CancelledError leaves the
         journal's row RUNNING: the next start recovers.
         """
-        started_ns = self._clock.now_ns()
+        started_ns, drawn = self._clock.now_ns(), list[int]()
         try:
             self._on_stage(SwapStage.PREPARING)
             payload = await self._source.load(record.to_subnet)
@@ -137,16 +140,18 @@ class SwapTransaction:
                 record = await self._permitted(self._permit, record)
                 started_ns = self._clock.now_ns()
             self._set_deadline(deadline_s)
-            generation = await self._journal.next_generation(record.camera)
-            spare = await self._journal.next_generation(record.camera)
+            drawn.append(generation := await self._generations.draw())
+            drawn.append(spare := await self._generations.draw())
             await self._journal.begin_swap(record)
             if self._brake is not None and (why := self._brake.refuses()) is not None:
                 raise why
         except AgentError as error:
+            self._generations.give_back(*drawn)
             step = Step.PERMIT if isinstance(error, NotPermitted) else Step.PREPARE
             return await self._end(record, SwapOutcome.REFUSED, old, started_ns, step, error)
         failed, error_ = await self._run(plan_swap(), record, payload, generation)
         if failed is None:
+            self._generations.give_back(spare)
             new = Installed(record.to_subnet, payload.sha256, generation, self._self_tested)
             return await self._end(record, SwapOutcome.VERIFIED, new, started_ns)
         return await self._roll_back(record, old, back, spare, started_ns, failed, error_, deadline_s)
@@ -157,7 +162,7 @@ class SwapTransaction:
         self._set_deadline(deadline_s)
         try:
             payload = await self._source.load(record.to_subnet)
-            generation = await self._journal.next_generation(record.camera)
+            generation = await self._generations.draw()
             await self._journal.begin_swap(record)
         except AgentError as error:
             return await self._end(record, SwapOutcome.REFUSED, None, started_ns, Step.PREPARE, error)
@@ -222,6 +227,8 @@ class SwapTransaction:
             number = generation if old is None or fresh else old.generation
             again, back_error = await self._run(Plan(steps), record, back, number, back=True)
             if again is None:
+                if number != generation or old is None:
+                    self._generations.give_back(generation)
                 restored = replace(old, generation=number, self_tested=self._tested(old, fresh)) if old else None
                 return await self._end(record, SwapOutcome.ROLLED_BACK, restored, started_ns, failed, error)
             if isinstance(back_error, CameraGone):

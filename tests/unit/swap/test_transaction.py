@@ -23,6 +23,7 @@ from agent.errors import (
     UploadFailed,
     VerificationFailed,
 )
+from agent.swap.generations import Generations
 from agent.swap.transaction import (
     Installed,
     Payload,
@@ -70,7 +71,9 @@ class _Bench:
         self.journal.activations["station-1"] = Activation("station-1", 7, "small", OLD.sha256)
         return self
 
-    def transaction(self, clock: VirtualClock, permit: PermitFn | None = None) -> SwapTransaction:
+    def transaction(
+        self, clock: VirtualClock, permit: PermitFn | None = None, generations: Generations | None = None
+    ) -> SwapTransaction:
         camera: Camera = self.camera
         journal: Journal = self.journal
         return SwapTransaction(
@@ -82,6 +85,7 @@ class _Bench:
             lambda done, total: None,
             lambda generation, subnet: self.announced.append((generation, subnet)),
             permit,
+            generations=generations,
         )
 
     def swap(self, old: Installed | None) -> SwapEnd:
@@ -336,3 +340,22 @@ def test_a_swap_without_its_permit_is_refused_and_the_old_network_never_stops() 
     assert (end.installed, bench.camera.calls) == (OLD, [])
     assert bench.journal.steps == [("permit", "group line-1: waits for b; given up after 30 s")]
     assert bench.journal.activations["station-1"].subnet_id == "small"
+
+
+def test_generations_follow_on_each_other_though_one_more_is_drawn_for_the_way_back() -> None:
+    bench, clock = _Bench().with_old(), VirtualClock()
+    numbers = Generations(bench.journal, "station-1")
+
+    async def swaps() -> list[int]:
+        installed, seen = OLD, list[int]()
+        bench.camera.fail = {("upload", 3): UploadFailed("no")}
+        for number in range(4):
+            target = "large" if installed.subnet_id == "small" else "small"
+            record = SwapRecord(f"id-{number}", "station-1", installed.subnet_id, target, "budget", "b-1", 0)
+            end = await bench.transaction(clock, generations=numbers).swap(record, installed, 60.0)
+            assert end.installed is not None
+            installed = end.installed
+            seen.append(installed.generation)
+        return seen
+
+    assert run_virtual(clock, swaps()) == [8, 9, 11, 12], "10 was to be of the upload that failed"
