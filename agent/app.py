@@ -43,6 +43,7 @@ from agent.staging import Staging, Told
 from agent.supervisor import Parts, Supervisor, SupervisorSettings
 from agent.supervisor.alarms import StandingAlarms
 from agent.supervisor.group import SwapGroup
+from agent.supervisor.library_age import LibraryAge
 from agent.telemetry.boot import boot_id_reader
 from agent.telemetry.ids import IdSource, RandomIds
 from agent.telemetry.journal import SqliteJournal
@@ -70,6 +71,7 @@ class Agent:
             config.state_dir / JOURNAL_NAME, clock, ids, journal_days=config.telemetry.journal_days
         )
         self.alarms = StandingAlarms(self.journal, clock)
+        self.library_age = LibraryAge(self.alarms.desk(""), clock)
         self._owners: dict[int, SystemOwner] = {}
         self._groups = swap_groups(config, clock)
         self.supervisors: dict[str, Supervisor] = {}
@@ -95,6 +97,7 @@ class Agent:
             await self.alarms.restore(camera.name for camera in self.config.cameras)
             self.staging = Staging(self.clock, self.journal, supervisor_settings, self._relet)
             await self.staging.open(self.config)
+            self.library_age.use(self.staging.aged)
             for camera in self.config.cameras:
                 sdk, serial = stack.enter_context(sdk_for(camera, self.clock))
                 worker = WorkerCamera(camera_settings(camera, serial), self._owner(sdk), self.clock)
@@ -105,6 +108,7 @@ class Agent:
                 await supervisor.load()  # before anybody can ask
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self.alarms.run, name="alarms")
+                tasks.start_soon(self.library_age.run, name="library-age")
                 for name, supervisor in self.supervisors.items():
                     tasks.start_soon(supervisor.run, name=f"supervise-{name}")
                 try:
@@ -142,7 +146,9 @@ class Agent:
         )
 
     def _relet(self, config: AgentConfig) -> None:
-        """Swaps that may take longer hold their tickets for longer."""
+        """Swaps that may take longer hold their tickets for longer; another library may be of another age."""
+        assert self.staging is not None, "the agent does not run"
+        self.library_age.use(self.staging.aged)
         for group in config.groups:
             for member in group.cameras:
                 self._groups[member].relet(lease_s(config, group))

@@ -22,6 +22,7 @@ from agent.library import Library, open_library
 from agent.library.marks import VersionMark, judged
 from agent.library.reads import LibraryReads
 from agent.logs import event, logger
+from agent.supervisor.library_age import AgedLibrary
 from agent.supervisor.settings import SupervisorSettings
 from agent.supervisor.source import LibrarySource, SubnetSource
 
@@ -125,6 +126,15 @@ class Staging:
     def shelf(self) -> Shelf | None:
         """The library that is in use."""
         return self._state.shelf
+
+    @property
+    def aged(self) -> AgedLibrary | None:
+        """The library that is in use, where the config says how old it may become."""
+        shelf, settings = self._state.shelf, self._state.config.library
+        if shelf is None or settings is None or settings.max_age_days is None:
+            return None
+        manifest = shelf.library.manifest
+        return AgedLibrary(f"{manifest.name} {manifest.version}", manifest.created, settings.max_age_days)
 
     def attach(self, supervisors: Mapping[str, Reconfigurable]) -> None:
         """Whom a reload is to tell, by their cameras."""

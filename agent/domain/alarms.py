@@ -35,6 +35,9 @@ AlarmKey = Literal[
     "config_invalid",
     "library_rejected",
     "no_usable_subnet",
+    "tls_certificate",
+    "library_stale",
+    "audit_broken",
 ]
 
 HOLD_OFF_S = 5.0  # a cause has to stay away for so long before its alarm clears: one that flickers raises one alarm
@@ -265,6 +268,42 @@ _AGENT = (
         "Compile the library for the camera (`accepted_formats` of the config says which), publish it and reload.",
         "by itself",
         "the library has one",
+    ),
+    AlarmKind(
+        409,
+        "tls_certificate",
+        "warning",
+        "certificate for the network is wrong or ends soon",
+        "A file of `api.tcp.tls` cannot be used and the one before stays in use, or the agent's certificate ends within "
+        "14 days, or the list of revoked certificates is overdue.",
+        "Put right the file that the text names; it is read again by itself. Beyond its end nobody gets in.",
+        "by itself",
+        "all of the files are right and in their time",
+    ),
+    AlarmKind(
+        409,
+        "library_stale",
+        "warning",
+        "library is older than it may be",
+        "The library in use was made longer ago than `library.max_age_days` says. Nobody has published a newer one, or "
+        "something keeps it from this station: a link that is not turned, a copy that fails, somebody who wants an old "
+        "network with a known weakness to stay. Inspection goes on.",
+        "Compare with what was released last; publish a newer version and reload. Look at the clock of the machine.",
+        "by itself",
+        "a library that is young enough is in use",
+    ),
+    AlarmKind(
+        411,
+        "audit_broken",
+        "critical",
+        "audit does not hold",
+        "Entries of the audit are missing, altered or not those that the head file has seen: the text says which. "
+        "Somebody changed the journal, or the disk lost a part of it.",
+        "Keep a copy of `state_dir`, compare with `audit_head` of the system log and with exports (`ofa-agent audit "
+        "verify --follows`), find out who had access; then acknowledge. The agent goes on.",
+        "by acknowledgement",
+        "it is acknowledged",
+        hold_off_s=0.0,
     ),
 )
 

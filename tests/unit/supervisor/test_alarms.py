@@ -345,6 +345,8 @@ def test_numbers_are_those_that_were_released() -> None:
         "config_invalid": 406,
         "library_rejected": 407,
         "no_usable_subnet": 408,
+        "library_stale": 409,
+        "audit_broken": 411,
     }
 
 
