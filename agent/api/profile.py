@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from google.longrunning import operations_pb2
 from google.protobuf.empty_pb2 import Empty
 
 from agent.api import convert, convert_operation, convert_profile
 from agent.api.drain import Drain
+from agent.api.errors import Rejected, code_of
 from agent.api.moment import Moment
 from agent.api.orders import OrderHandlers
 from agent.api.parse import seconds_of
 from agent.api.services import Services, not_found
+from agent.api.trail import Trail
 from agent.domain.operation import DEFAULT_RESULTS, PREFIX, Operation, Operations, ProfileAsk
-from agent.errors import BadInput
+from agent.errors import AgentError, BadInput
 from agent.pb.ofa_agent.v1 import profile_pb2 as pb
 from agent.supervisor.operations import restored, swap_operation
 
@@ -46,6 +51,7 @@ class OperationHandlers:
     def __init__(self, services: Services, drain: Drain) -> None:
         self._services = services
         self._drain = drain
+        self._trail = Trail(services.cameras)
 
     async def get_operation(self, request: operations_pb2.GetOperationRequest) -> operations_pb2.Operation:
         return self._told(await self._known(request.name))
@@ -65,21 +71,32 @@ class OperationHandlers:
 
     async def delete_operation(self, request: operations_pb2.DeleteOperationRequest) -> Empty:
         """Forget one that is over, as long as the agent runs; the journal keeps it."""
-        found = self._found(request.name)
-        if found is None:
-            await self._known(request.name)
-        else:
-            found[0].forget(request.name)
+        await self._changed(request, lambda desk: desk.forget(request.name))
         return Empty()
 
     async def cancel_operation(self, request: operations_pb2.CancelOperationRequest) -> Empty:
         """Ask it to end; harmless where it has ended."""
-        found = self._found(request.name)
-        if found is None:
-            await self._known(request.name)
-        else:
-            found[0].cancel(request.name)
+        await self._changed(request, lambda desk: desk.cancel(request.name))
         return Empty()
+
+    async def _changed(
+        self,
+        request: operations_pb2.CancelOperationRequest | operations_pb2.DeleteOperationRequest,
+        change: Callable[[Operations], object],
+    ) -> None:
+        """Do it where the operation is under way or remembered, and audit what came of it."""
+        entry, found = self._trail.begun(request, ""), self._found(request.name)
+        if found is not None:
+            entry = self._trail.about(entry, found[1].camera)
+        try:
+            if found is None:
+                await self._known(request.name)
+            else:
+                change(found[0])
+        except (AgentError, Rejected) as error:
+            self._services.journal.note_audit(replace(entry, outcome=code_of(error).name, reason=error.reason))
+            raise
+        await self._services.journal.record_audit(self._trail.done(entry))
 
     async def wait_operation(self, request: operations_pb2.WaitOperationRequest) -> operations_pb2.Operation:
         """The operation once it is done, or as it is after `timeout`, which is at most and by default MAX_WAIT_S."""

@@ -1,8 +1,9 @@
 """Requests that never run twice: the same id gets the first answer, also after a restart, and is audited once.
 
-What a mutation changes is durable together with the request's mark, one for each camera, and its answer follows with
-its audit entry. Where the agent dies between the two, the request that comes again finds its marks: it is answered
-from the present state and not carried out again, so that it cannot overwrite what was asked for later.
+What a mutation changes is durable together with the request's mark, one for each camera, and with what it will be
+audited as; its answer follows with its audit entry. Where the agent dies between the two, the next start writes that
+entry, and the request that comes again finds its marks: it is answered from the present state and not carried out
+again, so that it cannot overwrite what was asked for later.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from agent.api.told import Working, told_swaps
 from agent.api.trail import Trail
 from agent.domain.audit import AuditEntry
 from agent.domain.journal import Journal, StoredAnswer
-from agent.domain.request import CURRENT, RequestMark
+from agent.domain.request import AUDITED, CURRENT, Audited, RequestMark
 from agent.errors import AgentError, BadInput, JournalError, TooMany
 from agent.logs import event, logger
 
@@ -149,6 +150,7 @@ class RequestLog:
     async def _carried_out(self, key: _Key, request: Mutation, run: Run) -> bytes:
         """Look the request up, carry out what is left of it, and keep its answer and its audit entry."""
         entry = self._trail.begun(request, key.request_id)
+        AUDITED.set(Audited(str(uuid.uuid4()), entry))
         try:
             known = await self._known(key)
             if known is not None:

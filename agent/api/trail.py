@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
-from google.protobuf.json_format import MessageToDict
+from google.protobuf.json_format import MessageToDict, SerializeToJsonError
 from google.protobuf.message import Message
 
-from agent.api.caller import CALLER
+from agent.api.caller import CALLER, Caller
+from agent.domain.access import Role
 from agent.domain.audit import AuditEntry
 
 LONGEST_ASKED = 4096  # bytes of one entry's `asked`
+LONGEST_NAME = 256  # characters of a name in an entry; what is carried out has none so long
 SECRET = re.compile(r"pass(word|phrase)|secret|token|credential|private|api_?key", re.IGNORECASE)
 REDACTED = "(redacted)"
 
@@ -38,15 +40,19 @@ class Trail:
         caller, camera = CALLER.get(None), self._camera(request)
         client = getattr(request, "client", "") or (caller.client if caller else "")
         return AuditEntry(
-            client=client,
-            origin=caller.origin if caller else "",
+            client=client[:LONGEST_NAME],
+            origin=_origin(caller) if caller else "",
             method=type(request).__name__.removesuffix("Request"),
-            camera=camera,
+            camera=camera[:LONGEST_NAME],
             request_id=request_id,
             outcome="OK",
             asked=asked(request) if isinstance(request, Message) else "",
             before=self._etag(camera),
         )
+
+    def about(self, entry: AuditEntry, camera: str) -> AuditEntry:
+        """The entry of a change whose request names no camera, and is about that one."""
+        return replace(entry, camera=camera, before=self._etag(camera))
 
     def done(self, entry: AuditEntry) -> AuditEntry:
         """The entry of a mutation that has been carried out."""
@@ -63,14 +69,29 @@ class Trail:
         return self._cameras[camera].etag if camera in self._cameras else ""
 
 
+def _origin(caller: Caller) -> str:
+    """The connection, and the role that it had where that is not all that there is."""
+    return caller.origin if caller.role is Role.ADMIN else f"{caller.origin} role={caller.role.value}"
+
+
 def asked(request: Message) -> str:
-    """The request without its id as one line of JSON with sorted keys, secrets left out; too long, only its digest."""
-    fields = MessageToDict(request, preserving_proto_field_name=True)
+    """The request without its id as one line of JSON with sorted keys, secrets left out.
+
+    Only its size and digest where that is too long, or where JSON cannot say it (a Duration out of its range).
+    """
+    try:
+        fields = MessageToDict(request, preserving_proto_field_name=True)
+    except SerializeToJsonError:
+        return _digest(request.SerializeToString(deterministic=True))
     fields.pop("request_id", None)
     line = json.dumps(_redacted(fields), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     data = line.encode()
     if len(data) <= LONGEST_ASKED:
         return line
+    return _digest(data)
+
+
+def _digest(data: bytes) -> str:
     return json.dumps({"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}, separators=(",", ":"))
 
 

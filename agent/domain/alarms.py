@@ -281,7 +281,7 @@ _AGENT = (
         "all of the files are right and in their time",
     ),
     AlarmKind(
-        409,
+        410,
         "library_stale",
         "warning",
         "library is older than it may be",

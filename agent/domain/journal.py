@@ -111,6 +111,7 @@ class JournalState:
     """What the journal can do now; `error` says in words why it cannot write or read.
 
     `recovered_from`: where a damaged file was moved to by the last recovery of this run, None where there was none.
+    `audit_broken`: what did not hold of the audit when the journal was opened, empty where it held.
     """
 
     writable: bool
@@ -118,6 +119,7 @@ class JournalState:
     error: str = ""
     recovered_from: Path | None = None
     lost_notes: int = 0
+    audit_broken: str = ""
 
 
 class Journal(Protocol):
@@ -141,7 +143,7 @@ class Journal(Protocol):
         ...
 
     async def finish_swap(self, swap: SwapRecord, activation: Activation | None) -> None:
-        """Durable before ACTIVE is published."""
+        """Durable before ACTIVE is published; its entry of the audit is in the same transaction."""
         ...
 
     def note_gap(self, swap_id: str, gap_s: float) -> None: ...
@@ -220,6 +222,10 @@ class Journal(Protocol):
 
     def note_audit(self, entry: AuditEntry) -> None: ...
 
+    async def record_audit(self, entry: AuditEntry) -> None:
+        """Durable when it returns; a journal that fails now writes it as soon as it can, which raises nothing."""
+        ...
+
     async def audit(self, after: int | None, limit: int, camera: str | None) -> AuditPage:
         """Entries with a higher number than `after`, oldest first; None: the newest ones, newest first."""
         ...
@@ -240,6 +246,14 @@ class Journal(Protocol):
 
     async def learned(self, serial: str, library: str) -> Mapping[str, object] | None:
         """The document noted last; None where there is none or it is damaged."""
+        ...
+
+    async def trust(self, name: str) -> str | None:
+        """What was put under that name last; never removed."""
+        ...
+
+    async def put_trust(self, name: str, value: str, audit: AuditEntry) -> None:
+        """Value and entry in one transaction."""
         ...
 
     def note_line(self, row: LineRow) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from agent.domain.audit import AuditEntry
+
 
 @dataclass(frozen=True, slots=True)
 class RequestMark:
@@ -21,3 +23,16 @@ class RequestMark:
 
 # Set while a request is carried out; every durable write under it carries the mark in its own transaction.
 CURRENT: ContextVar[RequestMark | None] = ContextVar("ofa_agent_request", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """A change that is being made for somebody, under a name of its own, and its entry as far as it is known by now."""
+
+    id: str
+    entry: AuditEntry
+
+
+# Set while a change is made; the first durable write under it leaves the entry in the journal, so that it is not lost
+# when the agent dies before it comes to answer.
+AUDITED: ContextVar[Audited | None] = ContextVar("ofa_agent_audited", default=None)

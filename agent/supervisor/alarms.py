@@ -70,6 +70,7 @@ class StandingAlarms:
         self._restored = False
         self._recovered_from: Path | None = None
         self._lost_notes = 0
+        self._audit_broken = ""
         self._closed = False
         self._ended: set[_Cause] = set()  # causes that were found gone before the journal told of their alarms
         self._retry_ns = 0
@@ -152,6 +153,9 @@ class StandingAlarms:
             self.raise_("", "journal_recovered", f"the damaged file is {state.recovered_from}", again=True)
             for alarm in self._standing.values():  # the new file knows none of them
                 self._unwritten[alarm.id] = _Waiting(alarm, 0)
+        if state.audit_broken and not self._audit_broken:
+            self._audit_broken = state.audit_broken
+            self.raise_("", "audit_broken", state.audit_broken, again=True)
         if state.lost_notes > self._lost_notes:
             lost, self._lost_notes = state.lost_notes - self._lost_notes, state.lost_notes
             self.raise_("", "notes_lost", f"{lost} notes more could not be written", again=True)

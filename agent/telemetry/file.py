@@ -162,6 +162,7 @@ class JournalFile:
         asked = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         entry = AuditEntry(client="ofa-agent", origin="journal", method=method, outcome="OK", asked=asked)
         with closing(schema.connect(self._places.salvage)) as db:
+            undo.take_back(db, self.refused.names())  # what follows in the chain must not follow on what is refused
             db.execute("BEGIN IMMEDIATE")
             audit_rows.put_audit(db, entry, self._clock.wall_ns())
             db.execute("COMMIT")

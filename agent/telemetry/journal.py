@@ -10,15 +10,18 @@ from typing import TypeVar
 
 from agent.clock import Clock
 from agent.domain.audit import AuditEntry, AuditPage
+from agent.domain.audit_entries import claim_ended, fail_safe_entry, swap_entry
 from agent.domain.budget import Claim
 from agent.domain.decision import Decision
 from agent.domain.history import LineRow, SlowdownRow
 from agent.domain.journal import Activation, Alarm, StoredAnswer, StoredOperation, SwapOutcome, SwapRecord
 from agent.domain.orders import Orders
 from agent.domain.profile import NetProfile, StoredProfile
-from agent.domain.request import CURRENT, RequestMark
+from agent.domain.request import AUDITED, CURRENT, RequestMark
+from agent.errors import JournalError
 from agent.telemetry import alarm_rows, audit_rows, measured, rows, schema, standing
 from agent.telemetry.calls import JournalCalls
+from agent.telemetry.causes import Causes, with_clients
 from agent.telemetry.file import Connect
 from agent.telemetry.ids import IdSource
 
@@ -43,6 +46,12 @@ class SqliteJournal(JournalCalls):
         super().__init__(path, clock, ids, journal_days, connect)
         self._last_decisions: dict[str, tuple[object, ...]] = {}
         self._interrupted: set[str] = set()
+        self._causes = Causes()
+
+    @property
+    def last_run(self) -> Mapping[str, object]:
+        """How the run before ended; empty for the first one."""
+        return self._opened().last_run
 
     async def begin_swap(self, swap: SwapRecord) -> None:
         def work(db: sqlite3.Connection) -> None:
@@ -59,8 +68,11 @@ class SqliteJournal(JournalCalls):
         return await self._ask(lambda db: rows.next_generation(db, camera))
 
     async def finish_swap(self, swap: SwapRecord, activation: Activation | None) -> None:
+        cause, wall_ns = self._causes.of(swap), self._clock.wall_ns()
+
         def work(db: sqlite3.Connection) -> None:
             rows.put_swap(db, swap)
+            audit_rows.put_audit(db, swap_entry(swap, with_clients(db, cause)), wall_ns)
             if activation is not None:
                 rows.put_activation(db, activation)
 
@@ -71,6 +83,7 @@ class SqliteJournal(JournalCalls):
 
     def note_decision(self, camera: str, decision: Decision) -> None:
         """Journals it where it differs in more than figures from the last one of this camera."""
+        self._causes.decided(decision.budget)
         d = decision
         key = (d.action, d.reason, d.target, d.active, d.budget, d.feasible)
         if self._last_decisions.get(camera) == key:
@@ -86,7 +99,7 @@ class SqliteJournal(JournalCalls):
         def work(db: sqlite3.Connection) -> None:
             rows.put_claim(db, claim, wall_ns)
             if orders is not None:
-                standing.put_orders(db, claim.camera, orders, wall_ns)
+                _put_orders(db, claim.camera, orders, wall_ns)
 
         await self._marked(work)
 
@@ -94,9 +107,12 @@ class SqliteJournal(JournalCalls):
         wall_ns = self._clock.wall_ns()
 
         def work(db: sqlite3.Connection) -> None:
-            rows.drop_claim(db, claim_id, why, wall_ns)
+            dropped = rows.drop_claim(db, claim_id, why, wall_ns)
+            entry = claim_ended(dropped, why) if dropped is not None else None
+            if entry is not None:
+                audit_rows.put_audit(db, entry, wall_ns)
             if orders is not None:
-                standing.put_orders(db, *orders, wall_ns)
+                _put_orders(db, *orders, wall_ns)
 
         await self._marked(work)
 
@@ -105,7 +121,7 @@ class SqliteJournal(JournalCalls):
 
     async def put_orders(self, camera: str, orders: Orders) -> None:
         wall_ns = self._clock.wall_ns()
-        await self._marked(lambda db: standing.put_orders(db, camera, orders, wall_ns))
+        await self._marked(lambda db: _put_orders(db, camera, orders, wall_ns))
 
     async def orders(self, camera: str) -> Orders:
         return await self._read(lambda db: standing.orders(db, camera))
@@ -138,8 +154,14 @@ class SqliteJournal(JournalCalls):
         running = await self._read(lambda db: rows.running_swaps(db, camera, last_seq))
         found = [swap for swap in running if swap.id not in self._interrupted]
         self._interrupted.update(swap.id for swap in found)
+        wall_ns = self._clock.wall_ns()
+
+        def work(db: sqlite3.Connection) -> None:
+            for swap in rows.interrupt_swaps(db, camera, last_seq):
+                audit_rows.put_audit(db, swap_entry(swap, {}), wall_ns)
+
         if found:
-            self._note(lambda db: rows.interrupt_swaps(db, camera, last_seq))
+            self._note(work)
         return tuple(replace(swap, outcome=SwapOutcome.INTERRUPTED) for swap in found)
 
     async def swaps(self, camera: str | None, limit: int) -> Sequence[SwapRecord]:
@@ -167,14 +189,17 @@ class SqliteJournal(JournalCalls):
 
     def _answered(self, answer: StoredAnswer, audit: AuditEntry | None) -> Callable[[sqlite3.Connection], None]:
         wall_ns = self._clock.wall_ns()
+        put_entry = None if audit is None else self._audited(audit)
+        if audit is not None and answer.told:
+            self._causes.answered(answer, audit)
 
         def work(db: sqlite3.Connection) -> None:
             if answer.request_id:
                 rows.put_answer(db, answer, wall_ns)
             for swap in answer.told:
                 standing.put_told(db, swap)
-            if audit is not None:
-                audit_rows.put_audit(db, audit, wall_ns)
+            if put_entry is not None:
+                put_entry(db)
 
         return work
 
@@ -182,11 +207,40 @@ class SqliteJournal(JournalCalls):
         return await self._read(lambda db: standing.marks(db, request_id))
 
     def note_audit(self, entry: AuditEntry) -> None:
+        self._note(self._audited(entry))
+
+    async def record_audit(self, entry: AuditEntry) -> None:
         wall_ns = self._clock.wall_ns()
-        self._note(lambda db: audit_rows.put_audit(db, entry, wall_ns))
+        try:
+            await self._ask(lambda db: audit_rows.put_audit(db, entry, wall_ns))
+        except JournalError:
+            self._note(lambda db: audit_rows.put_audit(db, entry, wall_ns))
+
+    def _audited(self, entry: AuditEntry) -> Callable[[sqlite3.Connection], None]:
+        """The entry takes the place of what the change that is being made has left to be audited as."""
+        wall_ns, change = self._clock.wall_ns(), AUDITED.get()
+
+        def work(db: sqlite3.Connection) -> None:
+            if change is not None:
+                audit_rows.drop_pending(db, change)
+            audit_rows.put_audit(db, entry, wall_ns)
+
+        return work
 
     async def audit(self, after: int | None, limit: int, camera: str | None) -> AuditPage:
         return await self._read(lambda db: audit_rows.audit(db, after, limit, camera))
+
+    async def trust(self, name: str) -> str | None:
+        return await self._read(lambda db: standing.trust(db, name))
+
+    async def put_trust(self, name: str, value: str, audit: AuditEntry) -> None:
+        wall_ns = self._clock.wall_ns()
+
+        def work(db: sqlite3.Connection) -> None:
+            standing.put_trust(db, name, value, wall_ns)
+            audit_rows.put_audit(db, audit, wall_ns)
+
+        await self._ask(work)
 
     async def put_profile(self, serial: str, sha256: str, profile: NetProfile) -> None:
         stored = StoredProfile(serial, sha256, profile)
@@ -223,12 +277,23 @@ class SqliteJournal(JournalCalls):
         return await self._read(lambda db: measured.slowdowns(db, camera, since_ns, until_ns))
 
     async def _marked(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """A write that carries out a request: the request's mark goes with it."""
-        mark, wall_ns = CURRENT.get(), self._clock.wall_ns()
+        """A write that carries out a request: the request's mark goes with it, and what it will be audited as."""
+        mark, change, wall_ns, run_id = CURRENT.get(), AUDITED.get(), self._clock.wall_ns(), self._run_id
 
         def marked(db: sqlite3.Connection) -> T:
             if mark is not None:
                 standing.put_mark(db, mark, wall_ns)
+            if change is not None:
+                audit_rows.put_pending(db, change, run_id)
             return work(db)
 
         return await self._ask(marked)
+
+
+def _put_orders(db: sqlite3.Connection, camera: str, orders: Orders, wall_ns: int) -> None:
+    """With an entry where the fail-safe comes into force by it, or ends."""
+    before, after = standing.orders(db, camera).lapse, orders.lapse
+    standing.put_orders(db, camera, orders, wall_ns)
+    lapse = after if before is None else before
+    if lapse is not None and (before is None) is not (after is None):
+        audit_rows.put_audit(db, fail_safe_entry(camera, lapse.client, on=after is not None), wall_ns)

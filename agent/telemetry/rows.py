@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import msgspec
@@ -109,12 +109,14 @@ def running_swaps(db: sqlite3.Connection, camera: str, last_seq: int) -> Sequenc
     return tuple(_swap(row) for row in found)
 
 
-def interrupt_swaps(db: sqlite3.Connection, camera: str, last_seq: int) -> None:
-    """Mark them as INTERRUPTED."""
+def interrupt_swaps(db: sqlite3.Connection, camera: str, last_seq: int) -> Sequence[SwapRecord]:
+    """Mark them as INTERRUPTED; they as they are then."""
+    found = running_swaps(db, camera, last_seq)
     db.execute(
         "UPDATE swaps SET outcome = ? WHERE camera = ? AND outcome = ? AND seq <= ?",
         (SwapOutcome.INTERRUPTED.value, camera, SwapOutcome.RUNNING.value, last_seq),
     )
+    return tuple(replace(swap, outcome=SwapOutcome.INTERRUPTED) for swap in found)
 
 
 def put_gap(db: sqlite3.Connection, swap_id: str, gap_s: float) -> None:
@@ -207,12 +209,15 @@ def _replace_others(db: sqlite3.Connection, claim: Claim, wall_ns: int) -> None:
         drop_claim(db, claim_id, "replaced", wall_ns)
 
 
-def drop_claim(db: sqlite3.Connection, claim_id: str, why: str, wall_ns: int) -> None:
+def drop_claim(db: sqlite3.Connection, claim_id: str, why: str, wall_ns: int) -> Claim | None:
+    """The claim that is dropped by this; None where there is none, or it is damaged."""
     undo.keep(db, "claims", claim_id)
-    db.execute(
-        "UPDATE claims SET dropped_wall_ns = ?, dropped_why = ? WHERE id = ? AND dropped_wall_ns IS NULL",
+    row = db.execute(
+        "UPDATE claims SET dropped_wall_ns = ?, dropped_why = ? WHERE id = ? AND dropped_wall_ns IS NULL "
+        "RETURNING camera, body",
         (wall_ns, why, claim_id),
-    )
+    ).fetchone()
+    return _claim(*row) if row else None
 
 
 def claims(db: sqlite3.Connection, camera: str) -> Sequence[Claim]:

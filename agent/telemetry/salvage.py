@@ -14,8 +14,8 @@ from agent.telemetry import schema
 
 # In the order in which they are missed: what is in force first, what is only looked at last.
 TABLES = (
-    *("generations", "activations", "claims", "orders", "alarms", "operations", "answers", "marks", "swaps"),
-    *("audit_anchor", "audit", "about", "runs", "profiles", "learned"),
+    *("generations", "trust", "activations", "claims", "orders", "alarms", "operations", "answers", "marks", "swaps"),
+    *("audit_anchor", "audit", "audit_pending", "about", "runs", "profiles", "learned"),
     *("steps", "decisions", "line_history", "slowdowns"),
 )
 GENERATIONS_APART = 1000  # more than can be in what a damaged log lost

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from agent.errors import JournalError
 
-VERSION = 3
+VERSION = 4
 BUSY_TIMEOUT_S = 2.0  # another process may read; none may write
 WAL_BYTES = 4 << 20  # what the log is cut back to after a burst; SQLite writes it back every 1000 pages
 
@@ -90,7 +90,16 @@ _VERSION_3 = (
     # Figures about the file itself.
     "CREATE TABLE about (name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
 )
-_VERSIONS = (_VERSION_1, _VERSION_2, _VERSION_3)
+_VERSION_4 = (
+    # What a change will be audited as, in the transaction of the change itself, until its entry is written.
+    "CREATE TABLE audit_pending (id TEXT PRIMARY KEY, run TEXT NOT NULL, body TEXT NOT NULL)",
+    # The highest number that was ever given: entries that are cut off at the new end are missed by it.
+    """INSERT OR REPLACE INTO about (name, value) SELECT 'audit_newest', MAX(seq) FROM (
+        SELECT seq FROM audit UNION SELECT seq FROM audit_anchor UNION SELECT 0 AS seq)""",
+    # What a restart must not forget of what may run here; agent.domain.trust. Never removed.
+    "CREATE TABLE trust (name TEXT PRIMARY KEY, value TEXT NOT NULL, put_wall_ns INTEGER NOT NULL)",
+)
+_VERSIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 
 _EXPIRED = (
     """DELETE FROM steps WHERE swap_id IN (

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from agent.clock import Clock
+from agent.domain.audit_entries import broken_entry
 from agent.domain.journal import JournalState
 from agent.errors import JournalError
-from agent.telemetry import rows, schema, undo
+from agent.logs import event, logger
+from agent.telemetry import audit_rows, rows, schema, undo
+from agent.telemetry.audit_check import check_tail
+from agent.telemetry.audit_head import HeadKeeper
 from agent.telemetry.file import JournalFile
 from agent.telemetry.mailbox import NOTES, Batch, Job, Mailbox, Outcome
 from agent.telemetry.salvage import damaged
 
+_log = logger("journal")
 _DAY_NS = 86_400_000_000_000
 PRUNE_EVERY_S = 3600.0
 PROBE_S = 5.0  # how soon it is seen that a disk can be written again, though nobody writes
@@ -52,7 +58,10 @@ class JournalThread:
         self.mailbox = Mailbox(clock)
         self.lost_notes = 0  # written only here, read anywhere
         self.last_swap_seq = 0  # swaps up to here are of earlier runs
+        self.last_run: Mapping[str, object] = {}  # how it ended; see audit_rows.last_run
         self.file = file
+        self._heads = HeadKeeper(file.path, clock)
+        self._audit_broken = ""
         self._clock = clock
         self._run_id = run_id
         self._keep_ns = round(journal_days * _DAY_NS)
@@ -85,13 +94,33 @@ class JournalThread:
         try:
             connection = self.file.writing()
             self.last_swap_seq = rows.last_swap_seq(connection)
-            rows.put_run(connection, self._run_id, self._clock.wall_ns())
+            self._look_at_audit(connection)
+            self._begin_run(connection)
             self._prune(connection)
+            self._heads.keep(connection, now=True)
         except JournalError as exc:
             return Outcome(error=exc)
         except (sqlite3.Error, OSError) as exc:
             return self._begin_reading(exc)
         return Outcome()
+
+    def _begin_run(self, connection: sqlite3.Connection) -> None:
+        """What earlier runs left is put right together with the row of this one."""
+        wall_ns = self._clock.wall_ns()
+        connection.execute("BEGIN IMMEDIATE")
+        undo.begin(connection)
+        rows.put_run(connection, self._run_id, wall_ns)
+        audit_rows.put_left(connection, self._run_id, wall_ns)
+        if self._audit_broken:
+            audit_rows.put_audit(connection, broken_entry(self._audit_broken), wall_ns)
+        connection.execute("COMMIT")
+
+    def _look_at_audit(self, connection: sqlite3.Connection) -> None:
+        """A chain that does not hold is told and goes on: the line must not stand still for it."""
+        self.last_run = audit_rows.last_run(connection)
+        self._audit_broken = check_tail(connection, self._heads.file).why
+        if self._audit_broken:
+            event(_log, logging.ERROR, "audit_broken", journal=self.file.path, why=self._audit_broken)
 
     def _begin_reading(self, why: Exception) -> Outcome:
         self.file.failed(why)
@@ -99,6 +128,7 @@ class JournalThread:
         try:
             with self.file.reading() as connection:
                 self.last_swap_seq = rows.last_swap_seq(connection)
+                self._look_at_audit(connection)
         except JournalError as exc:
             return Outcome(error=exc)
         except (sqlite3.Error, OSError):
@@ -108,15 +138,17 @@ class JournalThread:
 
     def _serve_all(self, told: Told) -> None:
         while True:
-            batch = self.mailbox.take(PROBE_S if self._trouble or self._unreadable else None)
+            batch = self.mailbox.take(PROBE_S if self._trouble or self._unreadable else self._heads.wait_s())
             last = self.mailbox.closed and not batch.jobs
             self._serve(batch, last=last)
             self._tell(told)
             if last:
                 self.lost_notes += len(self._held)
                 self._recover()  # a file that was removed since the last write is not left so
+                self._keep_head(now=True)
                 return
             self._prune_when_due()
+            self._keep_head()
 
     def _serve(self, batch: Batch, *, last: bool = False) -> None:
         name = f"{self._run_id}:{batch.number}"
@@ -124,6 +156,7 @@ class JournalThread:
         self._held = [job for job in writes if job.done is None]
         outcomes = self._written(name, writes) if batch.awaited or self._due(last=last) else {}
         if self.mailbox.settle(batch):
+            self._heads.changed()
             for job, outcome in outcomes.items():
                 if job.done is not None:
                     job.done(outcome)
@@ -249,7 +282,9 @@ class JournalThread:
         """What it can do now, where that is new."""
         error = self._trouble or self._unreadable
         lost = self.lost_notes + self.mailbox.dropped
-        state = JournalState(not self._trouble, not self._unreadable, error, self.file.recovered_from, lost)
+        state = JournalState(
+            not self._trouble, not self._unreadable, error, self.file.recovered_from, lost, self._audit_broken
+        )
         if state != self._state:
             self._state = state
             told.state(state)
@@ -266,6 +301,15 @@ class JournalThread:
     def _prune(self, connection: sqlite3.Connection) -> None:
         self._pruned_ns = self._clock.now_ns()
         schema.prune(connection, self._clock.wall_ns() - self._keep_ns)
+
+    def _keep_head(self, *, now: bool = False) -> None:
+        """Of what is durable and was not refused: of a batch that was, nothing is left by now."""
+        if self._trouble or self._unreadable or self.file.refused.names():
+            return
+        try:
+            self._heads.keep(self.file.writing(), now=now)
+        except Exception as exc:  # noqa: BLE001
+            self.file.failed(exc)  # as for pruning
 
     def _failed(self, exc: Exception, *, reading: bool = False) -> JournalError:
         self.file.failed(exc)

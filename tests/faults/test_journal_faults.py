@@ -326,7 +326,7 @@ def test_a_file_that_is_removed_or_replaced_in_use_is_restored_whole(
         assert await journal.next_generation("cam") == 2
         after = await standing(journal)
         assert after[:8] == before[:8]
-        assert [entry.method for entry in after[8]] == ["JournalRestored"]  # type: ignore[attr-defined]
+        assert [entry.method for entry in after[8]] == ["Swap", "JournalRestored"]  # type: ignore[attr-defined]
         assert bench.states[-1].recovered_from is not None
 
     async def later(journal: SqliteJournal) -> None:

@@ -4,6 +4,7 @@ is not, and generations only rise."""
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import shutil
 import tempfile
@@ -186,7 +187,10 @@ class History:
                 assert stored.answer == model.answers[request_id]
         page = await journal.audit(0, 999, None)
         assert ChainCheck(page.anchor_sha256).take(page.entries) is None
-        assert len([entry for entry in page.entries if entry.method == "M"]) >= model.audited
+        assert len([entry for entry in page.entries if entry.method == "M"]) == model.audited
+        ended = [json.loads(entry.asked)["swap_id"] for entry in page.entries if entry.method == "Swap"]
+        assert ended == [swap.id for swap in model.swaps.values() if swap.outcome is SwapOutcome.VERIFIED]
+        assert "AuditBroken" not in {entry.method for entry in page.entries}
 
 
 steps = st.lists(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from agent.domain.audit import GENESIS_SHA256, AuditEntry, AuditPage
+from agent.domain.audit_entries import claim_ended, fail_safe_entry, swap_entry
 from agent.domain.budget import Claim
 from agent.domain.decision import Decision
 from agent.domain.history import LineRow, SlowdownRow
@@ -48,6 +49,7 @@ class MemoryJournal:
     known_operations: dict[str, StoredOperation] = field(default_factory=dict)
     marks: dict[tuple[str, str], RequestMark] = field(default_factory=dict)
     chain: list[AuditEntry] = field(default_factory=list)
+    trusted: dict[str, str] = field(default_factory=dict)
 
     def on_state(self, callback: Callable[[JournalState], None]) -> None:
         callback(JournalState(writable=not self.broken, readable=True))
@@ -80,6 +82,7 @@ class MemoryJournal:
         self._write()
         self.rows[swap.id] = swap
         self.known_operations.pop(PREFIX + swap.id, None)
+        self.note_audit(swap_entry(swap, {}))
         if activation is not None:
             self.activations[swap.camera] = activation
 
@@ -95,12 +98,15 @@ class MemoryJournal:
             self.known_claims = {c: k for c, k in self.known_claims.items() if k.notice or not _same_place(k, claim)}
         self.known_claims[claim.id] = claim
         if orders is not None:
-            self.known_orders[claim.camera] = orders
+            self._put_orders(claim.camera, orders)
 
     async def drop_claim(self, claim_id: str, why: str, orders: tuple[str, Orders] | None = None) -> None:
         self._change()
+        entry = claim_ended(self.known_claims[claim_id], why) if claim_id in self.known_claims else None
+        if entry is not None:
+            self.note_audit(entry)
         if orders is not None:
-            self.known_orders[orders[0]] = orders[1]
+            self._put_orders(*orders)
         self.dropped.append((claim_id, why))
         self.known_claims = {c: k for c, k in self.known_claims.items() if k.id != claim_id}
 
@@ -109,7 +115,14 @@ class MemoryJournal:
 
     async def put_orders(self, camera: str, orders: Orders) -> None:
         self._change()
+        self._put_orders(camera, orders)
+
+    def _put_orders(self, camera: str, orders: Orders) -> None:
+        before, after = self.known_orders.get(camera, Orders()).lapse, orders.lapse
         self.known_orders[camera] = orders
+        lapse = after if before is None else before
+        if lapse is not None and (before is None) is not (after is None):
+            self.note_audit(fail_safe_entry(camera, lapse.client, on=after is not None))
 
     async def orders(self, camera: str) -> Orders:
         return self.known_orders.get(camera, Orders())
@@ -188,6 +201,17 @@ class MemoryJournal:
     def note_audit(self, entry: AuditEntry) -> None:
         previous = self.chain[-1].sha256 if self.chain else GENESIS_SHA256
         self.chain.append(entry.chained(len(self.chain) + 1, 0, previous))
+
+    async def record_audit(self, entry: AuditEntry) -> None:
+        self.note_audit(entry)
+
+    async def trust(self, name: str) -> str | None:
+        return self.trusted.get(name)
+
+    async def put_trust(self, name: str, value: str, audit: AuditEntry) -> None:
+        self._write()
+        self.trusted[name] = value
+        self.note_audit(audit)
 
     async def audit(self, after: int | None, limit: int, camera: str | None) -> AuditPage:
         mine = [entry for entry in self.chain if camera in (None, entry.camera) and entry.seq > (after or 0)]
