@@ -346,6 +346,8 @@ def test_numbers_are_those_that_were_released() -> None:
         "library_rejected": 407,
         "no_usable_subnet": 408,
         "library_stale": 409,
+        "tls_certificate": 409,
+        "library_stale": 410,
         "audit_broken": 411,
     }
 
