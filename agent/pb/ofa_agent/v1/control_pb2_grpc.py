@@ -42,9 +42,15 @@ class ControlServiceStub:
     DEADLINE_EXCEEDED and RESOURCE_EXHAUSTED. Calls that say the same again and again (RenewBudget, ReportLine) do
     without an id.
 
-    `client` names who asks; it is at most 128 printable characters, and taken as it is: two programs of one name share
-    one claim. Not given, it is taken from the connection ("unix" for the agent's socket), which several clients may then
-    share.
+    `client` names who asks; it is at most 128 printable characters. Over the agent's unix socket it is taken as it is:
+    two programs of one name share one claim, and one that gives no name goes by that of its user. Over TCP it is the URI
+    of the client's certificate, and a name that is given is put behind it ("spiffe://plant/plc-3#recipes"): it tells
+    several programs of one certificate apart, and nobody reaches the claim of another.
+
+    Every call needs a role (read, control or admin) and is refused with PERMISSION_DENIED otherwise, reason NO_ROLE or
+    ROLE_TOO_LOW. StatusService needs read, but for ListAuditEntries; ControlService needs control. Admin is needed for
+    ReloadConfig and ListAuditEntries and for a claim without a ttl. A certificate that was revoked or has expired is
+    refused with UNAUTHENTICATED, and who calls too often with RESOURCE_EXHAUSTED, reason TOO_FAST.
 
     An empty `camera` means the only camera there is; with more than one it is INVALID_ARGUMENT. Some calls take `group`
     instead, the name of a group of the configuration: they do the same for each of its cameras, one after the other.
@@ -57,9 +63,9 @@ class ControlServiceStub:
 
     A swap that a command starts is a google.longrunning.Operation in its answer, served by
     google.longrunning.Operations: get, list, wait and cancel. Its name is "operations/" and Swap.id, its metadata
-    SwapMetadata, its response SwapResult. It is known for as long as the journal keeps swaps, also after a restart; where
-    the agent ended before the swap began, it is done with error ABORTED and nothing was done for it. A swap that is
-    cancelled before its gap leaves everything as it was; one that is cancelled in its gap puts the previous network
+    SwapMetadata, its response SwapResult. It is known for as long as the journal keeps swaps, also after a restart;
+    where the agent ended before the swap began, it is done with error ABORTED and nothing was done for it. A swap that
+    is cancelled before its gap leaves everything as it was; one that is cancelled in its gap puts the previous network
     back; either way nothing else is swapped in for a minute, but for the fail-safe budget or where a newer command is
     given. A swap for the fail-safe budget cannot be cancelled (FAILED_PRECONDITION); it can be inhibited.
 
@@ -172,9 +178,15 @@ class ControlServiceServicer:
     DEADLINE_EXCEEDED and RESOURCE_EXHAUSTED. Calls that say the same again and again (RenewBudget, ReportLine) do
     without an id.
 
-    `client` names who asks; it is at most 128 printable characters, and taken as it is: two programs of one name share
-    one claim. Not given, it is taken from the connection ("unix" for the agent's socket), which several clients may then
-    share.
+    `client` names who asks; it is at most 128 printable characters. Over the agent's unix socket it is taken as it is:
+    two programs of one name share one claim, and one that gives no name goes by that of its user. Over TCP it is the URI
+    of the client's certificate, and a name that is given is put behind it ("spiffe://plant/plc-3#recipes"): it tells
+    several programs of one certificate apart, and nobody reaches the claim of another.
+
+    Every call needs a role (read, control or admin) and is refused with PERMISSION_DENIED otherwise, reason NO_ROLE or
+    ROLE_TOO_LOW. StatusService needs read, but for ListAuditEntries; ControlService needs control. Admin is needed for
+    ReloadConfig and ListAuditEntries and for a claim without a ttl. A certificate that was revoked or has expired is
+    refused with UNAUTHENTICATED, and who calls too often with RESOURCE_EXHAUSTED, reason TOO_FAST.
 
     An empty `camera` means the only camera there is; with more than one it is INVALID_ARGUMENT. Some calls take `group`
     instead, the name of a group of the configuration: they do the same for each of its cameras, one after the other.
@@ -187,9 +199,9 @@ class ControlServiceServicer:
 
     A swap that a command starts is a google.longrunning.Operation in its answer, served by
     google.longrunning.Operations: get, list, wait and cancel. Its name is "operations/" and Swap.id, its metadata
-    SwapMetadata, its response SwapResult. It is known for as long as the journal keeps swaps, also after a restart; where
-    the agent ended before the swap began, it is done with error ABORTED and nothing was done for it. A swap that is
-    cancelled before its gap leaves everything as it was; one that is cancelled in its gap puts the previous network
+    SwapMetadata, its response SwapResult. It is known for as long as the journal keeps swaps, also after a restart;
+    where the agent ended before the swap began, it is done with error ABORTED and nothing was done for it. A swap that
+    is cancelled before its gap leaves everything as it was; one that is cancelled in its gap puts the previous network
     back; either way nothing else is swapped in for a minute, but for the fail-safe budget or where a newer command is
     given. A swap for the fail-safe budget cannot be cancelled (FAILED_PRECONDITION); it can be inhibited.
 
@@ -469,9 +481,15 @@ class ControlService:
     DEADLINE_EXCEEDED and RESOURCE_EXHAUSTED. Calls that say the same again and again (RenewBudget, ReportLine) do
     without an id.
 
-    `client` names who asks; it is at most 128 printable characters, and taken as it is: two programs of one name share
-    one claim. Not given, it is taken from the connection ("unix" for the agent's socket), which several clients may then
-    share.
+    `client` names who asks; it is at most 128 printable characters. Over the agent's unix socket it is taken as it is:
+    two programs of one name share one claim, and one that gives no name goes by that of its user. Over TCP it is the URI
+    of the client's certificate, and a name that is given is put behind it ("spiffe://plant/plc-3#recipes"): it tells
+    several programs of one certificate apart, and nobody reaches the claim of another.
+
+    Every call needs a role (read, control or admin) and is refused with PERMISSION_DENIED otherwise, reason NO_ROLE or
+    ROLE_TOO_LOW. StatusService needs read, but for ListAuditEntries; ControlService needs control. Admin is needed for
+    ReloadConfig and ListAuditEntries and for a claim without a ttl. A certificate that was revoked or has expired is
+    refused with UNAUTHENTICATED, and who calls too often with RESOURCE_EXHAUSTED, reason TOO_FAST.
 
     An empty `camera` means the only camera there is; with more than one it is INVALID_ARGUMENT. Some calls take `group`
     instead, the name of a group of the configuration: they do the same for each of its cameras, one after the other.
@@ -484,9 +502,9 @@ class ControlService:
 
     A swap that a command starts is a google.longrunning.Operation in its answer, served by
     google.longrunning.Operations: get, list, wait and cancel. Its name is "operations/" and Swap.id, its metadata
-    SwapMetadata, its response SwapResult. It is known for as long as the journal keeps swaps, also after a restart; where
-    the agent ended before the swap began, it is done with error ABORTED and nothing was done for it. A swap that is
-    cancelled before its gap leaves everything as it was; one that is cancelled in its gap puts the previous network
+    SwapMetadata, its response SwapResult. It is known for as long as the journal keeps swaps, also after a restart;
+    where the agent ended before the swap began, it is done with error ABORTED and nothing was done for it. A swap that
+    is cancelled before its gap leaves everything as it was; one that is cancelled in its gap puts the previous network
     back; either way nothing else is swapped in for a minute, but for the fail-safe budget or where a newer command is
     given. A swap for the fail-safe budget cannot be cancelled (FAILED_PRECONDITION); it can be inhibited.
 
