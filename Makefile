@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 SECONDS ?= 60
 SEEDS ?= 10
+CASES ?= 1000000
+SEED ?= 1
 
 .DEFAULT_GOAL := help
 
@@ -54,6 +56,12 @@ bench-policy: $(VENV)/test.stamp ## policies on LineShift beside the optimum, to
 soak: $(VENV)/test.stamp ## long runs: a 24-hour shift and 10 000 swaps in virtual time
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m soak --timeout 1800
 
+# Guided by coverage as well, where atheris has a wheel (Linux on x86-64).
+fuzz: $(VENV)/test.stamp ## broken input for every reader, to reliability.json (CASES=1000000 SEED=1 TARGETS="config")
+	@$(BIN)/pip install --quiet --disable-pip-version-check --only-binary atheris -e '.[fuzz]' || true
+	@$(BIN)/python -m tests.fuzz $(TARGETS) --cases $(CASES) --seed $(SEED)
+	@$(BIN)/python -m tests.fuzz $(TARGETS) --cases $(CASES) --seed $(SEED) --coverage
+
 supernet: $(VENV)/demo.stamp ## train the demo's supernet again (hours; needs torch)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[train]'
 	@sh deploy/demo/train.sh $(BIN)
@@ -61,4 +69,4 @@ supernet: $(VENV)/demo.stamp ## train the demo's supernet again (hours; needs to
 clean: ## remove the virtual environment and the demo's state
 	rm -rf $(VENV) .demo build *.egg-info
 
-.PHONY: help demo test check bench bench-policy soak supernet clean
+.PHONY: help demo test check bench bench-policy soak fuzz supernet clean

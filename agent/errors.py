@@ -266,6 +266,12 @@ class DaemonUnreachable(AgentError, ConnectionError):
     reason = "DAEMON_UNREACHABLE"
 
 
+def shown(text: str, most: int = 200) -> str:
+    """`text` from outside on one line and of bounded length, for a message."""
+    flat = "".join(c if c.isprintable() else "?" for c in text[: most + 1])
+    return flat if len(flat) <= most else flat[: most - 1] + "…"
+
+
 def tree(root: type[AgentError] = AgentError) -> Iterator[type[AgentError]]:
     """`root` and what is below it in this module, parents first."""
     yield root

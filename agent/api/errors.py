@@ -19,7 +19,9 @@ from agent.api.reasons import MEANINGS, REJECTIONS, Meaning, RejectionReason
 
 DOMAIN = "ofa-agent"
 RETRY_AFTER_S = 1
-LONGEST_MESSAGE = 1000  # characters; trailers have to fit into one header block of 8 KiB
+# Trailers have to fit into the 8 KiB that clients take, where a message is there twice, once with three bytes for one.
+LONGEST_MESSAGE = 1000  # bytes
+LONGEST_NAME = 200  # bytes
 
 _Code = grpc.StatusCode
 
@@ -50,16 +52,18 @@ def to_status(error: errors.AgentError | Rejected, metadata: Mapping[str, str]) 
     meaning = meaning_of(error)
     code = meaning.code
     status = status_pb2.Status(code=code.value[0], message=_one_line(error))
-    info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata)
+    about = {key: clipped(value, LONGEST_NAME) for key, value in metadata.items()}
+    info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=about)
     if isinstance(error, errors.CameraError) and error.vendor_code is not None:
         info.metadata["vendor_code"] = str(error.vendor_code)
     details: list[Message] = [info]
     if isinstance(error, errors.BadInput):
-        violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=error.description)
+        description = clipped(error.description, LONGEST_MESSAGE)
+        violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=description)
         details.append(error_details_pb2.BadRequest(field_violations=[violation]))
     if code is _Code.FAILED_PRECONDITION:
         failed = error_details_pb2.PreconditionFailure.Violation(
-            type=error.reason, subject=metadata.get("camera", DOMAIN), description=status.message
+            type=error.reason, subject=about.get("camera", DOMAIN), description=status.message
         )
         details.append(error_details_pb2.PreconditionFailure(violations=[failed]))
     if meaning.retry_may_help:
@@ -79,5 +83,11 @@ def _with(status: status_pb2.Status, details: list[Message]) -> status_pb2.Statu
     return status
 
 
+def clipped(text: str, most_bytes: int) -> str:
+    """`text`, or as much of its beginning as that many bytes of UTF-8 hold."""
+    data = text.encode("utf-8", "replace")
+    return text if len(data) <= most_bytes else data[:most_bytes].decode("utf-8", "ignore")
+
+
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:LONGEST_MESSAGE]
+    return clipped(" ".join(str(error).split()), LONGEST_MESSAGE)

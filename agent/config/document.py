@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,11 +12,12 @@ from typing import TypeAlias
 
 import yaml
 
-from agent.errors import ConfigError
+from agent.errors import ConfigError, shown
 
 MAX_BYTES = 256 * 1024
 MAX_NODES = 20_000
 MAX_DEPTH = 24
+_NO_TEXT = re.compile("[\\0\\ud800-\\udfff]")  # as an escape in quotes may write them; no file name takes them
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,8 @@ Node: TypeAlias = "Scalar | Items | Table"
 
 
 def problem(file: Path, line: int, key: str, reason: str) -> ConfigError:
-    """The one shape of every config error."""
-    return ConfigError(f"{file}:{line}: {key}: {reason}")
+    """The one shape of every config error: one line of bounded length, whatever the file holds."""
+    return ConfigError(f"{file}:{line}: {shown(key)}: {shown(reason, 1000)}")
 
 
 def read_bytes(file: Path) -> bytes:
@@ -128,6 +130,8 @@ class _Composer:
         if (tag := getattr(event, "tag", None)) is not None:
             raise problem(self._file, line, path, f"tag {tag} is not allowed")
         if isinstance(event, yaml.ScalarEvent):
+            if _NO_TEXT.search(event.value):
+                raise problem(self._file, line, path, "holds a zero or half of a character, which no text has")
             return Scalar(event.value, event.style is None, line)
         if isinstance(event, yaml.SequenceStartEvent):
             return Items(tuple(self._items(path, depth)), line)
@@ -164,5 +168,4 @@ def join(path: str, key: str) -> str:
 
 def clipped(text: str, most: int = 60) -> str:
     """`text` on one line and of bounded length."""
-    flat = "".join(c if c.isprintable() else "?" for c in text)
-    return flat if len(flat) <= most else flat[: most - 1] + "…"
+    return shown(text, most)

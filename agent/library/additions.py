@@ -20,8 +20,9 @@ from agent.library.blob import MAX_BLOB_BYTES, MYRIAD2_SHAVES, BlobFormat, BlobI
 from agent.library.files import read_regular
 from agent.library.formats import check_platform, inspect_blob, platform_of
 from agent.library.inputs import InputChoice, choose_input
+from agent.library.png import MAX_GOLDEN_BYTES, decode_golden
 from agent.library.publish import Publication, creation_time, publish
-from agent.library.store import MANIFEST_NAME, MAX_GOLDEN_BYTES, SIGNATURE_NAME, Library, decode_golden, open_library
+from agent.library.store import MANIFEST_NAME, SIGNATURE_NAME, Library, open_library
 
 # Service time of a network from its work, side of its input in pixels and SHAVEs.
 Predict = Callable[[Work, int, int], schema.Latency]

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from agent.domain import subnet as domain
-from agent.errors import ManifestInvalid
+from agent.errors import ManifestInvalid, shown
 from agent.library.blob import EXTENSIONS, MAX_BLOB_BYTES, BlobFormat
 
 SCHEMA: Literal["ofa-agent.library/1"] = "ofa-agent.library/1"
@@ -205,7 +205,7 @@ def manifest_digest(data: bytes) -> str:
 def _explain(where: str, text: str) -> str:
     message, separator, path = text.partition(" - at ")
     key = re.sub(r"^\$\.?", "", path.strip("`")) if separator else ""
-    return f"{where}: {key or '-'}: {message.replace('`', '')}"
+    return f"{where}: {shown(key) or '-'}: {shown(message.replace('`', ''))}"
 
 
 def _check(manifest: Manifest, where: str) -> None:

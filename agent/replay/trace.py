@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.errors import BadInput
+from agent.errors import BadInput, shown
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -40,7 +40,7 @@ class TraceInvalid(BadInput):
     """A trace that cannot be replayed; the message is `FILE:LINE: KEY: reason`."""
 
     def __init__(self, where: str, key: str, message: str) -> None:
-        super().__init__(f"{where}: {key}", message)
+        super().__init__(f"{where}: {shown(key)}", shown(message))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ def write_trace(trace: Trace, path: Path, comment: str = "") -> None:
 
 
 def _header(line: str, where: str) -> list[str]:
-    names = [cell.strip() for cell in next(csv.reader([line]))]
+    names = [cell.strip() for cell in _cells(line, where)]
     for name in names:
         if name not in COLUMNS:
             raise TraceInvalid(where, name or "header", f"is no column; the columns are {','.join(COLUMNS)}")
@@ -173,11 +173,15 @@ def _header(line: str, where: str) -> list[str]:
     return names
 
 
-def _row(header: Sequence[str], line: str, before: Mapping[str, float], where: str) -> dict[str, float]:
+def _cells(line: str, where: str) -> list[str]:
     try:
-        cells = next(csv.reader([line], strict=True))
+        return next(csv.reader([line], strict=True))
     except csv.Error as exc:
         raise TraceInvalid(where, "-", f"is no CSV: {exc}") from exc
+
+
+def _row(header: Sequence[str], line: str, before: Mapping[str, float], where: str) -> dict[str, float]:
+    cells = _cells(line, where)
     if len(cells) != len(header):
         raise TraceInvalid(where, "-", f"{len(cells)} cells, the header has {len(header)}")
     row = {**_DEFAULTS, **before}

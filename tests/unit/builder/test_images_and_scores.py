@@ -15,7 +15,7 @@ from agent.builder.images import ImageSet, load_images
 from agent.builder.resize import resize, to_input
 from agent.builder.supernet import Normalisation
 from agent.errors import BuildError
-from agent.library.store import decode_golden
+from agent.library.png import decode_golden
 from tests.support.images import pattern_set, write_set
 from tests.support.supernets import LABELS
 

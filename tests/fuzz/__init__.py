@@ -1,0 +1,1 @@
+"""Fuzzing: what reads bytes from outside gets millions of broken ones (`make fuzz`, tests.fuzz.__main__)."""
