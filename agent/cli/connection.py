@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import os
+import re
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,7 +17,7 @@ from agent.cli.exits import DONE, CallFailed
 from agent.errors import BadInput
 
 if TYPE_CHECKING:
-    from agent.client import AgentClient
+    from agent.client import AgentClient, Retry
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -27,20 +29,35 @@ ATTEMPTS, FIRST_DELAY_S, LONGEST_DELAY_S = 3, 0.1, 1.0  # somebody waits at the 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Where the daemon is and who asks."""
+    """Where the daemon is, what is shown to it, and who asks."""
 
     target: str
     client: str | None
+    tls: TlsPaths | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TlsPaths:
+    """What `agent.client.TlsFiles` is made of; that one imports gRPC."""
+
+    ca: Path
+    cert: Path
+    key: Path
+    server_name: str | None
+
+
+_PLACE = ("socket", "address", "client_name")
+_TLS = ("ca", "cert", "key", "server_name")
 
 
 def connected(command: F) -> F:
-    """Adds --socket, --target and --client-name; the command gets them as `connection`."""
+    """Adds the options that say where the daemon is and who asks; the command gets them as `connection`."""
     from functools import wraps
 
     @wraps(command)
-    def with_connection(*args: Any, socket: Path, target: str | None, client_name: str | None, **kwargs: Any) -> Any:
-        connection = Connection(target or f"unix:{socket.absolute()}", client_name)
-        return command(*args, connection=_inherited(connection), **kwargs)
+    def with_connection(*args: Any, **kwargs: Any) -> Any:
+        given = {name: kwargs.pop(name) for name in (*_PLACE, *_TLS)}
+        return command(*args, connection=_connection(given), **kwargs)
 
     options = (
         click.option(
@@ -52,7 +69,25 @@ def connected(command: F) -> F:
             show_envvar=True,
             help="The daemon's unix socket.",
         ),
-        click.option("--target", metavar="TARGET", help="A gRPC target instead of the socket."),
+        click.option(
+            "--address",
+            "--target",
+            "address",
+            metavar="HOST:PORT",
+            envvar="OFA_AGENT_ADDRESS",
+            show_envvar=True,
+            help="The daemon elsewhere, over mutual TLS; with the three files.",
+        ),
+        _file("ca", "CA that issued the daemon's certificate."),
+        _file("cert", "Certificate of this client."),
+        _file("key", "Key of it."),
+        click.option(
+            "--server-name",
+            metavar="NAME",
+            envvar="OFA_AGENT_SERVER_NAME",
+            show_envvar=True,
+            help="Name in the daemon's certificate, where it is not the HOST.",
+        ),
         click.option("--client-name", help="Who asks: one claim per name and camera; by default USER@HOST."),
     )
     decorated: Any = with_connection
@@ -61,12 +96,47 @@ def connected(command: F) -> F:
     return decorated  # type: ignore[no-any-return]
 
 
-def _inherited(connection: Connection) -> Connection:
-    """`connection`, or that of the command above (`alarms` for `alarms ack`) where none was given here."""
+def _file(name: str, text: str) -> Callable[[F], F]:
+    variable = f"OFA_AGENT_{name.upper()}"
+    kind = click.Path(path_type=Path)
+    return click.option(f"--{name}", type=kind, metavar="FILE", envvar=variable, show_envvar=True, help=text)
+
+
+def _connection(given: Mapping[str, Any]) -> Connection:
+    """As the options say, or that of the command above (`alarms` for `alarms ack`) where none was given here."""
     context = click.get_current_context()
-    sources = {context.get_parameter_source(name) for name in ("socket", "target", "client_name")}
-    given = ParameterSource.COMMANDLINE in sources
-    return context.obj if isinstance(context.obj, Connection) and not given else connection
+    if isinstance(context.obj, Connection) and not any(_is_typed(context, name) for name in (*_PLACE, *_TLS)):
+        return context.obj
+    if not _is_remote(context, given["address"]):
+        useless = next((name for name in _TLS if _is_typed(context, name)), None)
+        if useless is not None:
+            raise BadInput(f"--{useless.replace('_', '-')}", "is for --address HOST:PORT; the unix socket needs none")
+        return Connection(f"unix:{given['socket'].absolute()}", given["client_name"])
+    address: str = given["address"]
+    if address.startswith("unix:"):
+        return Connection(address, given["client_name"])
+    if not re.search(r":\d+$", address):
+        raise BadInput("--address", f"{address!r} has no port; it is HOST:PORT, as api.tcp.listen of the agent says")
+    missing = [name for name in _TLS[:3] if given[name] is None]
+    if missing:
+        need = "over TCP the agent takes mutual TLS only: --ca, --cert and --key, or OFA_AGENT_CA, _CERT and _KEY"
+        raise BadInput(f"--{missing[0]}", f"is missing; {need}")
+    return Connection(address, given["client_name"], TlsPaths(*(given[name] for name in _TLS)))
+
+
+def _is_remote(context: click.Context, address: str | None) -> bool:
+    """What is typed outdoes what the environment says. Raises BadInput where both ways are typed."""
+    if not address:
+        return False
+    if not _is_typed(context, "socket"):
+        return True
+    if _is_typed(context, "address"):
+        raise BadInput("--address", "is instead of --socket; give one of them")
+    return False
+
+
+def _is_typed(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -94,12 +164,23 @@ def follow(connection: Connection, stream: Callable[[AgentClient], Awaitable[int
         return DONE
 
 
+def client_of(connection: Connection, timeout_s: float, retry: Retry | None = None) -> AgentClient:
+    """A client that is not connected yet."""
+    # gRPC's library writes what it thinks of a failed handshake to stderr; the command says it in one line.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    from agent.client import AgentClient, TlsFiles
+
+    paths = connection.tls
+    tls = None if paths is None else TlsFiles(paths.ca, paths.cert, paths.key, paths.server_name)
+    return AgentClient(connection.target, connection.client, timeout_s, retry, tls)
+
+
 async def _exchange(connection: Connection, ask: Callable[[AgentClient], Awaitable[T]]) -> T:
-    from agent.client import AgentClient, Retry, RpcFailed
+    from agent.client import Retry, RpcFailed
 
     retry = Retry(ATTEMPTS, FIRST_DELAY_S, LONGEST_DELAY_S)
     try:
-        async with AgentClient(connection.target, connection.client, CALL_TIMEOUT_S, retry) as client:
+        async with client_of(connection, CALL_TIMEOUT_S, retry) as client:
             return await ask(client)
     except RpcFailed as exc:
         raise CallFailed(exc.message, exc.code, exc.reason) from exc

@@ -110,7 +110,7 @@ def _places(site: Site) -> list[Path]:
 def _of_config(connection: Connection, site: Site) -> Connection:
     """The daemon's socket as the config says, unless the command line says where it is."""
     context = click.get_current_context()
-    given = {context.get_parameter_source(name) for name in ("socket", "target")}
+    given = {context.get_parameter_source(name) for name in ("socket", "address")}
     if given & {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT}:
         return connection
     try:

@@ -5,6 +5,7 @@ from agent.client.capture import ImageStream
 from agent.client.client import AgentClient
 from agent.client.errors import FieldViolation, RpcFailed
 from agent.client.lease import LeaseKeeper
+from agent.client.tls import TlsFiles
 from agent.client.watch import Interruption, Watch
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "LeaseKeeper",
     "Retry",
     "RpcFailed",
+    "TlsFiles",
     "Watch",
 ]

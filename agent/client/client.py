@@ -15,10 +15,13 @@ from google.protobuf.message import Message
 from agent.client.budgets import BudgetCalls
 from agent.client.calls import Retry
 from agent.client.capture import CaptureCalls
+from agent.client.channel import Channels
 from agent.client.errors import failure
 from agent.client.operations import OperationCalls
 from agent.client.orders import OrderCalls
 from agent.client.status import StatusCalls
+from agent.client.tls import TlsFiles
+from agent.errors import BadInput
 
 R = TypeVar("R", bound=Message)
 _OPTIONS = [  # min_reconnect_backoff_ms stays at its 20 s: it is also the time that one attempt to connect may take
@@ -32,7 +35,8 @@ _OPTIONS = [  # min_reconnect_backoff_ms stays at its 20 s: it is also the time 
 class AgentClient(StatusCalls, BudgetCalls, OrderCalls, OperationCalls, CaptureCalls):
     """One connection to a daemon; use as `async with AgentClient(path) as client`.
 
-    `target` is the path of the daemon's unix socket, `unix:PATH`, or HOST:PORT (without encryption: for tests only).
+    `target` is the path of the daemon's unix socket, `unix:PATH`, or HOST:PORT (also `dns:///HOST:PORT`) with `tls`;
+    without `tls` nothing is encrypted and no daemon answers. Files of `tls` that change are taken at the next call.
     Every call has a deadline of `timeout_s` seconds. One that changes something is sent again, as `retry` says, where
     it may have been lost, with one request id, yours or a new one: the daemon carries an id out once.
     Calls raise RpcFailed, DaemonUnreachable, or BadInput for what the wire cannot carry. `name` is the client that
@@ -46,15 +50,18 @@ class AgentClient(StatusCalls, BudgetCalls, OrderCalls, OperationCalls, CaptureC
         name: str | None = None,
         timeout_s: float = 10.0,
         retry: Retry | None = None,
+        tls: TlsFiles | None = None,
     ) -> None:
         text = os.fspath(target)
         self.target = f"unix:{text}" if text.startswith(("/", "./", "../")) else text
+        if tls is not None and self.target.startswith("unix"):
+            raise BadInput("tls", f"{self.target} is a socket of this machine; TLS is for HOST:PORT")
         self.name = default_name() if name is None else name
         self.timeout_s = timeout_s
         self.retry = retry or Retry()
-        self._channel: grpc.aio.Channel | None = None
         # Over a unix socket all clients have one address: this tells the daemon which calls are of one of them.
-        self._options = [*_OPTIONS, ("grpc.primary_user_agent", f"ofa-client/{uuid.uuid4().hex}")]
+        options = [*_OPTIONS, ("grpc.primary_user_agent", f"ofa-client/{uuid.uuid4().hex}")]
+        self._channels = Channels(self.target, options, tls)
 
     async def __aenter__(self) -> AgentClient:
         return self
@@ -66,28 +73,22 @@ class AgentClient(StatusCalls, BudgetCalls, OrderCalls, OperationCalls, CaptureC
 
     async def close(self) -> None:
         """Cancel what is under way and disconnect; idempotent."""
-        if self._channel is not None:
-            channel, self._channel = self._channel, None
-            await channel.close(None)
+        await self._channels.close()
 
     # -- transport -------------------------------------------------------------------------------------------------
 
     async def _call(self, path: str, request: Message, answer: type[R]) -> R:
-        call: Any = self._connected().unary_unary(path, _serialize, answer.FromString)
-        try:
-            response: R = await call(request, timeout=self.timeout_s)
-        except grpc.aio.AioRpcError as exc:
-            raise failure(exc, self.target) from exc
+        await self._channels.tidy()
+        with self._channels.call() as channel:
+            call: Any = channel.unary_unary(path, _serialize, answer.FromString)
+            try:
+                response: R = await call(request, timeout=self.timeout_s)
+            except grpc.aio.AioRpcError as exc:
+                raise failure(exc, self.target) from exc
         return response
 
     def _stream(self, path: str, request: Message, answer: type[Message]) -> Any:
-        call: Any = self._connected().unary_stream(path, _serialize, answer.FromString)
-        return call(request)
-
-    def _connected(self) -> grpc.aio.Channel:
-        if self._channel is None:
-            self._channel = grpc.aio.insecure_channel(self.target, options=self._options)
-        return self._channel
+        return self._channels.stream(path, _serialize, answer.FromString, request)
 
     def _client(self, name: str | None) -> str:
         return self.name if name is None else name

@@ -13,6 +13,7 @@ from types import MappingProxyType
 import grpc
 from google.rpc import error_details_pb2, status_pb2
 
+from agent.client.handshake import hint
 from agent.errors import AgentError, DaemonUnreachable, tree
 
 DETAILS_KEY = "grpc-status-details-bin"
@@ -69,6 +70,8 @@ def failure(error: grpc.aio.AioRpcError, target: str) -> RpcFailed | DaemonUnrea
     code, message = error.code(), error.details() or error.code().name.lower()
     details = _details(_rich(error))
     if code is grpc.StatusCode.UNAVAILABLE and "info" not in details:
+        if what_to_do := hint(message, target):
+            return DaemonUnreachable(f"{target}: {what_to_do}")
         return DaemonUnreachable(f"{target}: no answer from the agent ({message}); is it running?")
     return _answer(code.name, message, details)
 

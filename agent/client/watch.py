@@ -71,7 +71,8 @@ class Watch(Generic[M]):
     """Async iterator over a stream's messages; use as `async with client.watch_results() as watch: async for …`.
 
     It raises what the first attempt failed with; once it has heard the daemon it connects again for ever, with growing
-    delays, and raises only what another attempt cannot mend (NOT_FOUND, INVALID_ARGUMENT and the like). With a `place`
+    delays, and raises only what another attempt cannot mend (NOT_FOUND, INVALID_ARGUMENT and the like). An agent that
+    does not know the certificate any more is asked once again, with the files as they are then. With a `place`
     it goes on from there, and begins anew where the daemon does not know that place any more. Heartbeats are taken
     out. `dropped` is what this reader missed on the present connection because it was slow.
     """
@@ -92,6 +93,7 @@ class Watch(Generic[M]):
         self._call: StreamCall[object, M] | None = None
         self._heard = False
         self._closed = False
+        self._refused = False
         self._delay_s = FIRST_DELAY_S
         self.interruptions = 0
         self.dropped = 0
@@ -106,7 +108,8 @@ class Watch(Generic[M]):
             except (RpcFailed, DaemonUnreachable) as error:
                 await self._interrupted(error)
                 continue
-            self._heard, self._delay_s, self.dropped = True, FIRST_DELAY_S, message.dropped
+            self._heard, self._refused = True, False
+            self._delay_s, self.dropped = FIRST_DELAY_S, message.dropped
             if not message.heartbeat:
                 if self._place is not None:
                     self._place.seen(message)
@@ -146,14 +149,21 @@ class Watch(Generic[M]):
         unknown = isinstance(error, RpcFailed) and error.code == "OUT_OF_RANGE"
         if unknown and self._place is not None and self._place.forget():
             return
-        lasting = isinstance(error, RpcFailed) and error.code not in {"UNAVAILABLE", "RESOURCE_EXHAUSTED", "CANCELLED"}
-        if lasting or not self._heard:
+        if not self._heard or self._is_lasting(error):
             raise error
         self.interruptions += 1
         if self._on_interruption is not None:
             self._on_interruption(Interruption(self.interruptions, error))
         await asyncio.sleep(self._delay_s * random.uniform(0.5, 1.0))
         self._delay_s = min(2 * self._delay_s, LONGEST_DELAY_S)
+
+    def _is_lasting(self, error: RpcFailed | DaemonUnreachable) -> bool:
+        if isinstance(error, DaemonUnreachable):
+            return False
+        if error.code == "UNAUTHENTICATED" and not self._refused:
+            self._refused = True  # a certificate that ran out may have been renewed meanwhile
+            return False
+        return error.code not in {"UNAVAILABLE", "RESOURCE_EXHAUSTED", "CANCELLED"}
 
     def _drop_call(self) -> None:
         if self._call is not None:

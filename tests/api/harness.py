@@ -36,7 +36,7 @@ class Rig:
     @property
     def channel(self) -> grpc.aio.Channel:
         """The client's channel, for calls that the client has no method for."""
-        return self.client._connected()
+        return self.client._channels.current()
 
     async def call(self, path: str, request: Message, answer: Callable[[bytes], T]) -> T:
         """One unary call; raises AioRpcError."""

@@ -49,6 +49,7 @@ class ScriptedDaemon:
     answers: dict[str, list[Answer]] = field(default_factory=dict)
     streams: dict[str, list[Sequence[Answer]]] = field(default_factory=dict)
     asked: list[tuple[str, bytes]] = field(default_factory=list)
+    shown: list[bytes] = field(default_factory=list)  # the certificate (PEM) of each call, empty over a unix socket
 
     def requests(self, method: str, kind: type[R]) -> list[R]:
         """What came for `method`."""
@@ -62,30 +63,28 @@ class ScriptedDaemon:
 
     def _answerer(self, method: str) -> Callable[..., Any]:
         async def answer(body: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
-            self.asked.append((method, body))
+            self._heard(method, body, context)
             return await _said(_next(self.answers[method]), context)
 
         return answer
 
     def _streamer(self, method: str) -> Callable[..., Any]:
         async def stream(body: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[bytes]:
-            self.asked.append((method, body))
+            self._heard(method, body, context)
             for one in _next(self.streams[method]):
                 yield await _said(one, context)
 
         return stream
 
+    def _heard(self, method: str, body: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        self.asked.append((method, body))
+        self.shown.append(next(iter((context.auth_context() or {}).get("x509_pem_cert", ())), b""))
+
 
 @asynccontextmanager
 async def scripted(folder: Path, daemon: ScriptedDaemon, name: str = "scripted.sock") -> AsyncIterator[Path]:
     """Serve it on a socket in `folder`, whose path is yielded."""
-
-    class Generic(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # no generic class at run time
-        def service(self, handler_call_details: Any) -> Any:
-            return daemon.service(handler_call_details)
-
-    server = grpc.aio.server()
-    server.add_generic_rpc_handlers((Generic(),))
+    server = _server(daemon)
     path = folder / name
     server.add_insecure_port(f"unix:{path}")
     await server.start()
@@ -93,6 +92,33 @@ async def scripted(folder: Path, daemon: ScriptedDaemon, name: str = "scripted.s
         yield path
     finally:
         await server.stop(None)
+
+
+@asynccontextmanager
+async def scripted_over_tls(daemon: ScriptedDaemon, ca: Path, folder: Path) -> AsyncIterator[int]:
+    """Serve it over mutual TLS on a port of this machine, which is yielded; `folder` has its cert.pem and key.pem."""
+    server = _server(daemon)
+    port = server.add_secure_port("127.0.0.1:0", _credentials(ca, folder))
+    await server.start()
+    try:
+        yield port
+    finally:
+        await server.stop(None)
+
+
+def _credentials(ca: Path, folder: Path) -> grpc.ServerCredentials:
+    pair = ((folder / "key.pem").read_bytes(), (folder / "cert.pem").read_bytes())
+    return grpc.ssl_server_credentials([pair], ca.read_bytes(), require_client_auth=True)
+
+
+def _server(daemon: ScriptedDaemon) -> grpc.aio.Server:
+    class Generic(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # no generic class at run time
+        def service(self, handler_call_details: Any) -> Any:
+            return daemon.service(handler_call_details)
+
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((Generic(),))
+    return server
 
 
 def _next(answers: list[Any]) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from agent.cli.connection import client_of
 from agent.cli.wire import plain
 from agent.errors import AgentError, DaemonUnreachable
 
@@ -36,10 +37,8 @@ def collect(connection: Connection) -> dict[str, object]:
 
 
 async def _collect(connection: Connection) -> dict[str, object]:
-    from agent.client import AgentClient
-
     found: dict[str, object] = {}
-    async with AgentClient(connection.target, connection.client, TIMEOUT_S) as client:
+    async with client_of(connection, TIMEOUT_S) as client:
         for name, ask in _ASKED.items():
             found[name] = await _answer(client, ask)
             if isinstance(found[name], DaemonUnreachable):  # nobody is there for the others either
