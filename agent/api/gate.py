@@ -47,9 +47,21 @@ class Gate:
         self._access = access
         self._limits = limits
         self._stalls = Stalls(limits.stall_s)
-        self._calls = Caps("TOO_MANY_CALLS", "calls", limits.max_calls, limits.max_calls_each, limits.max_calls_unnamed)
+        self._calls = Caps(
+            "TOO_MANY_CALLS",
+            "calls",
+            limits.max_calls,
+            limits.max_calls_each,
+            limits.max_calls_unnamed,
+            limits.max_calls_user,
+        )
         self._open_streams = Caps(
-            "TOO_MANY_STREAMS", "streams", limits.max_streams, limits.max_streams_each, limits.max_streams_unnamed
+            "TOO_MANY_STREAMS",
+            "streams",
+            limits.max_streams,
+            limits.max_streams_each,
+            limits.max_streams_unnamed,
+            limits.max_streams_user,
         )
 
     @property

@@ -10,9 +10,13 @@ class ApiLimits:
     """Counts, bytes and seconds.
 
     `max_streams` open Watch streams and `max_calls` other calls under way, of all clients together. Of each at most
-    `max_streams_each` and `max_calls_each` by one client that can be told apart, and `max_streams_unnamed` and
-    `max_calls_unnamed` by clients of the unix socket that cannot. `max_connections` at once, those included that have
-    not said anything yet, for which they have `handshake_s`.
+    `max_streams_each` and `max_calls_each` by one client that can be told apart, `max_streams_unnamed` and
+    `max_calls_unnamed` by a local user's clients that cannot, and `max_streams_user` and `max_calls_user` by all
+    clients of a local user.
+
+    `max_connections` at once, those included that have not said anything yet, for which they have `handshake_s`; over
+    the unix socket at most `max_connections_each` by one user, and `max_connections_users` by all but root and the
+    user that the daemon runs as.
 
     A request of more than `max_message_bytes` is refused. A call other than a stream ends after `call_s`, WaitOperation
     after `wait_s`, whatever deadline the client gives. A stream whose reader takes nothing for `stall_s` is ended.
@@ -26,10 +30,14 @@ class ApiLimits:
     max_streams: int = 256
     max_streams_each: int = 64
     max_streams_unnamed: int = 224
+    max_streams_user: int = 240
     max_calls: int = 256
     max_calls_each: int = 64
     max_calls_unnamed: int = 224
+    max_calls_user: int = 240
     max_connections: int = 512
+    max_connections_each: int = 256
+    max_connections_users: int = 480
     max_message_bytes: int = 256 * 1024
     max_metadata_bytes: int = 16 * 1024
     handshake_s: float = 10.0

@@ -43,8 +43,8 @@ class ApiServer:
         self, services: Services, way_in: Path | str | Sequence[Door], limits: ApiLimits | None = None
     ) -> None:
         self._services = services
-        self._doors = [UnixDoor(way_in)] if isinstance(way_in, Path | str) else list(way_in)
         self._limits = limits or ApiLimits()
+        self._doors = [UnixDoor(way_in, None, self._limits)] if isinstance(way_in, Path | str) else list(way_in)
         self._server: grpc.aio.Server | None = None
         self._drain: Drain | None = None
         self._requests = RequestLog(services.journal, services.cameras)

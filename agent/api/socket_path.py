@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import socket
 import stat
 from collections.abc import Iterator
@@ -12,7 +13,9 @@ from pathlib import Path
 from agent.errors import BadInput, Refused
 
 MODE = 0o660
+MODE_WITH_ROLES = 0o666  # who may do what is then told by roles, after connecting
 LONGEST_PATH = 107  # bytes in sockaddr_un.sun_path, less its end
+OTHER_DESCRIPTORS = 512  # for all that is no connection: cameras, journal, library
 PROBE_S = 0.5  # a server that lives accepts at once; one that hangs still owns its socket
 
 
@@ -37,9 +40,9 @@ def claim(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def created_with_mode() -> Iterator[None]:
-    """Sockets made within have MODE from their first moment; the umask is the whole process's."""
-    before = os.umask(0o777 & ~MODE)
+def created_with_mode(mode: int) -> Iterator[None]:
+    """Sockets made within have that mode from their first moment; the umask is the whole process's."""
+    before = os.umask(0o777 & ~mode)
     try:
         yield
     finally:
@@ -53,6 +56,15 @@ def identity(path: Path) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino
+
+
+def make_room(descriptors: int) -> None:
+    """Let this process have so many descriptors for its connections, as far as its hard limit goes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = descriptors + OTHER_DESCRIPTORS
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _is_served(path: Path) -> bool:

@@ -33,8 +33,8 @@ PEERS = {
     "one that gives an id": (LOCAL, f"ofa-client/4f-a.b_c {AGENT}", Peer("unix 4f-a.b_c", True)),
     "one that gives an id behind its own name": (LOCAL, f"plc ofa-client/7 {AGENT}", Peer("unix 7", True)),
     "an id that is no id": (LOCAL, f"ofa-client/{'x' * 65} {AGENT}", UNNAMED),
-    "a local user": (ANNA, AGENT, Peer("unix anna", False)),
-    "a client of a local user": (ANNA, f"ofa-client/7 {AGENT}", Peer("unix anna 7", True)),
+    "a local user": (ANNA, AGENT, Peer("unix anna", False, "anna")),
+    "a client of a local user": (ANNA, f"ofa-client/7 {AGENT}", Peer("unix anna 7", True, "anna")),
     "a certificate": (PLC, AGENT, Peer("spiffe://plant/plc-3", True)),
     "a certificate whose client gives an id": (PLC, f"ofa-client/1 {AGENT}", Peer("spiffe://plant/plc-3", True)),
 }
@@ -68,6 +68,22 @@ def test_no_client_can_take_the_places_of_the_others() -> None:
         with pytest.raises(Rejected, match="6 calls of local clients without an id"), caps.one(UNNAMED):
             pass
         held(caps, stack, other, 4)
+
+
+def test_a_local_user_cannot_take_all_places_by_clients_of_any_number() -> None:
+    caps = Caps("TOO_MANY_CALLS", "calls", 10, 2, 6, 8)
+    annas = [Peer(f"unix anna {number}", True, "anna") for number in range(5)]
+    ben, plc = Peer("unix ben 1", True, "ben"), Peer("spiffe://plant/plc-3", True)
+    with ExitStack() as stack:
+        for peer in annas[:4]:
+            held(caps, stack, peer, 2)
+        for peer in (annas[4], Peer("unix anna", False, "anna")):
+            with pytest.raises(Rejected, match="8 calls of user 'anna' are open and no more"), caps.one(peer):
+                pass
+        held(caps, stack, ben, 1)
+        held(caps, stack, plc, 1)
+    assert caps.count == 0
+    assert not caps._users
 
 
 def test_a_place_is_free_again_though_the_call_failed() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
+import pwd
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +59,13 @@ def test_no_swap_has_no_swap_id(tmp_path: Path) -> None:
     assert not run(scenario()).HasField("swap_id")
 
 
-def test_a_client_that_gives_no_name_is_named_after_its_connection(tmp_path: Path) -> None:
+def test_a_client_that_gives_no_name_is_named_after_its_user(tmp_path: Path) -> None:
     async def scenario() -> FakeControl:
         async with serving(tmp_path) as rig:
             await rig.client.set_budget(max_latency_ms=50, client="")
         return rig.control
 
-    assert run(scenario()).calls[0][1] == "unix"
+    assert run(scenario()).calls[0][1] == pwd.getpwuid(os.getuid()).pw_name
 
 
 BAD: list[tuple[str, dict[str, Any]]] = [

@@ -41,8 +41,9 @@ def test_the_limits_fit_together() -> None:
     options = dict(limits.options())
     assert limits.keepalive_s + limits.keepalive_timeout_s <= DEAD_PEER_S
     assert options["grpc.http2.ping_timeout_ms"] == options["grpc.keepalive_timeout_ms"]
-    assert limits.max_streams_each < limits.max_streams_unnamed < limits.max_streams
-    assert limits.max_calls_each < limits.max_calls_unnamed < limits.max_calls
+    assert limits.max_streams_each < limits.max_streams_unnamed < limits.max_streams_user < limits.max_streams
+    assert limits.max_calls_each < limits.max_calls_unnamed < limits.max_calls_user < limits.max_calls
+    assert limits.max_connections_each < limits.max_connections_users < limits.max_connections
     assert options["grpc.max_concurrent_streams"] >= limits.max_streams_unnamed + limits.max_calls_unnamed
     assert limits.wait_s > MAX_WAIT_S
     assert limits.max_streams_unnamed >= 200

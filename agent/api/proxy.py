@@ -1,0 +1,147 @@
+"""Bytes from one socket to another and back: how gRPC's own socket is reached through ours.
+
+    client ──► outer ══ Link ══ inner ──► gRPC
+
+Nothing of the bytes is understood. What one side does not take, the other is not read for: at most CHUNK_BYTES wait
+here, each way, and all else in the kernel's buffers, as without a link between. Event-loop side only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import socket
+from collections.abc import Callable
+
+CHUNK_BYTES = 32 * 1024  # read at a time: two frames of HTTP/2
+LOOK_S = 1.0  # between looks at links that are stuck
+
+
+class _Way:
+    """One direction of a link. Calls `ended` when all has passed, or `refused` when no more is taken."""
+
+    __slots__ = ("_buffer", "_ended", "_from", "_loop", "_refused", "_rest", "_to")
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        ends: tuple[socket.socket, socket.socket],
+        ended: Callable[[], None],
+        refused: Callable[[], None],
+    ) -> None:
+        self._loop = loop
+        self._from, self._to = ends
+        self._ended, self._refused = ended, refused
+        self._rest = b""
+        self._buffer = memoryview(_BUFFER)
+        loop.add_reader(self._from, self._readable)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether bytes wait here for their reader."""
+        return bool(self._rest)
+
+    def stop(self) -> None:
+        """Pass nothing more; idempotent."""
+        self._loop.remove_reader(self._from)
+        self._loop.remove_writer(self._to)
+        self._rest = b""
+
+    def _readable(self) -> None:
+        try:
+            count = self._from.recv_into(self._buffer)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            count = 0  # reset: an end like another
+        if not count:
+            self._loop.remove_reader(self._from)
+            self._ended()
+            return
+        sent = self._sent(self._buffer[:count])
+        if 0 <= sent < count:
+            self._rest = bytes(self._buffer[sent:count])
+            self._loop.remove_reader(self._from)
+            self._loop.add_writer(self._to, self._writable)
+
+    def _writable(self) -> None:
+        sent = self._sent(self._rest)
+        if sent < 0:
+            return
+        self._rest = self._rest[sent:]
+        if not self._rest:
+            self._loop.remove_writer(self._to)
+            self._loop.add_reader(self._from, self._readable)
+
+    def _sent(self, data: memoryview | bytes) -> int:
+        """How many bytes were taken; -1 where the other end takes none any more."""
+        try:
+            return self._to.send(data)
+        except (BlockingIOError, InterruptedError):
+            return 0
+        except OSError:
+            self.stop()
+            self._refused()
+            return -1
+
+
+_BUFFER = bytearray(CHUNK_BYTES)  # between two calls of a _Way nothing is in it
+
+
+class Link:
+    """One client's connection and its own to gRPC. Owner of both sockets; `ended` is called once, when they are closed.
+
+    A client that has said all is still answered: its half-close is passed on. gRPC closes a connection whole or not at
+    all, so that its end is the link's, after the last bytes have gone out.
+    """
+
+    __slots__ = ("_ended", "_hung_up", "_in", "_inner", "_out", "_outer")
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        outer: socket.socket,
+        inner: socket.socket,
+        ended: Callable[[], None],
+    ) -> None:
+        self._outer, self._inner = outer, inner
+        self._ended: Callable[[], None] | None = ended
+        self._hung_up = False
+        # Where gRPC takes no more it has hung up: what it said before is still to be read, and then its end.
+        self._in = _Way(loop, (outer, inner), self._all_asked, lambda: None)
+        self._out = _Way(loop, (inner, outer), self.close, self.close)
+
+    def look(self) -> None:
+        """End a link whose client takes nothing while gRPC has hung up, at the second look that finds it so.
+
+        The end of a connection is not seen while nothing is read from it.
+        """
+        if not self._out.stuck:
+            self._hung_up = False
+        elif self._hung_up:
+            self.close()
+        else:
+            self._hung_up = _has_hung_up(self._inner)
+
+    def close(self) -> None:
+        """Let both ends go, whatever is on its way; idempotent."""
+        ended, self._ended = self._ended, None
+        if ended is None:
+            return
+        self._in.stop()
+        self._out.stop()
+        self._outer.close()
+        self._inner.close()
+        ended()
+
+    def _all_asked(self) -> None:
+        try:
+            self._inner.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.close()
+
+
+def _has_hung_up(connection: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(connection, 0)  # an end is told without being asked for
+    return bool(poll.poll(0))
