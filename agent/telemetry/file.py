@@ -98,7 +98,7 @@ class JournalFile:
             event(_log, logging.WARNING, "refused_changes_taken_back", journal=self.path, rows=count)
 
     def _opened(self) -> sqlite3.Connection:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._places.make_folder()
         self._places.put_in_place(self._clock.wall_ns())
         try:
             connection = self._sound()
@@ -152,7 +152,7 @@ class JournalFile:
 
     def _rescue(self, connection: sqlite3.Connection) -> None:
         """The file is gone or another one is in its place; the connection still has all that was in it."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._places.make_folder()
         new = self._places.begin()
         rescue(connection, new)
         self.disconnect()

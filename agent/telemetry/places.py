@@ -26,6 +26,15 @@ class Places:
         self.salvage = journal.with_name(journal.name + "-salvage")
         self.ready = journal.with_name(journal.name + "-ready")
 
+    def make_folder(self) -> None:
+        """The folder that the journal lies in is there, and stays so over a power loss. Raises OSError."""
+        folder = self.journal.absolute().parent
+        missing = [one for one in folder.parents if not one.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        # Also where it was there: whoever made it may have died before it was durable.
+        for one in (folder, *missing):
+            _sync_folder(one.parent)
+
     def losses(self) -> int:
         """The number of the last file that was moved aside; 0 where none is there."""
         return max((number for number, _ in self._aside()), default=0)
@@ -66,6 +75,7 @@ class Places:
         log = self.journal.with_name(self.journal.name + "-wal")
         if log.exists():
             log.rename(aside.with_name(aside.name + "-wal"))
+            _sync_folder(log.parent)  # a disk need not keep the order of two renames
         self.journal.with_name(self.journal.name + "-shm").unlink(missing_ok=True)
         if not self.journal.exists():
             return None
