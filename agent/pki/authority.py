@@ -86,6 +86,7 @@ class Authority:
         uri = client_uri(self.plant, name)
         with self._changing():
             self._check_free("client", name, now)
+            self._check_place("client", name)
             return self._issue("client", name, (uri,), now, days)
 
     def issue_server(self, hosts: Sequence[str], now: datetime, days: int | None = None) -> Issued:
@@ -167,6 +168,13 @@ class Authority:
             how = f"`ofa-agent pki renew {self.folder} {name}`"
             raise BadInput("NAME", f"{name} has a certificate until {_day(valid[-1].not_after)}; renew it: {how}")
 
+    def _check_place(self, kind: Kind, name: str) -> None:
+        """`a` is a client or a folder of clients like `a/b`, never both."""
+        others = {one.name for one in self.index.issued if one.kind == kind}
+        clash = next((one for one in others if one.startswith(f"{name}/") or name.startswith(f"{one}/")), None)
+        if clash is not None:
+            raise BadInput("NAME", f"{name} and {clash} cannot both be; one would be the folder of the other")
+
     def _issue(self, kind: Kind, name: str, names: tuple[str, ...], now: datetime, days: int | None) -> Issued:
         ca_key = self._ca_key()
         issued = Issued(self._new_serial(), kind, name, names, now - BACKDATED, self._end(now, days))
@@ -178,7 +186,7 @@ class Authority:
         files.write(folder / "key.pem", certificates.key_pem(key), files.SECRET)
         files.write(folder / "cert.pem", certificates.certificate_pem(certificate), files.PUBLIC)
         files.write(folder / "ca.pem", certificates.certificate_pem(self.ca), files.PUBLIC)
-        files.point(self.folder / issued.folder, f"../issued/{issued.serial}")
+        files.point(self.folder / issued.folder, folder)
         return issued
 
     def _write_crl(self, now: datetime, days: int) -> datetime:

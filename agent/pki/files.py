@@ -33,19 +33,21 @@ def write(path: Path, data: bytes, mode: int) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """A folder for its owner only, on the disk; one that is there stays as it is."""
+    """A folder for its owner only, on the disk, with those above it; one that is there stays as it is."""
     if path.is_dir():
         return
+    make_folder(path.parent)
     path.mkdir(FOLDER)
     path.chmod(FOLDER)
     sync(path.parent)
 
 
-def point(link: Path, to: str) -> None:
-    """Make `link` a symbolic link to `to` (relative) in one step, whatever it was before."""
+def point(link: Path, to: Path) -> None:
+    """Make `link` a symbolic link to `to` in one step, whatever it was before; both may move together."""
+    make_folder(link.parent)
     new = link.with_name(f".{link.name}.new")
     new.unlink(missing_ok=True)
-    new.symlink_to(to)
+    new.symlink_to(os.path.relpath(to, link.parent))
     os.replace(new, link)
     sync(link.parent)
 

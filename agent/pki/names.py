@@ -28,9 +28,11 @@ def check_plant(name: str) -> str:
 
 
 def check_client(name: str) -> str:
-    """The last part of a client's URI; also the name of its folder. Raises BadInput."""
-    if not _CLIENT.fullmatch(name) or len(name) > MAX_CLIENT:
-        allowed = f"at most {MAX_CLIENT} of A-Z a-z 0-9 . - _, a letter or digit at both ends"
+    """What stands after the plant in a client's URI: `plc-3`, `engineering/anna`. Raises BadInput."""
+    if not all(_CLIENT.fullmatch(part) for part in name.split("/")) or len(name) > MAX_CLIENT:
+        allowed = (
+            f"at most {MAX_CLIENT} of A-Z a-z 0-9 . - _, a letter or digit at both ends, in parts with a / between"
+        )
         raise BadInput("NAME", f"{name!r} is no name of a client; {allowed}")
     if is_serial(name.lower()):
         raise BadInput("NAME", f"{name!r} looks like a serial number; choose another name")

@@ -109,6 +109,18 @@ def test_a_client_and_a_server_of_one_name_are_told_apart(authority: Authority, 
     assert one.kind == "client"
 
 
+def test_clients_may_be_in_folders_of_their_own(authority: Authority, now: datetime) -> None:
+    one = authority.issue_client("engineering/anna", now)
+    assert one.names == ("spiffe://plant/engineering/anna",)
+    assert serial_of(authority.folder / "clients" / "engineering" / "anna") == one.serial
+    again = authority.renew("engineering/anna", now)
+    assert serial_of(authority.folder / "clients" / "engineering" / "anna") == again.serial
+    for name in ("engineering", "engineering/anna/laptop"):
+        with pytest.raises(BadInput, match=f"{name} and engineering/anna cannot both be"):
+            authority.issue_client(name, now)
+    assert len(authority.revoke("engineering/anna", now, "unspecified")) == 2
+
+
 def test_nothing_outlives_the_ca(authority: Authority, now: datetime) -> None:
     late = now + timedelta(days=3650 - 100)
     assert authority.issue_client("plc-4", late).not_after == authority.ca.not_valid_after_utc
@@ -252,7 +264,9 @@ def test_a_new_ca_is_there_as_a_whole_or_not_at_all(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["", "a b", "../x", ".x", "x/", "a/b", "x" * 65, "é", "0123456789abcdef", "a\n"])
+@pytest.mark.parametrize(
+    "name", ["", "a b", "../x", ".x", "x/", "a//b", "/a", "a/../b", "x" * 65, "é", "0123456789abcdef", "a\n"]
+)
 def test_a_name_that_is_no_clients_is_refused(name: str) -> None:
     with pytest.raises(BadInput, match="NAME: "):
         client_uri("plant", name)
