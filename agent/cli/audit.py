@@ -6,28 +6,32 @@ from typing import TYPE_CHECKING
 
 import click
 
+from agent.cli.audit_export import export
+from agent.cli.audit_source import PAGE
+from agent.cli.audit_verify import Witnesses, verify, verify_daemon
 from agent.cli.connection import CAMERA, JSON, Connection, call, connected
-from agent.cli.exits import DONE, FAILED
+from agent.cli.exits import DONE
 from agent.cli.output import print_json
+from agent.domain.audit import Head
 from agent.errors import BadInput
 
 if TYPE_CHECKING:
-    from agent.client import AgentClient
-    from agent.domain.audit import AuditEntry, Break
     from agent.pb.ofa_agent.v1 import audit_pb2
 
-PAGE = 1000
 
-
-@click.command()
+@click.group(invoke_without_command=True)
 @CAMERA
 @click.option("--limit", type=click.IntRange(1, PAGE), default=20, show_default=True, help="Newest entries to list.")
-@click.option("--verify", is_flag=True, help="Recompute the whole chain instead; exit code 1 where it is broken.")
+@click.option("--verify", "whole", is_flag=True, help="Check the whole chain instead; the same as `audit verify`.")
 @JSON
 @connected
-def audit(connection: Connection, camera: str, limit: int, verify: bool, as_json: bool) -> int:
-    """Who asked for what and what came of it, newest first."""
-    if verify:
+@click.pass_context
+def audit(ctx: click.Context, connection: Connection, camera: str, limit: int, whole: bool, as_json: bool) -> int:
+    """Who asked for what and what came of it, newest first; `audit export`, `verify` and `head` keep it honest."""
+    ctx.obj = connection
+    if ctx.invoked_subcommand is not None:
+        return DONE
+    if whole:
         if camera:
             raise BadInput("--camera", "a chain is verified whole: leave --camera out with --verify")
         return _verify(connection, as_json)
@@ -44,6 +48,24 @@ def audit(connection: Connection, camera: str, limit: int, verify: bool, as_json
     return DONE
 
 
+@audit.command()
+@JSON
+@connected
+def head(connection: Connection, as_json: bool) -> int:
+    """The newest entry as SEQ:SHA256, for `audit verify --head`: keep it where the agent's machine cannot reach."""
+    answer = call(connection, lambda client: client.list_audit_entries(limit=1))
+    newest = next((Head(one.number, one.sha256) for one in answer.entries), Head(answer.newest, answer.anchor_sha256))
+    if as_json:
+        print_json({"seq": newest.seq, "sha256": newest.sha256})
+    else:
+        click.echo(str(newest))
+    return DONE
+
+
+audit.add_command(export)
+audit.add_command(verify)
+
+
 def _line(entry: audit_pb2.AuditEntry) -> str:
     at = entry.at.ToDatetime().strftime("%Y-%m-%d %H:%M:%S UTC")
     outcome = f"{entry.outcome} {entry.reason}".strip()
@@ -53,55 +75,9 @@ def _line(entry: audit_pb2.AuditEntry) -> str:
 
 
 def _verify(connection: Connection, as_json: bool) -> int:
-    checked, newest, broken = call(connection, _checked)
+    found = verify_daemon(connection, Witnesses())
     if as_json:
-        found = None if broken is None else {"number": broken.seq, "why": broken.why}
-        print_json({"verified": checked, "newest": newest, "broken": found})
-    elif broken is None:
-        click.echo(f"{checked} entries up to {newest}: the chain holds")
+        print_json(found.as_json())
     else:
-        click.echo(f"entry {broken.seq} {broken.why}; {checked} entries before it hold", err=True)
-    return DONE if broken is None else FAILED
-
-
-async def _checked(client: AgentClient) -> tuple[int, int, Break | None]:
-    """How many entries hold from the oldest on, the number of the newest one, and the first that does not hold."""
-    from agent.domain.audit import FORMAT, Break, ChainCheck
-
-    answer = await client.list_audit_entries(limit=PAGE, after=0)
-    check, newest = ChainCheck(answer.anchor_sha256), answer.newest
-    while answer.entries:
-        unknown = next((one for one in answer.entries if one.format != FORMAT), None)
-        if unknown is not None:
-            why = f"is of format {unknown.format}, this ofa-agent knows {FORMAT}"
-            return check.checked, newest, Break(unknown.number, why)
-        broken = check.take(_entry(one) for one in answer.entries)
-        if broken is not None:
-            return check.checked, newest, broken
-        last = answer.entries[-1].number
-        answer = await client.list_audit_entries(limit=PAGE, after=last)
-        newest = answer.newest
-    if check.last not in (None, newest):
-        return check.checked, newest, Break(newest, f"is the newest one, and those after {check.last} are missing")
-    return check.checked, newest, None
-
-
-def _entry(message: audit_pb2.AuditEntry) -> AuditEntry:
-    from agent.domain.audit import AuditEntry
-
-    return AuditEntry(
-        seq=message.number,
-        wall_ns=message.at.ToNanoseconds(),
-        client=message.client,
-        origin=message.origin,
-        method=message.method,
-        camera=message.camera,
-        request_id=message.request_id,
-        outcome=message.outcome,
-        reason=message.reason,
-        asked=message.asked,
-        before=message.before,
-        after=message.after,
-        previous_sha256=message.previous_sha256,
-        sha256=message.sha256,
-    )
+        found.say()
+    return found.exit_code

@@ -12,6 +12,7 @@ from agent.domain.audit import Break, ChainCheck, Head
 from agent.telemetry import audit_rows
 from agent.telemetry.audit_head import HeadFile
 
+_FIRST_WITH_NUMBER = 4  # version of the tables
 TAIL = 1000  # entries that are looked at when the agent starts: some 20 ms
 
 
@@ -55,6 +56,8 @@ def _check(db: sqlite3.Connection, head_file: HeadFile, after: int | None) -> Ch
 
 def _number_witness(db: sqlite3.Connection, head: Head) -> Break | None:
     newest = audit_rows.newest(db)
+    if newest is None and int(db.execute("PRAGMA user_version").fetchone()[0]) < _FIRST_WITH_NUMBER:
+        return None
     if newest is None:
         return Break(head.seq, "is the newest one, and the journal does not say any more which number it gave last")
     if newest == head.seq:
