@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import anyio
 from anyio.abc import TaskGroup
 
+from agent.api.limits import ApiLimits
 from agent.api.server import ApiServer
 from agent.api.services import Services
 from agent.camera.sdk import Sdk, load_spinnaker
@@ -32,10 +33,12 @@ from agent.clock import Clock, SystemClock
 from agent.config import AgentConfig
 from agent.config import schema as cfg
 from agent.config.last_good import Loaded
+from agent.config.places import problem_at
 from agent.config.reload import ReloadDesk
 from agent.domain.line import LineInput
 from agent.domain.orders import Window
 from agent.domain.reload import Reloading
+from agent.doors import Doors
 from agent.errors import AgentError, BadInput, CameraGone, Refused
 from agent.logs import configure, event, logger
 from agent.policy.tickets import TicketRules
@@ -44,6 +47,7 @@ from agent.supervisor import Parts, Supervisor, SupervisorSettings
 from agent.supervisor.alarms import StandingAlarms
 from agent.supervisor.group import SwapGroup
 from agent.supervisor.library_age import LibraryAge
+from agent.telemetry.agent_trail import AgentTrail
 from agent.telemetry.boot import boot_id_reader
 from agent.telemetry.ids import IdSource, RandomIds
 from agent.telemetry.journal import SqliteJournal
@@ -70,6 +74,8 @@ class Agent:
         self.journal = SqliteJournal(
             config.state_dir / JOURNAL_NAME, clock, ids, journal_days=config.telemetry.journal_days
         )
+        self.trail = AgentTrail(self.journal)
+        self.config_data = b""  # the bytes that the config was read from
         self.alarms = StandingAlarms(self.journal, clock)
         self.library_age = LibraryAge(self.alarms.desk(""), clock)
         self._owners: dict[int, SystemOwner] = {}
@@ -81,10 +87,10 @@ class Agent:
         groups = {group.name: group.cameras for group in self.config.groups}
         return Services(self.supervisors, self.journal, self.clock, groups, self.alarms, config)
 
-    def reload_desk(self, loaded: Loaded) -> ReloadDesk:
+    def reload_desk(self, loaded: Loaded, doors: Doors) -> ReloadDesk:
         """The desk of an agent that runs on what was loaded."""
         assert self.staging is not None, "the agent does not run"
-        return ReloadDesk(loaded, self.staging.stage, self.alarms.desk(""), self.clock)
+        return ReloadDesk(loaded, doors.staging(self.staging.stage), self.alarms.desk(""), self.clock)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -92,6 +98,8 @@ class Agent:
         async with AsyncExitStack() as stack:
             await self.journal.open()
             stack.push_async_callback(self.journal.close)
+            await self.trail.started(self.config_data, self.journal.last_run)
+            stack.push_async_callback(self.trail.stopped)
             self.journal.on_state(self.alarms.on_journal)
             stack.push_async_callback(self.alarms.close)
             await self.alarms.restore(camera.name for camera in self.config.cameras)
@@ -337,16 +345,25 @@ async def _run(loaded: Loaded) -> None:
 @asynccontextmanager
 async def serving(loaded: Loaded, clock: Clock, ids: IdSource) -> AsyncIterator[tuple[Agent, ReloadDesk]]:
     """A whole daemon but for its process: cameras, API and reload."""
-    agent = Agent(loaded.config, clock, ids)
+    agent, limits = Agent(loaded.config, clock, ids), ApiLimits()
+    doors = _doors(loaded, agent, limits)  # before any camera is touched
     async with agent.running():
-        desk = agent.reload_desk(loaded)
-        async with ApiServer(agent.services(desk), loaded.config.api.unix_socket), anyio.create_task_group() as tasks:
+        desk = agent.reload_desk(loaded, doors)
+        async with ApiServer(agent.services(desk), doors.all, limits), anyio.create_task_group() as tasks:
             await desk.started()
             tasks.start_soon(desk.run, name="reload-desk")
+            tasks.start_soon(doors.run, name="doors")
             try:
                 yield agent, desk
             finally:
                 tasks.cancel_scope.cancel()
+
+
+def _doors(loaded: Loaded, agent: Agent, limits: ApiLimits) -> Doors:
+    try:
+        return Doors(loaded.config, agent.clock, agent.alarms.desk(""), limits)
+    except BadInput as exc:
+        raise problem_at(loaded.config.source, loaded.data, exc.field, exc.description) from exc
 
 
 class _Hangup:

@@ -62,18 +62,52 @@ class Door(Protocol):
         ...
 
 
+class Heard(Protocol):
+    """Somebody who is told of calls that are refused here."""
+
+    def refused(self, method: str, who: Who | None, peer: str, error: Rejected) -> None: ...
+
+
+class Rate(Protocol):
+    """How often each may call."""
+
+    def take(self, who: Who) -> None:
+        """One call more. Raises Rejected."""
+        ...
+
+
 class Access:
     """Asks the doors who called. Owner of nothing; event-loop side only."""
 
-    def __init__(self, doors: Sequence[Door]) -> None:
+    def __init__(self, doors: Sequence[Door], heard: Heard | None = None, rates: Rate | None = None) -> None:
         self._doors = doors
+        self._heard = heard
+        self._rates = rates
 
     def admit(self, method: str, peer: str, auth: Auth) -> Who:
-        """Who calls `method` (`package.Service.Method`). Raises Rejected: PERMISSION_DENIED, UNAUTHENTICATED."""
-        who = next((found for door in self._doors if (found := door.who(peer, auth)) is not None), None)
-        if who is None:
-            raise Rejected("NO_ROLE", f"a connection from {peer!r} is not known and may do nothing")
-        self._check(method, who)
+        """Who calls `method` (`package.Service.Method`).
+
+        Raises Rejected: PERMISSION_DENIED, UNAUTHENTICATED, RESOURCE_EXHAUSTED.
+        """
+        return self._let_in(method, peer, auth, self._rates)
+
+    def still(self, method: str, peer: str, auth: Auth) -> Who:
+        """As `admit`, for a call that was let in before and goes on; it counts for no rate."""
+        return self._let_in(method, peer, auth, None)
+
+    def _let_in(self, method: str, peer: str, auth: Auth, rates: Rate | None) -> Who:
+        who: Who | None = None
+        try:
+            who = next((found for door in self._doors if (found := door.who(peer, auth)) is not None), None)
+            if who is None:
+                raise Rejected("NO_ROLE", f"a connection from {peer!r} is not known and may do nothing")
+            if rates is not None:
+                rates.take(who)
+            self._check(method, who)
+        except Rejected as error:
+            if self._heard is not None:
+                self._heard.refused(method, who, peer, error)
+            raise
         return who
 
     def _check(self, method: str, who: Who) -> None:

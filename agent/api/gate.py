@@ -22,6 +22,7 @@ from agent.api.drain import Drain
 from agent.api.errors import Rejected, internal_status, to_status
 from agent.api.limits import ApiLimits
 from agent.api.stalls import Stalls, Write
+from agent.api.vigil import Vigil
 from agent.errors import AgentError, BadInput, ReaderStalled
 from agent.logs import logger
 
@@ -47,6 +48,7 @@ class Gate:
         self._access = access
         self._limits = limits
         self._stalls = Stalls(limits.stall_s)
+        self._vigil = Vigil()
         self._calls = Caps(
             "TOO_MANY_CALLS",
             "calls",
@@ -84,7 +86,11 @@ class Gate:
         async with self._statuses(method, request, context) as held:
             who = self._admit(method, context)
             held.enter_context(self._open_streams.one(_peer(who, context)))
-            await self._stalls.run(lambda write: work(who, write), context.write)
+            peer, auth = context.peer(), context.auth_context() or {}
+            await self._vigil.run(
+                lambda: self._access.still(method, peer, auth),
+                lambda: self._stalls.run(lambda write: work(who, write), context.write),
+            )
 
     def _handler(self, method: MethodDescriptor, run: Callable[..., Awaitable[Any]]) -> Any:
         kind = GetMessageClass(method.input_type)

@@ -18,6 +18,9 @@ class ApiLimits:
     the unix socket at most `max_connections_each` by one user, and `max_connections_users` by all but root and the
     user that the daemon runs as.
 
+    A client elsewhere may begin `calls_per_s` calls, streams included, and `calls_burst` at once after a rest; all
+    programs of one user of the machine itself `local_calls_per_s` and `local_calls_burst`.
+
     A request of more than `max_message_bytes` is refused. A call other than a stream ends after `call_s`, WaitOperation
     after `wait_s`, whatever deadline the client gives. A stream whose reader takes nothing for `stall_s` is ended.
 
@@ -38,6 +41,10 @@ class ApiLimits:
     max_connections: int = 512
     max_connections_each: int = 256
     max_connections_users: int = 480
+    calls_per_s: float = 50.0
+    calls_burst: int = 100
+    local_calls_per_s: float = 5000.0
+    local_calls_burst: int = 10_000
     max_message_bytes: int = 256 * 1024
     max_metadata_bytes: int = 16 * 1024
     handshake_s: float = 10.0

@@ -33,6 +33,9 @@ RejectionReason = Literal[
     "AGENT_STOPPING",
     "NO_ROLE",
     "ROLE_TOO_LOW",
+    "CERTIFICATE_REVOKED",
+    "CERTIFICATE_EXPIRED",
+    "TOO_FAST",
 ]
 
 
@@ -117,6 +120,21 @@ REJECTIONS: Mapping[RejectionReason, Meaning] = MappingProxyType(
             _Code.PERMISSION_DENIED,
             "The call needs a role that the client has not.",
             "Leave it to a client with that role, or give it the role in the config.",
+        ),
+        "CERTIFICATE_REVOKED": Meaning(
+            _Code.UNAUTHENTICATED,
+            "The client's certificate was revoked, or the CA that issued it is not trusted any more.",
+            "Have another one issued (`ofa-agent pki client`), and find out what became of the old one.",
+        ),
+        "CERTIFICATE_EXPIRED": Meaning(
+            _Code.UNAUTHENTICATED,
+            "The client's certificate is past its time, or its time has not come.",
+            "Renew it (`ofa-agent pki renew`) and connect again; look at the clocks of both machines.",
+        ),
+        "TOO_FAST": Meaning(
+            _Code.RESOURCE_EXHAUSTED,
+            "The client calls more often than it may.",
+            "Ask less often; watch instead of asking again and again.",
         ),
     }
 )

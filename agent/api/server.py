@@ -19,7 +19,9 @@ from agent.api.gate import Gate
 from agent.api.health import HEALTH, HealthHandlers
 from agent.api.limits import ApiLimits
 from agent.api.profile import OPERATIONS, OperationHandlers
+from agent.api.rates import Rates
 from agent.api.reflection import Reflection
+from agent.api.refusals import Refusals
 from agent.api.requests import RequestLog
 from agent.api.services import Services
 from agent.api.status import StatusHandlers
@@ -48,6 +50,7 @@ class ApiServer:
         self._server: grpc.aio.Server | None = None
         self._drain: Drain | None = None
         self._requests = RequestLog(services.journal, services.cameras)
+        self._refusals = Refusals(services.journal.note_audit, services.clock)
         self._gate: Gate | None = None
 
     @property
@@ -58,7 +61,8 @@ class ApiServer:
     async def start(self) -> None:
         """Bind and serve. Raises BadInput for a path that cannot be bound, Refused where another process serves it."""
         self._drain = Drain()
-        self._gate = Gate(self._drain, self._limits, Access(self._doors))
+        rates = Rates(self._limits, self._services.clock)
+        self._gate = Gate(self._drain, self._limits, Access(self._doors, self._refusals, rates))
         self._server = grpc.aio.server(
             options=self._limits.options(), maximum_concurrent_rpcs=self._limits.rpcs_at_once
         )
@@ -123,5 +127,6 @@ class ApiServer:
             await self._drain.ended(grace_s)  # meanwhile new calls are told why, which a closed connection cannot
         await server.stop(LAST_BYTES_S if grace_s else 0)
         await self._requests.close(grace_s)
+        self._refusals.close()
         if self._drain is not None:
             await self._drain.ended(grace_s)

@@ -50,6 +50,7 @@ def check(config: Path, print_effective: bool, as_json: bool) -> int:
     found += [_group(group) for group in loaded.groups]
     problems += _simulations(loaded)
     problems += _places(loaded)
+    problems += _network(loaded)
     if as_json:
         print_json({"config": str(loaded.source), "ok": not problems, "checked": found, "problems": problems})
         return BAD_INPUT if problems else DONE
@@ -114,6 +115,19 @@ def _places(config: AgentConfig) -> list[str]:
         if not os.access(key, os.R_OK):
             problems.append(f"{key}: trusted key cannot be read")
     return problems
+
+
+def _network(config: AgentConfig) -> list[str]:
+    """What the daemon would not listen with: certificates, keys and their permissions."""
+    from agent.config.document import read_bytes
+    from agent.config.places import problem_at
+    from agent.doors import check_doors
+
+    try:
+        check_doors(config)
+    except BadInput as exc:
+        return [str(problem_at(config.source, read_bytes(config.source), exc.field, exc.description))]
+    return []
 
 
 def _writable(folder: Path) -> str | None:

@@ -15,7 +15,7 @@ from agent.domain.access import Role
 from agent.domain.identity import LONGEST_URI, PATTERN, ROLES, pattern_problem
 
 LISTEN_PATTERN = r"^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?):[0-9]{1,5}$"
-UNIX_PATTERN = r"^@?[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?$"  # useradd(8)
+UNIX_PATTERN = r"^@?(?:[0-9]{1,10}|[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?)$"  # useradd(8), or a number that has no name
 _WORDS = ", ".join(f"`{role.value}`" for role in ROLES)
 
 
@@ -94,7 +94,7 @@ def _unix_problem(name: str) -> str | None:
 class UnixRoles(Roles):
     """As Roles, by users and groups of this machine."""
 
-    words: str = f"mapping of users, or `@group`s, to {_WORDS}"
+    words: str = f"mapping of users, or `@group`s, by name or number, to {_WORDS}"
     pattern: str = UNIX_PATTERN
     longest: int = 34
     problem: Callable[[str], str | None] = _unix_problem

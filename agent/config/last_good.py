@@ -11,8 +11,9 @@ from pathlib import Path
 
 from agent.config.document import read_bytes
 from agent.config.load import parse_config
+from agent.config.places import problem_at
 from agent.config.schema import STATE_DIR, AgentConfig
-from agent.errors import ConfigError, LibraryError
+from agent.errors import BadInput, ConfigError, LibraryError
 
 NAME = "config.last-good.yaml"
 _STATE_DIR = re.compile(rb"^state_dir:[ \t]+(['\"]?)([^'\"#\r\n]+?)\1[ \t]*(?:#.*)?\r?$", re.MULTILINE)
@@ -36,9 +37,9 @@ def load(path: Path) -> Loaded:
 def load_or_last_good(path: Path, check: Callable[[AgentConfig], object]) -> Loaded:
     """The file where it can be used, else the last good copy of it; its relative file names count as in the file.
 
-    `check` raises LibraryError or ConfigError for a config that the daemon could not start with. The copy is looked for
-    in the `state_dir` that the file names, as far as that can be read, else in the default one. Blocks on the disk.
-    Raises ConfigError, that of the file, where there is no copy that can be used either.
+    `check` raises LibraryError, ConfigError, or BadInput with the key, for a config that the daemon could not start
+    with. The copy is looked for in the `state_dir` that the file names, as far as that can be read, else in the default
+    one. Blocks on the disk. Raises ConfigError, that of the file, where there is no copy that can be used either.
     """
     data = b""
     try:
@@ -46,14 +47,14 @@ def load_or_last_good(path: Path, check: Callable[[AgentConfig], object]) -> Loa
         config = parse_config(path, data)
         check(config)
         return Loaded(config, data)
-    except (ConfigError, LibraryError) as exc:
-        refused = exc if isinstance(exc, ConfigError) else ConfigError(f"{path}:1: library.path: {exc}")
+    except (ConfigError, LibraryError, BadInput) as exc:
+        refused = _located(path, data, exc)
     copy = _state_dir(path, data) / NAME
     try:
         good = read_bytes(copy)
         config = parse_config(path, good)
         check(config)
-    except (ConfigError, LibraryError) as exc:
+    except (ConfigError, LibraryError, BadInput) as exc:
         raise ConfigError(f"{refused}; nor can the last good copy be used: {exc}") from refused
     return Loaded(config, good, refused)
 
@@ -72,6 +73,14 @@ def keep(state_dir: Path, data: bytes) -> None:
         staging.unlink(missing_ok=True)
         raise
     _sync(state_dir)
+
+
+def _located(path: Path, data: bytes, exc: ConfigError | LibraryError | BadInput) -> ConfigError:
+    if isinstance(exc, ConfigError):
+        return exc
+    if isinstance(exc, BadInput):
+        return problem_at(path, data, exc.field, exc.description)
+    return problem_at(path, data, "library.path", str(exc))
 
 
 def _state_dir(path: Path, data: bytes) -> Path:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -29,7 +29,7 @@ from agent.config.schema import AgentConfig
 from agent.config.watch import Sight, look
 from agent.domain.alarms import AlarmKey
 from agent.domain.reload import Change, ReloadClass, ReloadOrigin, ReloadOutcome, ReloadReport
-from agent.errors import AgentError, ConfigError, LibraryError, RestartNeeded, TooMany
+from agent.errors import AgentError, BadInput, ConfigError, LibraryError, RestartNeeded, TooMany
 from agent.logs import event, logger
 
 _log = logger("config")
@@ -60,7 +60,10 @@ class Staged(Protocol):
 
 class Stage(Protocol):
     async def __call__(self, config: AgentConfig) -> Staged:
-        """Make `config` ready beside what runs. Raises LibraryError where its library cannot be used."""
+        """Make `config` ready beside what runs.
+
+        Raises LibraryError where its library cannot be used, BadInput with the key where something else cannot.
+        """
         ...
 
 
@@ -94,6 +97,8 @@ class ReloadDesk:
         self._wake = asyncio.Event()
         self._seen: Sight | None = None  # by the last reload
         self._good = loaded.data
+        # Told of every reload that was carried out or refused, with the bytes of the config that runs.
+        self.on_report: Callable[[ReloadReport, bytes], None] = lambda _report, _running: None
         error = "" if loaded.refused is None else str(loaded.refused)
         self._report = ReloadReport(
             clock.wall_ns(), ReloadOrigin.START, ReloadOutcome.APPLIED, error=error, on_last_good=bool(error)
@@ -187,6 +192,8 @@ class ReloadDesk:
             return await self._stage(read.config)
         except LibraryError as error:
             raise problem_at(read.config.source, read.data, "library.path", str(error)) from error
+        except BadInput as error:
+            raise problem_at(read.config.source, read.data, error.field, error.description) from error
 
     def _refuse_restart(self, read: _Read, changes: Sequence[Change]) -> None:
         needing = _needs_restart(changes)
@@ -207,6 +214,7 @@ class ReloadDesk:
     async def _done(self, origin: ReloadOrigin, changes: tuple[Change, ...]) -> ReloadReport:
         outcome = ReloadOutcome.APPLIED if changes else ReloadOutcome.UNCHANGED
         self._report = ReloadReport(self._clock.wall_ns(), origin, outcome, changes)
+        self.on_report(self._report, self._good)
         event(_log, logging.INFO, "config_reloaded", origin=origin.value, changes=len(changes))
         with anyio.CancelScope(shield=True):
             await self._keep()
@@ -218,6 +226,7 @@ class ReloadDesk:
         text, outcome = str(error) or type(error).__name__, _outcome(error)
         at = self._clock.wall_ns()
         self._report = replace(self._report, wall_ns=at, origin=origin, outcome=outcome, changes=(), error=text)
+        self.on_report(self._report, self._good)
         event(_log, logging.WARNING, "config_refused", origin=origin.value, outcome=outcome.value, error=text)
         with anyio.CancelScope(shield=True):
             await self._alarms.happened(_alarm(error), text)

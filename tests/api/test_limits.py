@@ -32,7 +32,7 @@ def test_the_page_names_reasons_and_codes_that_there_are() -> None:
     codes: dict[str, str] = {reason: meaning.code.name for reason, meaning in REJECTIONS.items()}
     codes[ReaderStalled.reason] = "RESOURCE_EXHAUSTED"
     told = [(reason, row[1]) for row in table(PAGE, "What a client hears") for reason in re.findall(r"`(\w+)`", row[0])]
-    assert len(told) == 7
+    assert len(told) == 8
     assert [(reason, codes[reason]) for reason, _ in told] == told
 
 

@@ -50,11 +50,11 @@ def test_without_a_section_there_is_no_network_and_no_key_opens_one_without_cert
 
 
 def test_what_is_written_out_means_the_same(tmp_path: Path) -> None:
-    text = secure(f'{{"{PLC_3}": admin}}').replace("  tcp:", '  unix_roles: {root: admin, "@video": read}\n  tcp:')
+    text = secure(f'{{"{PLC_3}": admin}}').replace("  tcp:", '  unix_roles: {root: admin, "@video": read, "@44": read}\n  tcp:')
     config = loaded(tmp_path, text + "library: {path: l, max_age_days: 90}\n")
     again = load_config(written(tmp_path, effective(config)))
     assert (again.api, again.library) == (config.api, config.library)
-    assert config.api.unix_roles == {"root": Role.ADMIN, "@video": Role.READ}
+    assert config.api.unix_roles == {"root": Role.ADMIN, "@video": Role.READ, "@44": Role.READ}
     assert config.library is not None
     assert config.library.max_age_days == 90
 
@@ -120,7 +120,7 @@ def test_a_role_that_there_is_not_and_a_pattern_that_can_mean_nobody_are_refused
     assert reason in said
 
 
-@pytest.mark.parametrize("name", ["@", "a b", "1a", "@@a", f"a{'x' * 40}"])
+@pytest.mark.parametrize("name", ["@", "a b", "1a", "@@a", "12345678901", f"a{'x' * 40}"])
 def test_a_user_that_there_cannot_be_is_refused(tmp_path: Path, name: str) -> None:
     said = refusal(tmp_path, BASE + f'api: {{unix_roles: {{"{name}": read}}}}\n')
     assert "is neither a user nor, with an '@' before it, a group" in said

@@ -1,0 +1,154 @@
+"""The agent's port: TCP with certificates on both sides, and nothing else.
+
+handshake    the certificate that is in force now; the client's must be of `client_ca` and in its time
+each call    its time, its CA and the revoked ones once more, since connections last; then the URI's role
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Protocol
+
+import anyio
+import grpc
+
+from agent.api.access import Auth, Who
+from agent.api.certificates import ClientCertificate, ClientCertificates
+from agent.api.errors import Rejected
+from agent.api.tls_files import Authorities, Pair, TlsFiles
+from agent.clock import Clock, in_thread
+from agent.domain.access import Role
+from agent.domain.alarms import AlarmKey
+from agent.domain.identity import role_of
+from agent.errors import BadInput
+from agent.logs import event, logger
+
+_log = logger("api")
+LOOK_S = 1.0
+
+
+class Alarms(Protocol):
+    """The alarms of the agent itself."""
+
+    async def happened(self, key: AlarmKey, text: str) -> None: ...
+
+    async def cleared(self, key: AlarmKey) -> None: ...
+
+
+class TlsDoor:
+    """See agent.api.access.Door. `run` looks after the files while it is open; the rest is for the event loop."""
+
+    def __init__(
+        self,
+        listen: str,
+        files: TlsFiles,
+        roles: Mapping[str, Role],
+        clock: Clock,
+        alarms: Alarms,
+        look_s: float = LOOK_S,
+    ) -> None:
+        self._listen = listen
+        self._files = files
+        self._roles = roles
+        self._clock = clock
+        self._alarms = alarms
+        self._look_s = look_s
+        self._certificates = ClientCertificates()
+        self._offered: tuple[Pair, Authorities] | None = None
+        self._told: str | None = None  # None: nothing yet, and an earlier run may have left its alarm
+        self.port = 0
+
+    def __str__(self) -> str:
+        host = self._listen.rpartition(":")[0]
+        return f"{host}:{self.port} (mutual TLS)"
+
+    @property
+    def files(self) -> TlsFiles:
+        """What is in force."""
+        return self._files
+
+    @property
+    def roles(self) -> Mapping[str, Role]:
+        return self._roles
+
+    def take(self, files: TlsFiles, roles: Mapping[str, Role]) -> None:
+        """Hold to these from now on: the next handshake, the next call."""
+        self._files, self._roles = files, roles
+
+    def bind(self, server: grpc.aio.Server) -> None:
+        """Raises BadInput where nothing can listen there."""
+        credentials = grpc.dynamic_ssl_server_credentials(
+            self._configuration(),
+            self._changed,  # type: ignore[arg-type]  # None is what gRPC's page says for no change
+            require_client_authentication=True,
+        )
+        try:
+            self.port = server.add_secure_port(self._listen, credentials)
+        except RuntimeError as exc:
+            raise BadInput("api.tcp.listen", f"nothing can listen on {self._listen} ({exc})") from exc
+
+    async def open(self) -> None:
+        """Nothing to do: gRPC accepts by itself."""
+
+    async def close(self) -> None:
+        """Nothing to do: gRPC stops accepting by itself."""
+
+    async def remove(self) -> None:
+        """Nothing to do: a port leaves nothing behind."""
+
+    async def run(self) -> None:
+        """Look after the files until cancelled."""
+        while True:
+            await in_thread(self._clock, "tls-look", self._files.look)
+            await self._tell()
+            await anyio.sleep(self._look_s)
+
+    def who(self, peer: str, auth: Auth) -> Who | None:
+        """By the certificate of the connection. Raises Rejected: NO_ROLE, CERTIFICATE_EXPIRED, CERTIFICATE_REVOKED."""
+        if _first(auth, "transport_security_type") != b"ssl":
+            return None
+        origin, authorities = f"tls:{peer}", self._files.authorities
+        certificate, issued = self._certificates.read(_first(auth, "x509_pem_cert"), authorities)
+        if not certificate.uri:
+            raise Rejected("NO_ROLE", f"the certificate of {origin} {certificate.flaw}")
+        self._check(certificate, issued)
+        return Who(certificate.uri, origin, role_of(certificate.uri, self._roles))
+
+    def _check(self, certificate: ClientCertificate, issued: bool) -> None:
+        what = f"the certificate of {certificate.uri!r} (serial {certificate.serial:x})"
+        if self._files.revocations.has(certificate.issuer, certificate.serial):
+            raise Rejected("CERTIFICATE_REVOKED", f"{what} was revoked")
+        if not issued:
+            raise Rejected("CERTIFICATE_REVOKED", f"{what} is of no CA that issues for clients now")
+        if not certificate.not_before_ns <= self._clock.wall_ns() <= certificate.not_after_ns:
+            raise Rejected("CERTIFICATE_EXPIRED", f"{what} is not in its time")
+
+    def _configuration(self) -> grpc.ServerCertificateConfiguration:
+        pair, authorities = self._offered = (self._files.pair, self._files.authorities)
+        return grpc.ssl_server_certificate_configuration([(pair.key, pair.chain)], authorities.pem)
+
+    def _changed(self) -> grpc.ServerCertificateConfiguration | None:
+        """What gRPC asks at each handshake, on a thread of its own; None: as before."""
+        offered, files = self._offered, self._files
+        if offered is not None and offered[0] is files.pair and offered[1] is files.authorities:
+            return None
+        return self._configuration()
+
+    async def _tell(self) -> None:
+        """Once when something is wrong, once when it is not any more."""
+        problems = "; ".join(self._files.problems())
+        if problems == self._told:
+            return
+        said, self._told = self._told, problems
+        if problems:
+            event(_log, logging.WARNING, "tls_files_wrong", problems=problems)
+            await self._alarms.happened("tls_certificate", problems)
+        else:
+            if said:
+                event(_log, logging.INFO, "tls_files_right")
+            await self._alarms.cleared("tls_certificate")
+
+
+def _first(auth: Auth, key: str) -> bytes:
+    return next(iter(auth.get(key, ())), b"")
