@@ -7,13 +7,17 @@ before, what is there now.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from agent.domain.audit import AuditEntry, one_line
 from agent.domain.budget import Claim
 from agent.domain.journal import SwapOutcome, SwapRecord
+from agent.domain.reload import ReloadOutcome, ReloadReport
 
 AGENT = "ofa-agent"
 LONGEST_WORDS = 1000  # of an error's text
+LONGEST_CHANGES = 4096  # of what a reload changed with its values; of more only the keys are told
+MOST_KEYS = 100
 UNANSWERED = "UNANSWERED"  # the outcome of a change after which the agent died before it could answer
 _EXPIRED = {"expired": "ClaimExpired", "lapsed": "ChangeLapsed"}
 
@@ -68,6 +72,21 @@ def stopped_entry(version: str, config_sha256: str) -> AuditEntry:
     """The agent ends in order."""
     asked = {"config_sha256": config_sha256, "version": version}
     return _own("agent", "AgentStopped", asked, {"running": True}, {"running": False})
+
+
+def reloaded_entry(report: ReloadReport, before_sha256: str, after_sha256: str) -> AuditEntry:
+    """Another config was taken over, or refused without anybody there to hear it."""
+    changes = [{"after": one.after, "before": one.before, "key": one.key} for one in report.changes]
+    asked = {
+        "changes": changes
+        if len(one_line(changes)) <= LONGEST_CHANGES
+        else [one.key for one in report.changes][:MOST_KEYS],
+        "error": report.error[:LONGEST_WORDS] or None,
+        "origin": report.origin.value,
+    }
+    entry = _own("config", "ConfigReloaded", asked, {"config_sha256": before_sha256}, {"config_sha256": after_sha256})
+    applied = report.outcome is ReloadOutcome.APPLIED
+    return entry if applied else replace(entry, outcome=report.outcome.name)
 
 
 def broken_entry(why: str) -> AuditEntry:
