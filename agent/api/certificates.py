@@ -9,14 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509.oid import ExtendedKeyUsageOID as Usage
 
 from agent.api.tls_files import Authorities, wall_ns
+from agent.api.unreadable import UNREADABLE
 from agent.domain.identity import uri_problem
 
 MOST_KEPT = 1024
-_UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.UnsupportedGeneralNameType)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ def _read(pem: bytes, authorities: Authorities) -> _Known:
             wall_ns(certificate.not_valid_before_utc),
             wall_ns(certificate.not_valid_after_utc),
         )
-    except _UNREADABLE as exc:
+    except UNREADABLE as exc:
         return _Known(ClientCertificate("", f"cannot be read ({exc})"), authorities, False)
     return _Known(told, authorities, any(_issued(certificate, one) for one in authorities.certificates))
 
@@ -79,7 +78,7 @@ def _name(certificate: x509.Certificate) -> tuple[str, str]:
     """The URI that it names, or nothing and why."""
     try:
         extensions = certificate.extensions
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as exc:
+    except UNREADABLE as exc:
         return "", f"has extensions that cannot be read ({exc})"
     usages = [one.value for one in extensions if isinstance(one.value, x509.ExtendedKeyUsage)]
     if usages and not {Usage.CLIENT_AUTH, Usage.ANY_EXTENDED_KEY_USAGE} & set(usages[0]):
@@ -95,6 +94,6 @@ def _name(certificate: x509.Certificate) -> tuple[str, str]:
 def _issued(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+    except UNREADABLE:
         return False
     return True

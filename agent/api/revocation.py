@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
+from agent.api.unreadable import UNREADABLE
 from agent.errors import BadInput
 
 _BLOCK = re.compile(rb"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", re.DOTALL)
@@ -42,9 +42,9 @@ def read_revocations(path: Path, data: bytes, authorities: Sequence[x509.Certifi
             serials[issuer] = serials.get(issuer, frozenset()) | {entry.serial_number for entry in one}
             made_ns[issuer] = max(made_ns.get(issuer, 0), _ns(one.last_update_utc))
             due_ns += [] if one.next_update_utc is None else [_ns(one.next_update_utc)]
-        except (ValueError, x509.DuplicateExtension) as exc:
-            if isinstance(exc, BadInput):
-                raise
+        except BadInput:
+            raise
+        except UNREADABLE as exc:
             raise _wrong(path, "is damaged") from exc
     return Revocations(serials, made_ns, min(due_ns, default=None))
 
@@ -55,7 +55,7 @@ def _lists(path: Path, data: bytes) -> list[x509.CertificateRevocationList]:
         if blocks:
             return [x509.load_pem_x509_crl(block) for block in blocks]
         return [x509.load_der_x509_crl(data)]
-    except ValueError as exc:
+    except UNREADABLE as exc:
         raise _wrong(path, "holds no list of revoked certificates (CRL, PEM or DER)") from exc
 
 
@@ -75,7 +75,7 @@ def _signed(one: x509.CertificateRevocationList, authority: x509.Certificate) ->
         return False
     try:
         return one.is_signature_valid(authority.public_key())  # type: ignore[arg-type]
-    except (TypeError, ValueError, InvalidSignature, UnsupportedAlgorithm):
+    except UNREADABLE:
         return False
 
 

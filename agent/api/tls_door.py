@@ -100,8 +100,11 @@ class TlsDoor:
     async def run(self) -> None:
         """Look after the files until cancelled."""
         while True:
-            await in_thread(self._clock, "tls-look", self._files.look)
-            await self._tell()
+            try:
+                await in_thread(self._clock, "tls-look", self._files.look)
+                await self._tell()
+            except Exception:  # noqa: BLE001 - supervised: a fault in reading a file must not end what runs
+                _log.exception("tls_look_failed")
             await anyio.sleep(self._look_s)
 
     def who(self, peer: str, auth: Auth) -> Who | None:

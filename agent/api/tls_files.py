@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from agent.api.revocation import Revocations, read_revocations
+from agent.api.unreadable import UNREADABLE
 from agent.clock import Clock
 from agent.errors import BadInput
 
@@ -185,16 +185,13 @@ def read_pair(paths: TlsPaths) -> Pair:
     chain, secret = read_file("cert", paths.cert), read_file("key", paths.key, secret=True)
     leaf = _certificates("cert", paths.cert, chain)[0]
     try:
-        key = load_pem_private_key(secret, None)
-    except TypeError as exc:
-        raise _wrong("key", paths.key, "has a passphrase; write it without one") from exc
-    except (ValueError, UnsupportedAlgorithm) as exc:
-        raise _wrong("key", paths.key, "holds no private key (PEM)") from exc
-    if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
-        raise _wrong("key", paths.key, "is neither an RSA key nor one of an elliptic curve (P-256, P-384)")
-    if key.public_key() != leaf.public_key():
+        public, times = leaf.public_key(), (wall_ns(leaf.not_valid_before_utc), wall_ns(leaf.not_valid_after_utc))
+    except UNREADABLE as exc:
+        raise _wrong("cert", paths.cert, "is damaged") from exc
+    key = _private_key(paths.key, secret)
+    if key.public_key() != public:
         raise _wrong("key", paths.key, f"is not the key of {paths.cert}")
-    return Pair(chain, secret, wall_ns(leaf.not_valid_before_utc), wall_ns(leaf.not_valid_after_utc))
+    return Pair(chain, secret, *times)
 
 
 def read_authorities(path: Path) -> Authorities:
@@ -241,14 +238,26 @@ def day(at_ns: int) -> str:
 def _certificates(key: str, path: Path, data: bytes) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(data)
-    except ValueError as exc:
+    except UNREADABLE as exc:
         raise _wrong(key, path, "holds no certificate (PEM)") from exc
+
+
+def _private_key(path: Path, data: bytes) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
+    try:
+        key = load_pem_private_key(data, None)
+    except TypeError as exc:
+        raise _wrong("key", path, "has a passphrase; write it without one") from exc
+    except UNREADABLE as exc:
+        raise _wrong("key", path, "holds no private key (PEM)") from exc
+    if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+        raise _wrong("key", path, "is neither an RSA key nor one of an elliptic curve (P-256, P-384)")
+    return key
 
 
 def _issues(certificate: x509.Certificate) -> bool:
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+    except (x509.ExtensionNotFound, *UNREADABLE):
         return False
 
 
