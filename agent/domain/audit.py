@@ -131,13 +131,16 @@ class ChainCheck:
             gap = f"entry {self._seq + 1} is" if entry.seq == self._seq + 2 else _range(self._seq + 1, entry.seq - 1)
             return f"{gap} missing: entry {entry.seq} follows on {self._seq}"
         if entry.previous_sha256 != self._previous_sha256:
-            return (
-                f"follows on {entry.previous_sha256[:16]}..., the entry before it has {self._previous_sha256[:16]}..."
-            )
+            return f"follows on {short(entry.previous_sha256)}, the entry before it has {short(self._previous_sha256)}"
         found = entry.digest()
         if found != entry.sha256:
-            return f"was altered: its content has {found[:16]}..., it says {entry.sha256[:16]}..."
+            return f"was altered: its content has {short(found)}, it says {short(entry.sha256)}"
         return ""
+
+
+def short(sha256: str) -> str:
+    """For a message; of what stands in a file that somebody tampered with, it need not be a hash."""
+    return sha256[:16].encode("ascii", errors="replace").decode() + "..."
 
 
 def _range(first: int, last: int) -> str:

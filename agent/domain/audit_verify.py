@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from agent.domain.audit import AuditEntry, Break, ChainCheck, Head
+from agent.domain.audit import AuditEntry, Break, ChainCheck, Head, short
 from agent.domain.audit_export import ExportReader
 
 
@@ -55,7 +55,7 @@ class Verification:
     def _other_than_kept(self, found: Head) -> Break | None:
         if self._kept is None or found.seq != self._kept.seq or found.sha256 == self._kept.sha256:
             return None
-        why = f"has {found.sha256[:16]}..., and it had {self._kept.sha256[:16]}...: the chain is another one"
+        why = f"has {short(found.sha256)}, and it had {short(self._kept.sha256)}: the chain is another one"
         return Break(found.seq, why)
 
 
@@ -100,7 +100,7 @@ class _Follows:
 
     def _differs(self, found: Head, was: Head) -> Break:
         what = "was altered since" if self._agreed else "the chain was replaced as a whole"
-        return Break(found.seq, f"has {found.sha256[:16]}..., in the earlier export {was.sha256[:16]}...: {what}")
+        return Break(found.seq, f"has {short(found.sha256)}, in the earlier export {short(was.sha256)}: {what}")
 
     def _step(self) -> None:
         if self._entry is not None:

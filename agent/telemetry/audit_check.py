@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from agent.domain.audit import Break, ChainCheck, Head
+from agent.domain.audit import Break, ChainCheck, Head, short
 from agent.telemetry import audit_rows
 from agent.telemetry.audit_head import HeadFile
 
@@ -82,8 +82,8 @@ def _head_witness(db: sqlite3.Connection, file: HeadFile, anchor: Head, head: He
     known = anchor.sha256 if noted.seq == anchor.seq else _sha256(db, noted.seq)
     if noted.seq < anchor.seq or known == noted.sha256:
         return None
-    found = "is not there" if known is None else f"has {known[:16]}..."
-    return Break(noted.seq, f"{found}, {file.path.name} has seen {noted.sha256[:16]}...: the chain is another one")
+    found = "is not there" if known is None else f"has {short(known)}"
+    return Break(noted.seq, f"{found}, {file.path.name} has seen {short(noted.sha256)}: the chain is another one")
 
 
 def _sha256(db: sqlite3.Connection, seq: int) -> str | None:
