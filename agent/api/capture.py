@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import closing
 from dataclasses import replace
 
@@ -15,8 +16,12 @@ from agent.api.stalls import Write
 from agent.api.trail import Trail
 from agent.domain.capture import DEFAULT_EVERY_S, Capture, CaptureAsk
 from agent.domain.control import CameraControl
-from agent.errors import AgentError, Refused
+from agent.errors import AgentError, JournalError, Refused
+from agent.logs import event, logger
 from agent.pb.ofa_agent.v1 import capture_pb2 as pb
+from agent.supervisor.operations import told
+
+_log = logger("api")
 
 
 class CaptureHandlers:
@@ -57,6 +62,7 @@ class CaptureHandlers:
 
     async def _stream(self, camera: CameraControl, capture: Capture, write: Write) -> None:
         """The operation's name, then the images; heartbeats while none comes."""
+        await self._keep(capture)
         message = convert_capture.response(capture)
         message.operation_name = capture.operation.name
         await write(message)
@@ -73,3 +79,10 @@ class CaptureHandlers:
                 catalogue = camera.catalogue()
                 message.image.CopyFrom(convert_capture.image(image, catalogue.labels if catalogue else ()))
             await write(message)
+
+    async def _keep(self, capture: Capture) -> None:
+        """Whoever hears of the operation can ask for it after a crash too; images come though it cannot be kept."""
+        try:
+            await self._services.journal.put_operation(told(capture.operation))
+        except JournalError as error:
+            event(_log, logging.ERROR, "journal_unavailable", operation=capture.operation.name, error=error)

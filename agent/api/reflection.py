@@ -49,7 +49,9 @@ class Reflection:
                     files[place] = self._commented.get(FileDescriptorProto.FromString(body).name, body)
                 await write(answer)
 
-        await self._gate.stream(f"{NAMES[0]}.ServerReflectionInfo", reflection_pb2.ServerReflectionRequest(), context, work)
+        await self._gate.stream(
+            f"{NAMES[0]}.ServerReflectionInfo", reflection_pb2.ServerReflectionRequest(), context, work
+        )
 
     async def _until_the_end(self, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
         """Requests, until the client has no more; raises Rejected when the server ends."""

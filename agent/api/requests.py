@@ -22,7 +22,7 @@ from typing import Any, Protocol, TypeVar
 from google.protobuf.message import Message
 
 from agent.api.errors import Rejected, code_of
-from agent.api.told import Working, told_swaps
+from agent.api.told import Working, told_operations
 from agent.api.trail import Trail
 from agent.domain.audit import AuditEntry
 from agent.domain.journal import Journal, StoredAnswer
@@ -160,7 +160,7 @@ class RequestLog:
         except BaseException as error:
             self._journal.note_audit(replace(entry, outcome=_code(error), reason=getattr(error, "reason", "")))
             raise
-        body, told = answer.SerializeToString(deterministic=True), told_swaps(answer, self._cameras)
+        body, told = answer.SerializeToString(deterministic=True), told_operations(answer, self._cameras)
         await self._keep(StoredAnswer(key.request_id, key.method, key.body_sha256, body, told), self._trail.done(entry))
         return body
 

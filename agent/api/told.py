@@ -1,4 +1,4 @@
-"""The swaps that an answer names: whoever was told of one can ask how it ended, whatever becomes of the agent."""
+"""The operations that an answer names: whoever was told of one can ask how it ended, whatever becomes of the agent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from agent.api.trail import Etagged
 from agent.domain.journal import StoredOperation
 from agent.domain.operation import Operations
-from agent.supervisor.operations import told_swap
+from agent.supervisor.operations import told
 
 
 class Working(Etagged, Protocol):
@@ -21,15 +21,14 @@ class Working(Etagged, Protocol):
     def operations(self) -> Operations: ...
 
 
-def told_swaps(answer: Message, cameras: Mapping[str, Working]) -> tuple[StoredOperation, ...]:
+def told_operations(answer: Message, cameras: Mapping[str, Working]) -> tuple[StoredOperation, ...]:
     """Each once, as it is kept until it has a row of its own."""
     found: dict[str, StoredOperation] = {}
     for name in _named(answer):
         for camera in cameras.values():
             operation = camera.operations.get(name)
-            kept = told_swap(operation) if operation is not None else None
-            if kept is not None:
-                found[name] = kept
+            if operation is not None:
+                found[name] = told(operation)
     return tuple(found.values())
 
 

@@ -96,7 +96,7 @@ class StoredOperation:
 class StoredAnswer:
     """The first answer to a request id (empty: of a request without one), with the digest of the request's body.
 
-    `told`: the swaps that it names, for the case that the agent ends before they have rows of their own.
+    `told`: the operations that it names, for the case that the agent ends before they have rows of their own.
     """
 
     request_id: str

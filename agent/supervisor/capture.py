@@ -108,6 +108,8 @@ class ImageCapture:
         return round((self._operation.deadline_s or 0.0) * 1e9)
 
     def _arrived(self) -> None:
+        if self._operation.done:
+            return  # it was told before the tap was closed
         self._queue.arrived(self._tap.take(), self._tap.missed, self._desk.clock.now_ns())
         self._put()
         self._desk.wake()

@@ -14,6 +14,7 @@ from agent.clock import Clock
 from agent.domain.budget import Budget, EffectiveBudget
 from agent.domain.journal import Journal
 from agent.domain.line import Announced, Demand, View
+from agent.domain.orders import Orders
 from agent.errors import CameraBusy, Stale
 from agent.supervisor.announce import ChangeBook
 from agent.supervisor.claims import ClaimBook
@@ -62,10 +63,14 @@ class Desire:
     @property
     def etag(self) -> str:
         """See agent.domain.control.CameraControl."""
+        return self.etag_of(self.orders.now)
+
+    def etag_of(self, orders: Orders) -> str:
+        """The same for what was ordered at one moment, which what is read a moment later need not be."""
         asked = (
             tuple((one.client, one.kind, one.budget, one.ttl_s) for one in self.claims.claims),
             tuple((one.id, one.client, one.state, one.budget, one.ttl_s) for one in self.changes.changes()),
-            _content(self.orders),
+            _content(orders),
         )
         if asked != self._named[0]:
             self._named = asked, hashlib.sha256(repr(asked).encode()).hexdigest()[:16]
@@ -135,10 +140,9 @@ class Desire:
         return view(now_s, demand, running, quarantined, coming, self._settings.notice_s)
 
 
-def _content(orders: OrderBook) -> tuple[object, ...]:
+def _content(now: Orders) -> tuple[object, ...]:
     """What was ordered, without the times at which it was; who changed the mode or pinned the same again changes
     nothing.
     """
-    now = orders.now
     pin = now.pin.subnet_id if now.pin is not None else None
     return now.mode, pin, tuple((one.client, one.why, one.ttl_s) for one in now.inhibits), now.lapse is not None

@@ -456,7 +456,7 @@ class Supervisor(Commands):
         actor = self._actor
         current = actor.installed is not None and actor.installed.generation == self._figures.generation
         latency = self._figures.figures() if current else None
-        asked_per_s = self._asked_per_s()
+        asked_per_s, orders = self._asked_per_s(), self._orders.now
         load = self._figures.load(asked_per_s) if current and asked_per_s else None
         snapshot = compose(
             self.name,
@@ -472,8 +472,9 @@ class Supervisor(Commands):
             self._coming(),
             stale_profiles=bool(self._memory.stale),
             retired=self._active_id() not in self._usable,
-            orders=self._orders,
-            etag=self._desire.etag,
+            orders=orders,
+            permit_boot_ns=self._orders.permit_boot_ns,
+            etag=self._desire.etag_of(orders),
             settled=self._decision is not None and self._rests(self._decision),
         )
         self._swaps.progress()

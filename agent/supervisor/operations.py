@@ -145,12 +145,11 @@ def stored(operation: Operation) -> StoredOperation:
     return _stored(operation, kind, operation.done, body)
 
 
-def told_swap(operation: Operation) -> StoredOperation | None:
-    """What is kept of a swap that a client is told of, and is true where the agent ends before the swap has a row;
-    None for what is no swap."""
+def told(operation: Operation) -> StoredOperation:
+    """What is kept of an operation that a client is told of, and is true where the agent ends before it has a row."""
     work = operation.work
     if not isinstance(work, SwapWork):
-        return None
+        return stored(operation)
     kept = SwapWork(work.swap_id, work.from_subnet, work.to_subnet, work.reason, expected_gap_s=work.expected_gap_s)
     words = f"the agent ended before the swap to {work.to_subnet} began; nothing was done for it"
     return _stored(operation, SWAP, True, _Tagged(swap=kept, reason=Interrupted.reason, error=words))

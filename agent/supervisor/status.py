@@ -7,11 +7,11 @@ from dataclasses import replace
 from agent.domain.decision import Action, Decision, Reason
 from agent.domain.device import Health
 from agent.domain.notice import AnnouncedChange, LineState
+from agent.domain.orders import Orders
 from agent.domain.snapshot import CameraSnapshot, ComingSwap, LatencyFigures, Proof
 from agent.domain.states import CameraState, Degraded
 from agent.supervisor.actor import Actor
 from agent.supervisor.claims import ClaimBook
-from agent.supervisor.orders import OrderBook
 
 
 def degraded(
@@ -58,7 +58,8 @@ def compose(
     coming: ComingSwap | None,
     stale_profiles: bool,
     retired: bool,
-    orders: OrderBook,
+    orders: Orders,
+    permit_boot_ns: int | None,
     etag: str,
     settled: bool,
 ) -> CameraSnapshot:
@@ -86,8 +87,8 @@ def compose(
         line=line,
         changes=changes,
         coming=coming,
-        orders=orders.now,
-        permit_boot_ns=orders.permit_boot_ns,
+        orders=orders,
+        permit_boot_ns=permit_boot_ns,
         etag=etag,
         settled=settled,
     )

@@ -51,12 +51,13 @@ def _put_operation(db: sqlite3.Connection, stored: StoredOperation) -> None:
 
 
 def put_told(db: sqlite3.Connection, stored: StoredOperation) -> None:
-    """A swap that an answer names, unless it has got its row meanwhile (see agent.telemetry.rows.put_swap).
+    """An operation that an answer names, unless it has got its row meanwhile (see agent.telemetry.rows.put_swap).
 
     It has no image, like the answer that it comes with: both stay though the batch is taken back.
     """
     swap_id = stored.name.removeprefix(PREFIX)
-    if db.execute("SELECT 1 FROM swaps WHERE id = ?", (swap_id,)).fetchone() is None:
+    known = db.execute("SELECT 1 FROM swaps WHERE id = ?", (swap_id,)).fetchone() or operation(db, stored.name)
+    if known is None:
         _put_operation(db, stored)
 
 

@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from agent.clock import Clock
-from agent.domain.device import CameraInfo, ProgressFn
+from agent.domain.device import CameraInfo, Picture, ProgressFn
 from agent.errors import CameraGone
 from tests.support.fake_camera import INFO, FakeCamera
 
@@ -36,6 +38,7 @@ class StationCamera(FakeCamera):
     plate: Plate = field(default_factory=lambda: Plate("station-1"))
     upload_s: float = 0.0
     dead: bool = False
+    frames: int = 0
 
     def successor(self, fail: Mapping[tuple[str, int], Exception]) -> StationCamera:
         """The same camera for the next run, as this one left it."""
@@ -73,6 +76,17 @@ class StationCamera(FakeCamera):
         await super().start_stream(deadline_s, generation)
         if generation is not None and self.enabled is not None:
             self.plate.starts.append((self.run, generation, self.enabled))
+
+    def look(self, clock: Clock) -> None:
+        """One frame for whoever takes pictures."""
+        if self.dead or not self.streaming or all(tap.closed for tap in self.taps):
+            return
+        now_ns = clock.now_ns()
+        self.frames += 1
+        serial, pixels = f"serial-{self.name}", np.zeros((2, 2), np.uint8)
+        self.show(
+            Picture(self.frames, now_ns, now_ns, self.generation, None, serial, "Mono8", 0, 0, None, None, pixels)
+        )
 
     def work(self, clock: Clock, parts: int) -> None:
         """Inspect that many parts, where a network runs."""

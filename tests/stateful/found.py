@@ -82,6 +82,9 @@ FOUND: dict[str, Program] = {
         ([Step(17, Do.OPERATIONS)], NOTHING),
         setting=Setting(faults=_REFUSED),
     ),
+    "a capture was lost by a crash": program(
+        ([REST, Step(18, Do.CAPTURE), REST], Disturbance(Blow.CRASH)), ([LOOK], NOTHING)
+    ),
     "an operation of an answer was lost by a crash": program(([REST, PIN, REST], Disturbance(Blow.CRASH))),
     "an operation of an answer was not known after a restart": program(([REST, PIN], RESTART), ([LOOK], NOTHING)),
 }

@@ -62,14 +62,23 @@ class InForce:
     fail_safe: bool
 
 
-def arbitrated(claims: Sequence[types_pb2.Claim], failing: bool, default: Bounds, fail_safe: Bounds) -> InForce:
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What holds where nobody asks for anything, and what after a lease that expired."""
+
+    bounds: Bounds
+    priority: int
+    fail_safe: Bounds
+
+
+def arbitrated(claims: Sequence[types_pb2.Claim], failing: bool, ground: Ground) -> InForce:
     """The highest priority present; within it the strictest. `failing`: an expired lease has not been answered."""
     ranks = [_RANK[claim.kind] for claim in claims]
-    top = max([*ranks, types_pb2.BUDGET_PRIORITY_LEASE if failing else types_pb2.BUDGET_PRIORITY_DEFAULT])
+    top = max([*ranks, types_pb2.BUDGET_PRIORITY_LEASE if failing else ground.priority])
     rules = failing and top == types_pb2.BUDGET_PRIORITY_LEASE
     chosen = [claim for claim, rank in zip(claims, ranks, strict=True) if rank == top]
-    parts = [Bounds.of(claim.budget) for claim in chosen] + ([fail_safe] if rules else [])
-    bounds = parts[0] if parts else default
+    parts = [Bounds.of(claim.budget) for claim in chosen] + ([ground.fail_safe] if rules else [])
+    bounds = parts[0] if parts else ground.bounds
     for part in parts[1:]:
         bounds = bounds.stricter(part)
     return InForce(bounds, top, tuple(sorted(claim.id for claim in chosen)), rules)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from agent.domain.orders import Window
 from agent.pb.ofa_agent.v1 import types_pb2
 from tests.stateful.device import Plate
 from tests.stateful.model import Attempt, Model, Write, readable, ttl_ns_of
@@ -42,6 +43,24 @@ def nothing_swaps_while_it_is_inhibited(model: Model, _: Plates) -> None:
         held &= {one.why for one in after.status.orders.inhibitions}
         if held and _swapped(before, after):
             raise _broken(model.record, f"a swap, though {sorted(held)} inhibited it", before, after)
+
+
+def outside_of_its_window_nothing_swaps(model: Model, _: Plates) -> None:
+    """From a camera at rest to the next such state: no swap without a permit, or while nobody said that the line
+    stands, but for the fail-safe budget and for runs that were asked for."""
+    opens = {
+        Window.ANY: None,
+        Window.PERMIT: model.attempts["PermitSwap"],
+        Window.LINE_STOPPED: [one for one in model.attempts["ReportLine"] if _asked(one).stopped]
+        + [one for one in model.attempts["CommitBudget"] if _asked(one).wait_for_ready],
+    }[model.record.setting.window]
+    if opens is None or model.record.faulty:  # a camera that lost its network takes another one at any time
+        return
+    for before, after in _pairs(model.record):
+        safe = any(one.status.budget.fail_safe for one in (before, after))
+        asked = [*opens, *model.attempts["ProfileSubnets"]]
+        if _swapped(before, after) and not safe and not any(_overlaps(one, 0, after.ended_ns) for one in asked):
+            raise _broken(model.record, f"a swap outside of window {model.record.setting.window.value}", before, after)
 
 
 def in_manual_only_commands_swap(model: Model, _: Plates) -> None:
@@ -100,10 +119,12 @@ def a_pin_runs_once_all_is_at_rest(model: Model, _: Plates) -> None:
     """Where nothing is in its way: no inhibition, no fault of the camera, no cancelled swap, nothing under way."""
     if model.record.faulty or any(model.record.of("CancelOperation")):
         return
+    windowed = model.record.setting.window is not Window.ANY
     for seen in model.record.settled:
         status = seen.status
         failed = status.decision.reason == "quarantined"  # a leap amid its swap was longer than the swap's deadline
-        free = status.orders.HasField("pin") and not status.orders.inhibitions and not failed
+        held = windowed and status.decision.action == types_pb2.DECISION_ACTION_HOLD  # outside of its window
+        free = status.orders.HasField("pin") and not status.orders.inhibitions and not failed and not held
         active = status.state == types_pb2.CAMERA_STATE_ACTIVE
         if free and active and status.active_subnet_id != status.orders.pin.subnet_id:
             why = f"{status.orders.pin.subnet_id} is pinned and does not run: {status.decision.text}"
@@ -113,6 +134,7 @@ def a_pin_runs_once_all_is_at_rest(model: Model, _: Plates) -> None:
 ORDER_PROMISES: tuple[Callable[[Model, Plates], None], ...] = (
     an_order_stands_as_it_was_given,
     nothing_swaps_while_it_is_inhibited,
+    outside_of_its_window_nothing_swaps,
     in_manual_only_commands_swap,
     an_etag_names_what_is_asked,
     a_stale_etag_is_refused_and_a_good_one_is_not,

@@ -12,13 +12,14 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
 from agent.domain.notice import ChangeState
-from agent.pb.ofa_agent.v1 import status_pb2, types_pb2
+from agent.pb.ofa_agent.v1 import capture_pb2, status_pb2, types_pb2
 from tests.stateful.program import Blow, Disturbance, Do, How, Phase, Program, Step
 from tests.stateful.record import Broken, Call, Happening, Record, Seen, Watch
 from tests.stateful.requests import ANSWERS, METHODS, SERVICE, Clerk
 from tests.stateful.world import PATIENCE_S, Makers, World
 
 CALL_S = 30.0  # no call waits for anything that takes long
+_KINDS = {Do.WATCH_STATUS: "status", Do.WATCH_RESULTS: "results", Do.CAPTURE: "capture"}
 LOOKS = 40  # at operations that were cancelled, before time is made to pass
 RETURN_S = 150.0  # longer than a profiling run waits for its way back
 STATUS = "ofa_agent.v1.StatusService"
@@ -65,7 +66,7 @@ class Player:
 
     def __init__(self, program: Program, folder: Path, makers: Makers | None = None) -> None:
         self.program = program
-        self.record = Record(faulty=bool(program.setting.faults))
+        self.record = Record(program.setting, faulty=bool(program.setting.faults))
         self.world = World(folder, program.setting, makers)
         self._clients = [Client(name) for name in program.names]
         self._clerk = Clerk(program)
@@ -230,7 +231,7 @@ class Player:
             await self._alarms(client)
         elif step.do is Do.OPERATIONS:
             await self._operations(client)
-        elif step.do in (Do.WATCH_STATUS, Do.WATCH_RESULTS):
+        elif step.do in (Do.WATCH_STATUS, Do.WATCH_RESULTS, Do.CAPTURE):
             await self._watch(client, camera, step)
         elif step.do is Do.STOP_WATCHING:
             self._stop_watching(client)
@@ -342,20 +343,24 @@ class Player:
     async def _watch(self, client: Client, camera: str, step: Step) -> None:
         await self.world.up.wait()
         channel = await client.channel(self.world)
-        kind = "status" if step.do is Do.WATCH_STATUS else "results"
+        kind = _KINDS[step.do]
         number = len(self.record.watches) + 1
         order, now_ns = self.record.next_order(), self.world.clock.boottime_ns()
         watch = Watch(number, order, self.world.runs, client.name, camera, kind, now_ns)
         self.record.watches.append(watch)
         request: Message
-        if kind == "status":
+        if kind == "capture":
+            request = self._clerk.capture(step, client.name, camera)
+            images = capture_pb2.CaptureImagesResponse
+            stream: Any = channel.unary_stream(f"/{SERVICE}/CaptureImages", _serialize, images.FromString)(request)
+        elif kind == "status":
             request, answer = status_pb2.WatchStatusRequest(camera=camera), status_pb2.WatchStatusResponse
-            stream: Any = channel.unary_stream(f"/{STATUS}/WatchStatus", _serialize, answer.FromString)(request)
+            stream = channel.unary_stream(f"/{STATUS}/WatchStatus", _serialize, answer.FromString)(request)
         else:
             request = status_pb2.WatchResultsRequest(camera=camera, buffer=4 if step.other else 100)
             results = status_pb2.WatchResultsResponse
             stream = channel.unary_stream(f"/{STATUS}/WatchResults", _serialize, results.FromString)(request)
-        reading = asyncio.create_task(self._read(watch, stream), name=f"watch-{number}")
+        reading = asyncio.create_task(self._read(client, watch, stream), name=f"watch-{number}")
 
         def ended(_: asyncio.Task[None]) -> None:
             stream.cancel()
@@ -364,10 +369,12 @@ class Player:
         reading.add_done_callback(ended)
         client.streams.add(reading)
 
-    async def _read(self, watch: Watch, stream: Any) -> None:
+    async def _read(self, client: Client, watch: Watch, stream: Any) -> None:
         try:
             async for message in stream:
                 watch.messages.append(message)
+                if watch.kind == "capture" and message.operation_name:
+                    client.operations.append(message.operation_name)
                 if watch.kind == "status" and not message.heartbeat:
                     order, now_ns = self.record.next_order(), self.world.clock.boottime_ns()
                     self.record.seen.append(
@@ -433,6 +440,10 @@ def answered_operations(record: Record) -> list[str]:
             operation = getattr(part, "operation", None)
             if operation is not None and operation.name:
                 names[operation.name] = None
+    for watch in record.watches:
+        for message in watch.messages if watch.kind == "capture" else ():
+            if message.operation_name:  # type: ignore[attr-defined]
+                names[message.operation_name] = None  # type: ignore[attr-defined]
     return list(names)
 
 

@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 
+from agent.domain.orders import Window
 from agent.errors import CameraGone, CameraRefused, UploadFailed
 from tests.stateful.world import Setting
 
@@ -36,6 +37,7 @@ class Do(Enum):
     OPERATIONS = "operations"
     WATCH_STATUS = "watch_status"
     WATCH_RESULTS = "watch_results"
+    CAPTURE = "capture"
     STOP_WATCHING = "stop_watching"
     RECONNECT = "reconnect"
     REST = "rest"  # wait until nothing is under way; in programs written by hand
@@ -178,6 +180,7 @@ _WEIGHTS: dict[Do, float] = {
     Do.OPERATIONS: 0.4,
     Do.WATCH_STATUS: 0.8,
     Do.WATCH_RESULTS: 0.6,
+    Do.CAPTURE: 0.6,
     Do.STOP_WATCHING: 0.4,
     Do.RECONNECT: 0.5,
     Do.RETRY: 4,
@@ -242,6 +245,8 @@ class _Maker:
             upload_s=drawn.choice((0.0, 0.0, 0.003)),
             grouped=drawn.random() < 0.3,
             faults=faults,
+            window=drawn.choice((Window.ANY, Window.ANY, Window.ANY, Window.PERMIT, Window.LINE_STOPPED)),
+            scheduled=drawn.random() < 0.25,
         )
 
     def _phase(self, clients: int, setting: Setting) -> Phase:

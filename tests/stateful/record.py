@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from agent.pb.ofa_agent.v1 import types_pb2
 from tests.stateful.program import Step
+from tests.stateful.world import Setting
 
 
 class Broken(AssertionError):
@@ -123,6 +124,7 @@ class Happening:
 class Record:
     """Everything of one history, in order. Owner: whoever plays it."""
 
+    setting: Setting
     calls: list[Call] = field(default_factory=list)
     seen: list[Seen] = field(default_factory=list)
     watches: list[Watch] = field(default_factory=list)

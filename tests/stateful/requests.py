@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
-from agent.pb.ofa_agent.v1 import control_pb2, orders_pb2, profile_pb2, types_pb2
+from agent.pb.ofa_agent.v1 import capture_pb2, control_pb2, orders_pb2, profile_pb2, types_pb2
 from tests.stateful.program import ORDERS, Do, Program, Step
 
 SERVICE = "ofa_agent.v1.ControlService"
@@ -53,6 +53,7 @@ KINDS = (
     types_pb2.CLAIM_KIND_LOCAL_OVERRIDE,
     types_pb2.CLAIM_KIND_LOCAL_OVERRIDE,
 )
+CAPTURED = 3  # images of one capture
 _RATES = (None, None, 300.0, 900.0, 1800.0)
 
 
@@ -113,6 +114,17 @@ class Clerk:
             subnet_ids=("small",) if step.other else ("middle", "small"),
             results=20,
             while_running=step.flag,
+        )
+
+    def capture(self, step: Step, client: str, camera: str) -> capture_pb2.CaptureImagesRequest:
+        """A stream, and so no request of METHODS."""
+        return capture_pb2.CaptureImagesRequest(
+            client=client,
+            camera=camera,
+            label="part",
+            count=CAPTURED,
+            min_interval=_duration(0.05),
+            timeout=_duration(30),
         )
 
     def _order(self, step: Step, camera: str, common: dict[str, Any]) -> Message:

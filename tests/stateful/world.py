@@ -9,6 +9,8 @@ from pathlib import Path
 
 from agent.api import ApiLimits, ApiServer, Services
 from agent.domain.budget import Budget
+from agent.domain.orders import Window
+from agent.domain.schedule import ScheduleEntry
 from agent.policy.tickets import TicketRules
 from agent.supervisor import Parts, Supervisor, SupervisorSettings
 from agent.supervisor.group import SwapGroup
@@ -20,6 +22,11 @@ from tests.support.ladders import LadderSource
 
 DEFAULT = Budget(max_latency_ms=400.0)
 FAIL_SAFE = Budget(max_latency_ms=60.0)
+SCHEDULED = (Budget(max_latency_ms=80.0), Budget(max_latency_ms=150.0))  # in even and in odd minutes
+SCHEDULE = tuple(
+    ScheduleEntry(cron, "UTC", budget)
+    for cron, budget in zip(("*/2 * * * *", "1-59/2 * * * *"), SCHEDULED, strict=True)
+)
 LIMITS = ApiLimits(heartbeat_s=0.2, drain_s=5.0, health_poll_s=0.02)
 GROUP = "line-1"
 PATIENCE_S = 20.0  # for what takes milliseconds on a quiet machine
@@ -37,6 +44,8 @@ class Setting:
     min_dwell_s: float = 0.0
     upload_s: float = 0.0
     grouped: bool = False
+    window: Window = Window.ANY
+    scheduled: bool = False
     faults: Mapping[tuple[int, str], Mapping[tuple[str, int], Exception]] = field(default_factory=dict)
 
     def supervisor(self) -> SupervisorSettings:
@@ -49,6 +58,8 @@ class Setting:
             backoff_s=0.005,
             backoff_max_s=0.02,
             quarantine_s=0.5,
+            window=self.window,
+            schedule=SCHEDULE if self.scheduled else (),
         )
 
 
@@ -213,3 +224,4 @@ class World:
             if self.at_work:
                 for camera in self._cameras.values():
                     camera.work(self.clock, 4)
+                    camera.look(self.clock)

@@ -193,7 +193,7 @@ class MemoryJournal:
         if answer.request_id:
             self.answers.setdefault(answer.request_id, answer)
         told = [swap for swap in answer.told if swap.name.removeprefix(PREFIX) not in self.rows]
-        self.known_operations |= {swap.name: swap for swap in told}
+        self.known_operations = {swap.name: swap for swap in told} | self.known_operations
 
     async def request_marks(self, request_id: str) -> Sequence[RequestMark]:
         return [mark for mark in self.marks.values() if mark.request_id == request_id]

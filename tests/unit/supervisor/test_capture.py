@@ -290,3 +290,17 @@ def test_a_format_that_is_no_picture_ends_the_capture_and_nothing_else() -> None
         assert (await read(good)).sequence == 1
 
     play(main)
+
+
+def test_a_picture_that_was_on_its_way_when_a_capture_ended_does_not_bring_it_back() -> None:
+    async def main(bench: Bench) -> None:
+        capture = bench.desk.start(ASK)
+        bench.show()  # its tap tells of it in the next turn of the loop
+        capture.cancel()
+        await bench.settle()
+        told = bench.operations.get(capture.operation.name)
+        assert told is not None
+        assert told.done
+        capture.cancel()
+
+    play(main)
