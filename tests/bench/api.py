@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from typing import Any
 import grpc
 
 from agent.pb.ofa_agent.v1 import control_pb2, status_pb2
-from tests.bench.api_server import EMPTY
+from tests.bench.api_server import BARE, EMPTY
 from tests.bench.figures import Figure, Left
 
 REPEATS = 5
@@ -32,6 +32,8 @@ SETTLE_S, MEASURE_S = 0.5, 6.0
 CLIENTS, CALLS_PER_S = 16, 12.0
 CAMERAS = 4
 STATUS, BUDGET = "GetStatus", "SetBudget"
+BARE_EMPTY, DOOR_EMPTY = "an empty handler, past the agent's door", "an empty handler"
+MIX = {STATUS: 3, BUDGET: 1, BARE_EMPTY: 3}
 BURDENS = {
     "never_reads": "a client that has 16 streams of results open and never reads one",
     "half_open": "100 connections that stop before, within or after their greeting",
@@ -89,24 +91,42 @@ async def _against_empty() -> list[Figure | Left]:
     """16 clients, 4 cameras with 60 results a second each, 64 watchers."""
     with _server(CAMERAS) as server, _burden("watchers_64", server.socket):
         runs = [await _measured(server.socket, repeat) for repeat in range(REPEATS)]
+        ways = [await _measured(server.socket, repeat, {BARE_EMPTY: 1, DOOR_EMPTY: 1}) for repeat in range(REPEATS)]
         synced = _synced_writes(server.socket.parent / "probe")
-    return [
+    door: list[Figure | Left] = [_door_ratio(ways)]
+    return door + [
         Figure(
             f"api.{key}_ratio",
             f"p99 of {name} ({CLIENTS} clients, {CAMERAS} scripted cameras with 60 results/s each, 64 watchers)",
-            "p99 of an empty handler in the same loaded server",
-            tuple(_p99(run[name]) / _p99(run["Empty"]) for run in runs),
+            "p99 of an empty handler in the same loaded server, on a socket of gRPC's own",
+            tuple(_p99(run[name]) / _p99(run[BARE_EMPTY]) for run in runs),
             goal=1.5,
             parts={
                 "p50_ms": statistics.median([statistics.median(run[name]) * 1e3 for run in runs]),
                 "p99_ms": statistics.median([_p99(run[name]) * 1e3 for run in runs]),
-                "empty_p50_ms": statistics.median([statistics.median(run["Empty"]) * 1e3 for run in runs]),
-                "empty_p99_ms": statistics.median([_p99(run["Empty"]) * 1e3 for run in runs]),
+                "empty_p50_ms": statistics.median([statistics.median(run[BARE_EMPTY]) * 1e3 for run in runs]),
+                "empty_p99_ms": statistics.median([_p99(run[BARE_EMPTY]) * 1e3 for run in runs]),
                 **({"one_synced_write_p50_ms": synced * 1e3} if name == BUDGET else {}),
             },
         )
         for key, name in (("status", STATUS), ("set_budget", BUDGET))
     ]
+
+
+def _door_ratio(runs: Sequence[Latencies]) -> Figure:
+    """What it costs that the agent passes each byte on, to know who is at the other end."""
+    parts = {
+        f"{key}_{quantile}_ms": statistics.median([of(run[name]) * 1e3 for run in runs])
+        for key, name in (("bare", BARE_EMPTY), ("door", DOOR_EMPTY))
+        for quantile, of in (("p50", statistics.median), ("p99", _p99))
+    }
+    return Figure(
+        "api.door_ratio",
+        f"p99 of an empty handler through the agent's unix socket ({CLIENTS} clients, 64 watchers)",
+        "p99 of the same handler in the same loaded server, on a socket of gRPC's own",
+        tuple(_p99(run[DOOR_EMPTY]) / _p99(run[BARE_EMPTY]) for run in runs),
+        parts=parts,
+    )
 
 
 def _synced_writes(path: Path) -> float:
@@ -203,27 +223,34 @@ def _child(module: str, *arguments: str, niceness: int = 0) -> Iterator[subproce
 # -- the clients ---------------------------------------------------------------------------------------------------
 
 
-async def _measured(socket: Path, repeat: int) -> Latencies:
-    """Seconds of every call, by method."""
+async def _measured(socket: Path, repeat: int, mix: Mapping[str, int] = MIX) -> Latencies:
+    """Seconds of every call, by method. `mix`: how often each is called, beside the others."""
     await asyncio.sleep(SETTLE_S)
-    found: Latencies = {STATUS: [], BUDGET: [], "Empty": []}
+    found: Latencies = {name: [] for name in mix}
     ends_s = time.monotonic() + MEASURE_S
     async with AsyncExitStack() as stack:
-        channels = [
-            await stack.enter_async_context(
-                grpc.aio.insecure_channel(f"unix:{socket}", [("grpc.use_local_subchannel_pool", 1)])
-            )
-            for _ in range(CLIENTS)
-        ]
-        await asyncio.gather(*(channel.channel_ready() for channel in channels))
+        ways = []
+        for path in (socket, socket.with_name(BARE)):
+            options = [("grpc.use_local_subchannel_pool", 1)]
+            channels = [grpc.aio.insecure_channel(f"unix:{path}", options) for _ in range(CLIENTS)]
+            for channel in channels:
+                await stack.enter_async_context(channel)
+            await asyncio.gather(*(channel.channel_ready() for channel in channels))
+            ways.append(channels)
         seeds = [random.Random(100 * repeat + number) for number in range(CLIENTS)]
-        work = [_client(channel, chance, ends_s, found) for channel, chance in zip(channels, seeds, strict=True)]
+        work = [_client(pair, mix, chance, ends_s, found) for *pair, chance in zip(*ways, seeds, strict=True)]
         await asyncio.gather(*work)
     return found
 
 
-async def _client(channel: Any, chance: random.Random, ends_s: float, found: Latencies) -> None:
-    """Calls at random times, CALLS_PER_S on average; one that comes while another is under way waits for it."""
+async def _client(
+    ways: Sequence[Any], mix: Mapping[str, int], chance: random.Random, ends_s: float, found: Latencies
+) -> None:
+    """Calls at random times, CALLS_PER_S on average; one that comes while another is under way waits for it.
+
+    `ways`: a channel through the agent's door and one past it.
+    """
+    channel, bare = ways
     budget = _set_budget(f"bench-{chance.random()}", chance.randint(1, CAMERAS))
     calls = {
         STATUS: (
@@ -234,11 +261,12 @@ async def _client(channel: Any, chance: random.Random, ends_s: float, found: Lat
             channel.unary_unary("/ofa_agent.v1.ControlService/SetBudget"),
             budget,
         ),
-        "Empty": (channel.unary_unary(EMPTY), b""),
+        BARE_EMPTY: (bare.unary_unary(EMPTY), b""),
+        DOOR_EMPTY: (channel.unary_unary(EMPTY), b""),
     }
     while time.monotonic() < ends_s:
         await asyncio.sleep(chance.expovariate(CALLS_PER_S))
-        (name,) = chance.choices((STATUS, BUDGET, "Empty"), (3, 1, 3))
+        (name,) = chance.choices([*mix], [*mix.values()])
         call, body = calls[name]
         began_s = time.perf_counter()
         await call(body)

@@ -3,7 +3,9 @@
     python -m tests.bench.api_server FOLDER CAMERAS
 
 Each camera has 60 results a second and, by its tick, a new state four times a second. An empty handler is registered
-beside the agent's services. A line on standard input is answered with the CPU seconds of this process so far.
+beside the agent's services, and gRPC also listens by itself at BARE in the folder: what comes there does not pass the
+agent's door, so that the agent's own services refuse it. A line on standard input is answered with the CPU seconds of
+this process so far.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from tests.support.ladders import LadderSource
 
 RESULTS_PER_S = 60.0
 EMPTY = "/ofa_agent.bench.Empty/Empty"
+BARE = "bare.sock"
 SETTINGS = SupervisorSettings(
     default_budget=Budget(max_latency_ms=400.0),
     fail_safe_budget=Budget(max_latency_ms=400.0),
@@ -41,7 +44,11 @@ SETTINGS = SupervisorSettings(
 
 
 class BenchServer(ApiServer):
-    """With one method more, which does nothing and passes nothing of the agent's own."""
+    """With one method more, which does nothing and passes nothing of the agent's own, and one way in more."""
+
+    def __init__(self, services: Services, folder: Path) -> None:
+        super().__init__(services, folder / "api.sock", ApiLimits())
+        self._bare = folder / BARE
 
     def _add_services(self, server: grpc.aio.Server, drain: Drain, gate: Gate) -> None:
         super()._add_services(server, drain, gate)
@@ -52,6 +59,7 @@ class BenchServer(ApiServer):
         _, service, method = EMPTY.split("/")
         handler = grpc.unary_unary_rpc_method_handler(empty)
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {method: handler}),))
+        server.add_insecure_port(f"unix:{self._bare}")
 
 
 class Station(FakeCamera):
@@ -92,7 +100,7 @@ async def serve(folder: Path, count: int) -> None:
             await supervisor.load()
             tasks.start_soon(supervisor.run)
         tasks.start_soon(line, cameras)
-        await stack.enter_async_context(BenchServer(services, folder / "api.sock", ApiLimits()))
+        await stack.enter_async_context(BenchServer(services, folder))
         while any(one.snapshot().state is not CameraState.ACTIVE for one in supervisors):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
         await _answer()
