@@ -35,6 +35,7 @@ from agent.config import schema as cfg
 from agent.config.last_good import Loaded
 from agent.config.places import problem_at
 from agent.config.reload import ReloadDesk
+from agent.domain.device import CameraInfo
 from agent.domain.line import LineInput
 from agent.domain.orders import Window
 from agent.domain.reload import Reloading
@@ -103,7 +104,7 @@ class Agent:
             self.journal.on_state(self.alarms.on_journal)
             stack.push_async_callback(self.alarms.close)
             await self.alarms.restore(camera.name for camera in self.config.cameras)
-            self.staging = Staging(self.clock, self.journal, supervisor_settings, self._relet)
+            self.staging = Staging(self.clock, self.journal, supervisor_settings, self._relet, self._info_of)
             await self.staging.open(self.config)
             self.library_age.use(self.staging.aged)
             for camera in self.config.cameras:
@@ -152,6 +153,10 @@ class Agent:
                 self.alarms,
             )
         )
+
+    def _info_of(self, camera: str) -> CameraInfo | None:
+        """The camera that is connected under that name."""
+        return self.supervisors[camera].snapshot().info
 
     def _relet(self, config: AgentConfig) -> None:
         """Swaps that may take longer hold their tickets for longer; another library may be of another age."""
@@ -346,9 +351,11 @@ async def _run(loaded: Loaded) -> None:
 async def serving(loaded: Loaded, clock: Clock, ids: IdSource) -> AsyncIterator[tuple[Agent, ReloadDesk]]:
     """A whole daemon but for its process: cameras, API and reload."""
     agent, limits = Agent(loaded.config, clock, ids), ApiLimits()
+    agent.config_data = loaded.data
     doors = _doors(loaded, agent, limits)  # before any camera is touched
     async with agent.running():
         desk = agent.reload_desk(loaded, doors)
+        desk.on_report = agent.trail.reloaded
         async with ApiServer(agent.services(desk), doors.all, limits), anyio.create_task_group() as tasks:
             await desk.started()
             tasks.start_soon(desk.run, name="reload-desk")

@@ -15,6 +15,8 @@ from typing import Protocol
 from agent.clock import Clock
 from agent.config import AgentConfig
 from agent.config.schema import Camera
+from agent.domain.device import CameraInfo
+from agent.domain.reference import Reference, reference_key
 from agent.domain.reload import Change, ReloadClass
 from agent.domain.trust import TrustBook
 from agent.errors import JournalError, LibraryError
@@ -75,6 +77,33 @@ class Shelf:
 
 
 @dataclass(frozen=True, slots=True)
+class _Vouching:
+    """What the book knows of a library and of one camera; see agent.supervisor.source.Vouching."""
+
+    book: TrustBook
+    version: VersionMark
+    camera: str
+    info_of: Callable[[str], CameraInfo | None]
+
+    async def admitted(self) -> None:
+        await self.version.kept()
+
+    async def reference(self, network_sha256: str) -> Reference | None:
+        info = self.info_of(self.camera)
+        if info is None:
+            return None
+        key = reference_key(info.serial, info.firmware, network_sha256)
+        text = await self.book.trust(key)
+        found = Reference.parse(text) if text is not None else None
+        if text is not None and (found is None or found.key != key):
+            raise LibraryError(
+                f"camera {self.camera}: the commissioning record of network {network_sha256[:12]} was altered or is"
+                " damaged; record it again (`ofa-agent camera reference`)"
+            )
+        return found
+
+
+@dataclass(frozen=True, slots=True)
 class _State:
     """A config, its library, and what each camera's supervisor is told of them."""
 
@@ -96,12 +125,15 @@ class Staging:
         book: TrustBook,
         settings_of: Callable[[AgentConfig, Camera], SupervisorSettings],
         also: Callable[[AgentConfig], None] = lambda config: None,  # noqa: ARG005
+        info_of: Callable[[str], CameraInfo | None] = lambda camera: None,  # noqa: ARG005
     ) -> None:
-        """`book` knows which versions were in use. Nothing is opened before `open`."""
+        """`book` knows which versions were in use, and with `info_of`, which tells what camera is behind a name, what
+        it answered when it was commissioned. Nothing is opened before `open`."""
         self._clock = clock
         self._book = book
         self._settings_of = settings_of
         self._also = also
+        self._info_of = info_of
         self._reads: LibraryReads | None = None
         self._supervisors: Mapping[str, Reconfigurable] = {}
 
@@ -160,7 +192,11 @@ class Staging:
             if shelf is not None and version is not None:
                 kept = before is not None and shelf.same_for(camera.name, before.shelf)
                 source = before.told[camera.name].source if before is not None and kept else None
-                source = source or LibrarySource(shelf.libraries[camera.name], self._clock, version.kept)
+                source = source or LibrarySource(
+                    shelf.libraries[camera.name],
+                    self._clock,
+                    _Vouching(self._book, version, camera.name, self._info_of),
+                )
             told[camera.name] = Told(self._settings_of(config, camera), source)
         return _State(config, shelf, version, told)
 

@@ -90,6 +90,26 @@ def diff(first: Path, second: Path, as_json: bool) -> int:
 
 
 @camera.command()
+@click.argument("subnet_ids", metavar="[ID]...", nargs=-1)
+@click.option("--config", required=True, type=_FILE, help="Config file (YAML) with the camera and its library.")
+@click.option("--camera", "name", help="Name of the camera, where the config has several.")
+@JSON
+def reference(subnet_ids: tuple[str, ...], config: Path, name: str | None, as_json: bool) -> int:
+    """Record what this camera answers for the golden images of its sub-nets: all, or those named.
+
+    From then on a swap has to meet these answers too, within the tolerance of the library. The agent must be stopped.
+    Each record is in the audit.
+    """
+    from agent.cli.camera_reference import record_references
+
+    with plainly():
+        told = record_references(subnet_ids, config, name, lambda line: click.echo(line, err=as_json))
+    if as_json:
+        print_json(told)
+    return DONE
+
+
+@camera.command()
 @click.argument("subnet_id", metavar="ID")
 @click.option("--config", required=True, type=_FILE, help="Config file (YAML) with the camera and its library.")
 @click.option("--camera", "name", help="Name of the camera, where the config has several.")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import Protocol
 
 from agent.clock import Clock
 from agent.domain.device import GoldenCheck, NetworkSetup
+from agent.domain.reference import Reference
 from agent.domain.subnet import Catalogue
-from agent.errors import BadInput
+from agent.errors import BadInput, LibraryError
 from agent.library import Library
 from agent.library.reads import LibraryReads
 from agent.swap.transaction import Payload, PayloadSource
@@ -25,20 +27,28 @@ class SubnetSource(PayloadSource, Protocol):
         ...
 
 
-async def _admitted() -> None:
-    """Of a library whose version nobody keeps count of."""
+class Vouching(Protocol):
+    """What has to be known of a library beyond its files before a network of it is handed out."""
+
+    async def admitted(self) -> None:
+        """Returns when it is durable that this version is in use. Raises JournalError."""
+        ...
+
+    async def reference(self, network_sha256: str) -> Reference | None:
+        """What this camera answered when it was commissioned. Raises LibraryError, JournalError."""
+        ...
 
 
 class LibrarySource:
     """Reads payloads from one library version; the reading and hashing happen off the event loop.
 
-    `admitted` returns when it is durable that this version is in use; nothing is handed out before.
+    Without `vouching` nothing is known but the files.
     """
 
-    def __init__(self, library: Library, clock: Clock, admitted: Callable[[], Awaitable[None]] = _admitted) -> None:
+    def __init__(self, library: Library, clock: Clock, vouching: Vouching | None = None) -> None:
         self._library = library
         self._reads = LibraryReads(library.path, clock)
-        self._admitted = admitted
+        self._vouching = vouching
 
     @property
     def catalogue(self) -> Catalogue:
@@ -50,8 +60,23 @@ class LibrarySource:
 
     async def load(self, subnet_id: str) -> Payload:
         """Every check of the library on these very bytes; raises a leaf of LibraryError, JournalError."""
-        await self._admitted()
-        return await self._reads.run(f"library-{subnet_id}", lambda: self._read(subnet_id))
+        if self._vouching is None:
+            return await self._reads.run(f"library-{subnet_id}", lambda: self._read(subnet_id))
+        await self._vouching.admitted()
+        payload = await self._reads.run(f"library-{subnet_id}", lambda: self._read(subnet_id))
+        reference = await self._vouching.reference(payload.sha256)
+        return payload if reference is None else self._held_to(reference, payload)
+
+    def _held_to(self, reference: Reference, payload: Payload) -> Payload:
+        subnet = self.catalogue.get(payload.setup.subnet_id)
+        images = [PurePosixPath(golden.image).stem for golden in subnet.goldens] if subnet is not None else []
+        goldens = reference.tightened(images, payload.goldens)
+        if isinstance(goldens, str):
+            raise LibraryError(
+                f"{self._library.path}: the commissioning record of sub-net {payload.setup.subnet_id!r} on camera"
+                f" {reference.serial} {goldens}; record it again (`ofa-agent camera reference`)"
+            )
+        return replace(payload, goldens=goldens)
 
     def _read(self, subnet_id: str) -> Payload:
         catalogue = self.catalogue

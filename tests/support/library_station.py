@@ -12,6 +12,7 @@ from typing import Any
 from agent.app import supervisor_settings
 from agent.clock import VirtualClock, run_virtual
 from agent.config import AgentConfig, Camera, LibrarySource
+from agent.domain.device import CameraInfo
 from agent.domain.trust import TrustBook
 from agent.library import generate_key, sign_library
 from agent.library.signing import sign
@@ -31,6 +32,7 @@ class Station:
     trust: TrustBook = field(default_factory=MemoryTrust)
     formats: tuple[str, ...] = ("openvino-ir-10",)
     clock: VirtualClock = field(default_factory=VirtualClock)
+    info: CameraInfo | None = None
 
     def __post_init__(self) -> None:
         self.key, self.public = self.folder / "release.key", self.folder / "release.pub"
@@ -79,7 +81,7 @@ class Station:
 
     async def started(self, **library: Any) -> Staging:
         """As a new run of the daemon would open it."""
-        staging = Staging(self.clock, self.trust, supervisor_settings)
+        staging = Staging(self.clock, self.trust, supervisor_settings, info_of=lambda camera: self.info)
         await staging.open(self.config(**library))
         return staging
 

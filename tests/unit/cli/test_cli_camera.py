@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from agent.app import state_lock
 from agent.camera.commission import CHECKS
 from agent.cli.main import main
 from agent.clock import SystemClock
+from agent.domain.reference import Reference
 from agent.sim import bus, pyspin
 from agent.sim.spec import SimulationSpec
 
@@ -185,6 +189,39 @@ def test_a_sub_net_is_persisted_to_flash_and_verified(
     assert "100 % written" in err
     assert main(["camera", "persist", "nobody", "--config", path]) == 2
     assert "'nobody' is not in library" in capfd.readouterr().err
+
+
+def test_what_a_camera_answers_is_recorded_in_the_journal_and_in_the_audit(
+    tmp_path: Path, ladder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    subnet = json.loads((ladder / "manifest.json").read_text())["subnets"][0]
+    order = ["camera", "reference", subnet["id"], "--json", "--config", config(tmp_path, ladder)]
+    assert main(order) == 0
+    (first,) = json.loads(capfd.readouterr().out)
+    expected = [(golden["class_id"], golden["confidence"]) for golden in subnet["golden"]]
+    assert [kind for kind, _ in first["answers"]] == [kind for kind, _ in expected]
+    for (_, answered), (_, confidence) in zip(first["answers"], expected, strict=True):
+        assert answered == pytest.approx(confidence, abs=0.05)
+    assert main(order) == 0
+    (second,) = json.loads(capfd.readouterr().out)
+    assert second == first
+    with closing(sqlite3.connect(tmp_path / "s" / "journal.sqlite3")) as db:
+        ((value,),) = db.execute("SELECT value FROM trust WHERE name LIKE 'reference:%'").fetchall()
+        audit = db.execute("SELECT before, after FROM audit WHERE method = 'ReferenceRecorded'").fetchall()
+    kept = Reference.parse(value)
+    assert kept is not None
+    assert (kept.network_sha256, kept.sha256) == (subnet["artifacts"][0]["sha256"], first["record_sha256"])
+    record = json.dumps({"record_sha256": kept.sha256}, separators=(",", ":"))
+    assert audit == [("", record), (record, record)]
+
+
+def test_a_record_is_not_made_beside_a_running_agent(
+    tmp_path: Path, ladder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = config(tmp_path, ladder)
+    with state_lock(tmp_path / "s"):
+        assert main(["camera", "reference", "--config", path]) != 0
+    assert "another ofa-agent uses it; stop that one first" in capfd.readouterr().err
 
 
 def test_persist_needs_a_library_and_a_camera_that_the_config_has(
