@@ -138,7 +138,7 @@ class ExportReader:
         raise self._broken(f"{text[:40]!r} is no number", at)
 
     def _broken(self, why: str, at: int | None = None) -> ExportBroken:
-        return ExportBroken(f"{self._name}line {self._at if at is None else at}: {why}")
+        return ExportBroken(f"{self._name}line {max(1, self._at) if at is None else at}: {why}")
 
 
 def _entry_line(entry: AuditEntry) -> bytes:

@@ -48,7 +48,7 @@ def stored_audit(journal: Path) -> Iterator[StoredAudit]:
             _check_version(opened, path)
             with undo.without(opened, refused) as db:
                 yield StoredAudit(db, audit_rows.anchor(db), HeadFile(path))
-    except sqlite3.Error as exc:
+    except (sqlite3.Error, UnicodeDecodeError) as exc:  # a name of a table that is no text any more
         raise JournalError(f"journal {path}: is damaged or cannot be read: {exc}") from exc
 
 

@@ -121,6 +121,9 @@ class JournalFile:
             if names:
                 undo.take_back(connection, names)
                 self.refused.clear()
+        except UnicodeDecodeError as error:  # a name of a table that is no text any more
+            connection.close()
+            raise sqlite3.DatabaseError(f"database disk image is malformed: {error}") from error
         except BaseException:
             connection.close()
             raise

@@ -34,7 +34,9 @@ ELSEWHERE = {
     ("deploy/clients/node/README.md", "sh"): "tests/system/test_node_gateway.py",
     ("docs/how-to/add-a-supernet-family.md", "sh"): "tests/unit/builder/test_family_page.py",
     ("docs/how-to/add-a-supernet-family.md", "python"): "tests/unit/builder/test_family_page.py",
+    ("docs/how-to/secure-it.md", "sh"): "tests/system/test_secure.py",
     ("docs/how-to/write-a-gateway.md", "js"): "tests/system/test_node_gateway.py",
+    ("docs/reference/audit.md", "python"): "tests/faults/test_audit_attacks.py",
     ("docs/reference/python-client.md", "python"): "tests/system/test_python_client_page.py",
     ("docs/reference/lineshift.md", "python"): "tests/unit/replay/test_benchmark.py",
 }
