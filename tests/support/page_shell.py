@@ -177,12 +177,12 @@ def check_known(words: list[str], whole: bool = True) -> None:
     """
     command: click.Command = root
     context = click.Context(root, info_name="ofa-agent")
-    while isinstance(command, click.Group) and words:
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
         _, found, words = command.resolve_command(context, words)
         assert found is not None
         context = click.Context(found, info_name=found.name, parent=context)
         command = found
-    if not isinstance(command, click.Group):
+    if words or not isinstance(command, click.Group):  # a group may have options of its own
         try:
             command.make_context(command.name, words, parent=context.parent)
         except click.exceptions.Exit:  # --version
