@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -11,11 +12,14 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from agent.pki import Authority
 from tests.support.pages import blocks
 from tests.system.station import CAMERA, FAST_PPM, PATIENCE_S, SLOW_PPM, Station
 
@@ -279,3 +283,65 @@ def test_wrong_usage_ends_with_two_and_the_usage(program: Path) -> None:
     done = subprocess.run(("node", str(program)), capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("--target is missing\n\nusage: ")
+
+
+def test_over_the_network_it_takes_mutual_tls_or_nothing(program: Path, tmp_path: Path) -> None:
+    def said(*words: str) -> str:
+        command = ("node", str(program), "--plc", str(tmp_path / "plc.sock"), "--root", str(ROOT), *words)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 2
+        return done.stderr.splitlines()[0]
+
+    files = ("--ca", f"{tmp_path}/ca.pem", "--cert", f"{tmp_path}/cert.pem", "--key", f"{tmp_path}/key.pem")
+    assert said("--target", "line-1:7443") == "--ca is missing: line-1:7443 is reached over mutual TLS"
+    assert said("--target", "unix:/x", *files) == "--ca is for HOST:PORT, not for unix:/x"
+    assert "no such file" in said("--target", "line-1:7443", *files)
+
+
+def test_over_mutual_tls_it_does_the_same_and_goes_on_with_a_renewed_certificate(
+    program: Path, station: Station, tmp_path: Path
+) -> None:
+    now = datetime.now(timezone.utc).replace(microsecond=0)
+    plant = Authority.create(tmp_path / "plant-ca", "plant", now)
+    plant.issue_server(["127.0.0.1"], now)
+    first = plant.issue_client("plc-3", now).serial
+    own = tmp_path / "own"
+    shutil.copytree(plant.folder / "clients" / "plc-3", own)
+    files = ("--ca", f"{own}/ca.pem", "--cert", f"{own}/cert.pem", "--key", f"{own}/key.pem")
+    port = open_port(station, plant)
+    with gateway(program, station, "--target", f"127.0.0.1:{port}", *files) as plc:
+        plc.say(parts_per_minute=SLOW_PPM, line_stopped=False)
+        plc.until(lambda tags: is_ready(tags) and tags["lease"])
+        held_by = [one["client"] for one in station.status()["claims"]]
+        assert held_by == ["spiffe://plant/plc-3#plc-gateway"]
+        renewed = plant.renew("plc-3", now)
+        for name in ("cert.pem", "key.pem"):
+            shutil.copy(plant.folder / renewed.folder / name, own / f"{name}.new")
+            os.replace(own / f"{name}.new", own / name)
+        before = plc.tags["results"]
+        plc.say(parts_per_minute=FAST_PPM)
+        plc.until(lambda tags: is_ready(tags) and tags["results"] > before + 2)
+        (claim,) = station.status()["claims"]
+        assert claim["budget"]["parts_per_minute"] == FAST_PPM
+        assert [tags["agent"] for tags in plc.history if "agent" in tags] == [False, True]
+        plant.revoke(first, now, "superseded")  # from here on only the renewed one is good
+        plc.until(lambda tags: not tags["agent"])
+        plc.say(parts_per_minute=SLOW_PPM)
+        plc.until(lambda tags: is_ready(tags) and tags["error"] == "")
+        (claim,) = station.status()["claims"]
+        assert claim["budget"]["parts_per_minute"] == SLOW_PPM
+        assert plc.end(signal.SIGTERM) == 0
+    assert station.status()["claims"] == []
+
+
+def open_port(station: Station, plant: Authority) -> int:
+    """Restart the daemon with a port for clients of the plant's CA."""
+    served = plant.folder / "servers" / "127.0.0.1"
+    tls = {key: f"{served}/{name}.pem" for key, name in (("cert", "cert"), ("key", "key"), ("client_ca", "ca"))}
+    tls["revoked"] = f"{plant.folder}/revoked.pem"
+    config = yaml.safe_load(station.config.read_text())
+    config["api"]["tcp"] = {"listen": "127.0.0.1:0", "tls": tls, "roles": {"spiffe://plant/*": "control"}}
+    station.config.write_text(yaml.safe_dump(config))
+    station.stop("daemon", signal.SIGTERM)
+    station.start_daemon()
+    return int(re.findall(r"127\.0\.0\.1:([1-9]\d*) \(mutual TLS\)", station.log("daemon"))[-1])

@@ -8,7 +8,11 @@ import { Gateway } from './src/gateway.js';
 
 const USAGE = `usage: gateway.js --target TARGET [--plc ADDRESS] [options]
 
-  --target TARGET      the agent, for example unix:/run/ofa-agent/api.sock
+  --target TARGET      the agent, for example unix:/run/ofa-agent/api.sock, or HOST:PORT with the three files below
+  --ca FILE            CA that issued the agent's certificate
+  --cert FILE          certificate of this gateway; read again when it changes
+  --key FILE           its key
+  --server-name NAME   name in the agent's certificate, where that is not the HOST
   --plc ADDRESS        the PLC: HOST:PORT, the path of a unix socket, or - for stdin and stdout (default -)
   --client NAME        name of this gateway at the agent, the same after a restart (default plc-gateway)
   --camera NAME        camera; may be left out where there is one
@@ -20,6 +24,10 @@ const USAGE = `usage: gateway.js --target TARGET [--plc ADDRESS] [options]
 
 const options = {
   target: { type: 'string' },
+  ca: { type: 'string' },
+  cert: { type: 'string' },
+  key: { type: 'string' },
+  'server-name': { type: 'string' },
   plc: { type: 'string', default: '-' },
   client: { type: 'string', default: 'plc-gateway' },
   camera: { type: 'string', default: '' },
@@ -39,11 +47,21 @@ function settings() {
       return 0;
     }
     if (!values.target) throw new Error('--target is missing');
+    checkFiles(values);
     const [ttlMs, silentMs, deadlineMs] = ['ttl-s', 'silent-s', 'deadline-s'].map((name) => milliseconds(name, values[name]));
-    return { ...values, ttlMs, silentMs, deadlineMs };
+    return { ...values, serverName: values['server-name'], ttlMs, silentMs, deadlineMs };
   } catch (error) {
     process.stderr.write(`${error.message}\n\n${USAGE}`);
     return 2;
+  }
+}
+
+/** Over the network the agent takes mutual TLS only, and on its own machine none. */
+function checkFiles(values) {
+  const local = values.target.startsWith('unix:');
+  for (const name of ['ca', 'cert', 'key']) {
+    if (local && values[name]) throw new Error(`--${name} is for HOST:PORT, not for ${values.target}`);
+    if (!local && !values[name]) throw new Error(`--${name} is missing: ${values.target} is reached over mutual TLS`);
   }
 }
 
@@ -53,11 +71,21 @@ function milliseconds(name, text) {
   return ms;
 }
 
-const chosen = settings();
-if (typeof chosen === 'number') {
-  process.exitCode = chosen;
+/** The gateway, or the exit code where its files cannot be used. */
+function opened(chosen) {
+  if (typeof chosen === 'number') return chosen;
+  try {
+    return new Gateway(chosen);
+  } catch (error) {
+    process.stderr.write(`${error.message}\n`);
+    return 2;
+  }
+}
+
+const gateway = opened(settings());
+if (typeof gateway === 'number') {
+  process.exitCode = gateway;
 } else {
-  const gateway = new Gateway(chosen);
   for (const name of ['SIGTERM', 'SIGINT']) process.once(name, () => gateway.close());
   await gateway.run();
   process.exit(0);

@@ -8,6 +8,7 @@ import grpc from '@grpc/grpc-js';
 import protoLoader from '@grpc/proto-loader';
 
 import { decoded } from './errors.js';
+import { TlsFiles } from './tls.js';
 
 const FILES = ['ofa_agent/v1/control.proto', 'ofa_agent/v1/status.proto', 'google/rpc/status.proto', 'google/rpc/error_details.proto'];
 const FIRST_PAUSE_MS = 100;
@@ -28,19 +29,33 @@ export function loadProtos(root) {
 /** One client of one camera. */
 export class Agent {
   #types;
+  #kinds;
+  #target;
+  #options = { 'grpc.initial_reconnect_backoff_ms': FIRST_PAUSE_MS, 'grpc.max_reconnect_backoff_ms': LONGEST_PAUSE_MS };
+  #tls = null;
   #services;
   #who;
   #deadlineMs;
 
-  /** `camera` may be empty where there is one; `deadlineMs` bounds every call but the streams. */
-  constructor({ target, client, camera, root, deadlineMs }) {
+  /**
+   * `camera` may be empty where there is one; `deadlineMs` bounds every call but the streams. With the files `ca`, `cert`
+   * and `key` it speaks mutual TLS; `serverName` is the agent's name where that is not the host of `target`.
+   */
+  constructor({ target, client, camera, root, deadlineMs, ca, cert, key, serverName }) {
     this.#types = loadProtos(root);
     const { v1 } = grpc.loadPackageDefinition(this.#types).ofa_agent;
-    const options = { 'grpc.initial_reconnect_backoff_ms': FIRST_PAUSE_MS, 'grpc.max_reconnect_backoff_ms': LONGEST_PAUSE_MS };
-    const credentials = grpc.credentials.createInsecure();
-    this.#services = [v1.ControlService, v1.StatusService].map((Service) => new Service(target, credentials, options));
+    this.#kinds = [v1.ControlService, v1.StatusService];
+    this.#target = target;
+    if (cert) this.#tls = new TlsFiles({ ca, cert, key });
+    if (serverName) this.#options['grpc.ssl_target_name_override'] = serverName;
+    this.#services = this.#connect(this.#tls ? this.#tls.renewed() : grpc.credentials.createInsecure());
     this.#who = { client, camera };
     this.#deadlineMs = deadlineMs;
+  }
+
+  /** The name that the agent knows this client by: its own, or over TLS that of the certificate with its own. */
+  get name() {
+    return this.#tls ? `${this.#tls.uri}#${this.#who.client}` : this.#who.client;
   }
 
   /** One unary call, not retried. Throws AgentError. */
@@ -87,7 +102,25 @@ export class Agent {
     for (const service of this.#services) service.close();
   }
 
+  #connect(credentials) {
+    return this.#kinds.map((Service) => new Service(this.#target, credentials, this.#options));
+  }
+
+  /** Over TLS a renewed certificate is shown from the next call on; calls and streams under way go on as they are. */
+  #renew() {
+    let credentials = null;
+    try {
+      credentials = this.#tls?.renewed();
+    } catch {
+      // a file is half copied, or the key is not there yet; what is in use stays until they change once more
+    }
+    if (!credentials) return;
+    this.close();
+    this.#services = this.#connect(credentials);
+  }
+
   #service(method) {
+    this.#renew();
     return this.#services.find((service) => method in service);
   }
 }

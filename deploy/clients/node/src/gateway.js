@@ -116,7 +116,7 @@ export class Gateway {
 
   #seen(status) {
     const tags = { agent: true };
-    if (status) Object.assign(tags, statusTags(status, this.#options.client, this.#keepers.lease.wanted));
+    if (status) Object.assign(tags, statusTags(status, this.#agent.name, this.#keepers.lease.wanted));
     this.#plc.write(tags);
     if (!this.#connected) log('agent heard');
     this.#connected = true;

@@ -36,7 +36,7 @@ export function lineOf(tags) {
   return { stopped: tags.line_stopped, ...(rate === null ? {} : { parts_per_minute: rate }) };
 }
 
-/** A camera's state as tags; `client` is this gateway's name, `wanted` the budget of its lease, if any. */
+/** A camera's state as tags; `client` is this gateway's name at the agent, `wanted` the budget of its lease, if any. */
 export function statusTags(status, client, wanted) {
   const claim = status.claims.find((one) => one.client === client);
   const change = status.changes.find((one) => one.client === client);
