@@ -8,7 +8,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
+import grpc
 import pytest
+from google.longrunning import operations_pb2
+from google.protobuf.empty_pb2 import Empty
 
 from agent.cli.main import main
 from agent.client import RpcFailed
@@ -116,6 +119,78 @@ def test_entries_that_are_missing_at_the_end_are_noticed(
 
     run(scenario())
     assert "those after 2 are missing" in capsys.readouterr().err
+
+
+def test_the_audit_is_exported_page_by_page_as_it_was_when_it_began(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as rig:
+            fill(rig, 2500)
+            read = rig.journal.audit
+
+            async def audit(after: int, limit: int, camera: str | None) -> AuditPage:
+                fill(rig, 1)  # somebody goes on changing things
+                return await read(after, limit, camera)
+
+            monkeypatch.setattr(rig.journal, "audit", audit)
+            whole, part = tmp_path / "whole", tmp_path / "part"
+            assert await command(rig, "export", str(whole)) == 0
+            assert await command(rig, "export", str(part), "--since", "2400", "--until", "2450") == 0
+            for path in (whole, part):
+                assert await command(rig, "verify", str(path)) == 0
+            assert len(whole.read_bytes().splitlines()) == 1 + 2501 + 1
+            assert len(part.read_bytes().splitlines()) == 1 + 51 + 1
+            assert await command(rig, "verify", "--follows", str(part)) == 0
+            head = f"2500:{rig.journal.chain[2499].sha256}"
+            assert await command(rig, "verify", "--head", head) == 0
+            monkeypatch.setattr(rig.journal, "audit", read)
+            del rig.journal.chain[2400:]
+            assert await command(rig, "verify", "--follows", str(part)) == 1
+            assert await command(rig, "verify", "--head", head, "--json") == 1
+
+    run(scenario())
+    said = capsys.readouterr()
+    assert "the earlier export ends at 2450" in said.err
+    assert "entry 2500 was there" in json.loads(said.out[said.out.index("{") :])["broken"]["why"]
+
+
+def test_the_head_is_printed_for_a_person_to_keep(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def scenario() -> AuditEntry:
+        async with serving(tmp_path) as rig:
+            assert await command(rig, "head") == 0
+            fill(rig, 3)
+            assert await command(rig, "head") == 0
+            assert await command(rig, "head", "--json") == 0
+            return rig.journal.chain[-1]
+
+    last = run(scenario())
+    first, second, *rest = capsys.readouterr().out.splitlines()
+    assert first == f"0:{'0' * 64}"
+    assert second == f"3:{last.sha256}"
+    assert json.loads("".join(rest)) == {"seq": 3, "sha256": last.sha256}
+
+
+def test_who_cancels_or_forgets_an_operation_is_in_the_audit(tmp_path: Path) -> None:
+    async def scenario() -> list[AuditEntry]:
+        async with serving(tmp_path) as rig:
+            answer = await rig.client.profile_subnets()
+            rig.journal.chain.clear()
+            await rig.client.cancel_operation(answer.operation.name)
+            request = operations_pb2.DeleteOperationRequest(name=answer.operation.name)
+            with pytest.raises(grpc.aio.AioRpcError):
+                await rig.call("/google.longrunning.Operations/DeleteOperation", request, Empty.FromString)
+            with pytest.raises(RpcFailed):
+                await rig.client.cancel_operation("operations/none")
+            return rig.journal.chain
+
+    entries = run(scenario())
+    assert [(entry.method, entry.camera, entry.outcome) for entry in entries] == [
+        ("CancelOperation", "station-1", "OK"),
+        ("DeleteOperation", "station-1", "FAILED_PRECONDITION"),
+        ("CancelOperation", "", "NOT_FOUND"),
+    ]
+    assert all(entry.origin.startswith("unix") and entry.asked.startswith('{"name":"operations/') for entry in entries)
 
 
 def _cut(page: AuditPage) -> Callable[[int, int, str | None], Awaitable[AuditPage]]:
