@@ -26,7 +26,8 @@ Story = Callable[[Refusals, list[AuditEntry]], Awaitable[None]]
 
 def play(story: Story) -> list[AuditEntry]:
     """The entries that were noted."""
-    clock, noted = VirtualClock(), []
+    clock = VirtualClock()
+    noted: list[AuditEntry] = []
 
     async def life() -> None:
         refusals = Refusals(noted.append, clock)
