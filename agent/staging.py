@@ -130,7 +130,7 @@ class Staging:
         """`book` knows which versions were in use, and with `info_of`, which tells what camera is behind a name, what
         it answered when it was commissioned. Nothing is opened before `open`."""
         self._clock = clock
-        self._book = book
+        self.book = book
         self._settings_of = settings_of
         self._also = also
         self._info_of = info_of
@@ -195,7 +195,7 @@ class Staging:
                 source = source or LibrarySource(
                     shelf.libraries[camera.name],
                     self._clock,
-                    _Vouching(self._book, version, camera.name, self._info_of),
+                    _Vouching(self.book, version, camera.name, self._info_of),
                 )
             told[camera.name] = Told(self._settings_of(config, camera), source)
         return _State(config, shelf, version, told)
@@ -204,7 +204,7 @@ class Staging:
         """Raises LibraryError where an older one must not be used."""
         if shelf is None or config.library is None:
             return None
-        return VersionMark(self._book, await judged(self._book, shelf.library, config.library.allow_older))
+        return VersionMark(self.book, await judged(self.book, shelf.library, config.library.allow_older))
 
     def _tell(self, state: _State) -> None:
         """All of them, also where one of them fails: what it raised is raised when all were told."""

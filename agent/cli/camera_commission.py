@@ -18,7 +18,7 @@ import click
 
 from agent.cli.camera import compare, print_differences, write_json
 from agent.cli.camera_access import bus_of
-from agent.cli.camera_persist import SHORT_S, chosen_camera, hasty, source_of
+from agent.cli.camera_persist import SHORT_S, chosen_camera, hasty, library_of
 from agent.cli.exits import FAILED
 from agent.errors import BadInput
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from agent.camera.commission import Outcome, Risk, TrialNetwork
     from agent.camera.survey import CameraProfile
     from agent.clock import Clock
+    from agent.config import AgentConfig
 
 FORMAT = "ofa-agent.commission/1"
 PROFILE_NAME, REPORT_NAME, REFERENCE_NAME = "profile.json", "commission.json", "reference.json"
@@ -139,20 +140,20 @@ def _site(order: Order) -> Iterator[_Site]:
 
     config, clock = load_config(order.config), SystemClock()
     chosen = chosen_camera(config, order.name)
-    source = source_of(config, chosen, clock)
-    network = None if source is None else asyncio.run(_fastest(source))
+    network = None if config.library is None else asyncio.run(_fastest(config, chosen.name, clock))
     with sdk_for(chosen, clock) as (sdk, serial):
         yield _Site(hasty(camera_settings(chosen, serial)), SystemOwner(sdk, clock), clock, network)
 
 
-async def _fastest(source: Any) -> TrialNetwork | None:
+async def _fastest(config: AgentConfig, camera: str, clock: Clock) -> TrialNetwork | None:
     """The quickest sub-net of the library: uploads are part of most checks."""
     from agent.camera.commission import TrialNetwork
 
-    if not source.catalogue.subnets:
-        return None
-    subnet = min(source.catalogue.subnets, key=lambda one: one.predicted_ms)
-    payload = await source.load(subnet.id)
+    async with library_of(config, clock) as staging:
+        source = staging.told[camera].source
+        if source is None or not source.catalogue.subnets:
+            return None
+        payload = await source.load(min(source.catalogue.subnets, key=lambda one: one.predicted_ms).id)
     return TrialNetwork(payload.setup, payload.blob, payload.goldens)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from agent.clock import Clock
     from agent.config import AgentConfig
     from agent.config.schema import Camera
-    from agent.supervisor.source import LibrarySource
+    from agent.staging import Staging
     from agent.swap.transaction import Payload
 
 DEADLINE_S = 600.0  # flash is slow, how slow is not published (facts/firefly-dl.md section 7 item 6)
@@ -35,15 +36,27 @@ def chosen_camera(config: AgentConfig, name: str | None) -> Camera:
     raise BadInput("--camera", f"{name!r} is not in the config; it has {names}")
 
 
-def source_of(config: AgentConfig, camera: Camera, clock: Clock) -> LibrarySource | None:
-    """The library's sub-nets for `camera`; None where the config names no library. Raises LibraryError."""
-    from agent.library import open_library
-    from agent.supervisor.source import LibrarySource
+@asynccontextmanager
+async def library_of(config: AgentConfig, clock: Clock) -> AsyncIterator[Staging]:
+    """The library as the daemon would open it: signed, no older than what was in use, and in its journal.
 
-    if config.library is None:
-        return None
-    keys = config.library.trusted_keys or None
-    return LibrarySource(open_library(config.library.path, camera.accepted_formats, keys), clock)
+    Raises LibraryError, JournalError, and Refused where the daemon runs.
+    """
+    from agent.app import JOURNAL_NAME, state_lock, supervisor_settings
+    from agent.staging import Staging
+    from agent.telemetry.ids import RandomIds
+    from agent.telemetry.journal import SqliteJournal
+
+    with state_lock(config.state_dir):
+        days, place = config.telemetry.journal_days, config.state_dir / JOURNAL_NAME
+        journal = SqliteJournal(place, clock, RandomIds(), journal_days=days)
+        await journal.open()
+        try:
+            staging = Staging(clock, journal, supervisor_settings)
+            await staging.open(config)
+            yield staging
+        finally:
+            await journal.close()
 
 
 def hasty(settings: CameraSettings) -> CameraSettings:
@@ -61,12 +74,14 @@ def persist_subnet(subnet_id: str, path: Path, name: str | None, say: Callable[[
     config = load_config(path)
     camera = chosen_camera(config, name)
     clock = SystemClock()
-    source = source_of(config, camera, clock)
-    if source is None:
+    if config.library is None:
         raise BadInput(str(path), "names no library to take a sub-net from")
 
     async def story() -> dict[str, Any]:
-        payload = await source.load(subnet_id)
+        async with library_of(config, clock) as staging:
+            source = staging.told[camera.name].source
+            assert source is not None, "the config names a library"
+            payload = await source.load(subnet_id)
         with sdk_for(camera, clock) as (sdk, serial):
             settings = replace(hasty(camera_settings(camera, serial)), network_storage="flash")
             worker = WorkerCamera(settings, SystemOwner(sdk, clock), clock)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from agent.cli.camera_persist import DEADLINE_S, SHORT_S, chosen_camera, hasty, source_of
+from agent.cli.camera_persist import DEADLINE_S, SHORT_S, chosen_camera, hasty, library_of
 from agent.errors import BadInput, CameraError, CameraRefused
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from agent.config.schema import Camera
     from agent.domain.reference import Reference
     from agent.domain.trust import TrustBook
-    from agent.supervisor.source import LibrarySource
+    from agent.supervisor.source import SubnetSource
     from agent.swap.transaction import Payload
 
 
@@ -31,36 +31,27 @@ def record_references(
 
     The daemon must not run: its camera and its journal are used.
     """
-    from agent.app import JOURNAL_NAME, state_lock
     from agent.clock import SystemClock
     from agent.config import load_config
-    from agent.telemetry.ids import RandomIds
-    from agent.telemetry.journal import SqliteJournal
 
     config, clock = load_config(path), SystemClock()
     camera = chosen_camera(config, name)
-    source = source_of(config, camera, clock)
-    if source is None:
+    if config.library is None:
         raise BadInput(str(path), "names no library to take sub-nets from")
-    wanted = list(subnet_ids) or [subnet.id for subnet in source.catalogue.subnets]
 
     async def story() -> list[dict[str, Any]]:
-        journal = SqliteJournal(
-            config.state_dir / JOURNAL_NAME, clock, RandomIds(), journal_days=config.telemetry.journal_days
-        )
-        await journal.open()
-        try:
-            return await _record(camera, source, wanted, journal, clock, say)
-        finally:
-            await journal.close()
+        async with library_of(config, clock) as staging:
+            source = staging.told[camera.name].source
+            assert source is not None, "the config names a library"
+            wanted = list(subnet_ids) or [subnet.id for subnet in source.catalogue.subnets]
+            return await _record(camera, source, wanted, staging.book, clock, say)
 
-    with state_lock(config.state_dir):
-        return asyncio.run(story())
+    return asyncio.run(story())
 
 
 async def _record(
     camera: Camera,
-    source: LibrarySource,
+    source: SubnetSource,
     wanted: Sequence[str],
     book: TrustBook,
     clock: Clock,
@@ -89,7 +80,7 @@ async def _record(
 
 
 async def _answers(
-    camera: WorkerCamera, source: LibrarySource, payload: Payload, serial: str, firmware: str
+    camera: WorkerCamera, source: SubnetSource, payload: Payload, serial: str, firmware: str
 ) -> Reference:
     """What the camera answers; VerificationFailed where that is not what the library says: the tolerance holds."""
     from agent.domain.reference import Answer, Reference

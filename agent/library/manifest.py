@@ -24,7 +24,10 @@ DEFAULT_TOLERANCE = 0.05
 
 # An id travels in log lines, metrics labels and file names: no slash, no dot first, no space.
 Identifier = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._+-]{0,63}\Z")]
-Text = Annotated[str, Meta(min_length=1, max_length=200)]
+# Printable: it is shown on terminals and pages, where control characters and those that turn the direction of writing
+# would show something else than what is there.
+_UNSEEN = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=rf"\A[^{_UNSEEN}]*\Z")]
 Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 BlobFile = Annotated[str, Meta(pattern=r"\Ablobs/[0-9a-f]{64}\.(graph|blob|ovir)\Z")]
 GoldenFile = Annotated[str, Meta(pattern=r"\Agolden/[0-9a-f]{64}\.png\Z")]

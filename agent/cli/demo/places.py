@@ -66,7 +66,7 @@ def _config(places: Places) -> str:
 version: 1
 state_dir: {json.dumps(str(places.state / "daemon"))}
 api: {{unix_socket: {json.dumps(str(places.api_socket))}}}
-library: {{path: {json.dumps(str(places.library))}}}
+library: {{path: {json.dumps(str(places.library))}, allow_older: true}} # whoever deletes it gets another version 1
 cameras:
   - name: {CAMERA}
     sdk: simulated

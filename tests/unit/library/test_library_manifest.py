@@ -160,3 +160,18 @@ def test_what_is_no_json_object_is_refused(data: bytes) -> None:
 def test_a_manifest_beyond_the_size_limit_is_not_parsed() -> None:
     with pytest.raises(ManifestInvalid, match="at most"):
         decode_manifest(b" " * (MAX_MANIFEST_BYTES + 1))
+
+
+@pytest.mark.parametrize("text", ["a\nb", "\x1b[2J", "ok\x7f", "\x9b31m", "ok\u202eko", "\u2066ok", "a\u2028b", ""])
+def test_a_text_that_would_show_something_else_than_it_is_is_refused(text: str) -> None:
+    values, _ = tiny_manifest()
+    values["task"]["labels"][0] = text
+    with pytest.raises(ManifestInvalid, match="labels"):
+        decoded(values)
+
+
+@pytest.mark.parametrize("text", ["Kratzer, groß", "傷", "é", "a b-c_d/e", "\u200d"])
+def test_a_text_may_be_of_any_script(text: str) -> None:
+    values, _ = tiny_manifest()
+    values["task"]["labels"][0] = text
+    assert decoded(values).task.labels[0] == text
