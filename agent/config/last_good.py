@@ -64,6 +64,7 @@ def keep(state_dir: Path, data: bytes) -> None:
     copy = state_dir / NAME
     with contextlib.suppress(OSError):
         if copy.read_bytes() == data:
+            _sync(state_dir)  # whoever put it there may have died before it was durable
             return
     staging = copy.with_name(f".{NAME}.{os.getpid()}")
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import hashlib
@@ -114,6 +115,17 @@ def write_durably(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+def make_folder(path: Path) -> None:
+    """A folder and those above it are there, and stay so over a power loss. Raises OSError."""
+    there = path.is_dir()
+    if not there:
+        make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+    # Also where it was there: whoever made it may have died before it was durable.
+    with contextlib.suppress(PermissionError):
+        sync_directory(path.parent)
 
 
 def sync_directory(path: Path) -> None:

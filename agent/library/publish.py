@@ -14,7 +14,7 @@ import msgspec
 
 from agent.errors import LibraryError, ManifestInvalid
 from agent.library import signing
-from agent.library.files import check_digest, exchange, read_member, sync_directory, write_durably
+from agent.library.files import check_digest, exchange, make_folder, read_member, sync_directory, write_durably
 from agent.library.manifest import MAX_MANIFEST_BYTES, Manifest, encode_manifest, manifest_digest
 from agent.library.store import MANIFEST_NAME, SIGNATURE_NAME, Library, open_library
 
@@ -48,8 +48,9 @@ def publish(
     data = encode_manifest(manifest)
     digest = manifest_digest(data)
     if _is_published(out, manifest, digest, force) and key is None:
+        sync_directory(out.parent)  # whoever put it there may have died before it was durable
         return Publication(out, digest, manifest.version, changed=False)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(out.parent)
     staging = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         _write(staging, data, files, key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -135,15 +136,32 @@ def _read_key(path: Path) -> bytes:
 
 
 def _write_new(path: Path, data: bytes, mode: int) -> None:
+    """Whole or not at all under its name: a torn key could be neither used nor made again."""
+    staging = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        handle = os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        with os.fdopen(handle, "wb") as file:
+            os.fchmod(handle, mode)  # whatever the umask says
+            file.write(data)
+            file.flush()
+            os.fsync(handle)
+        _name(staging, path)
     except FileExistsError as exc:
         raise BadInput("FILE", f"{path} exists; a key is never overwritten") from exc
     except OSError as exc:
         raise BadInput("FILE", f"{path} cannot be written: {exc.strerror}") from exc
-    with os.fdopen(handle, "wb") as file:
-        os.fchmod(handle, mode)  # whatever the umask says
-        file.write(data)
-        file.flush()
-        os.fsync(handle)
+    finally:
+        staging.unlink(missing_ok=True)
     sync_directory(path.absolute().parent)
+
+
+def _name(staging: Path, path: Path) -> None:
+    """Give the file its name, which nothing may have. Raises FileExistsError."""
+    try:
+        os.link(staging, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a stick's file system has no links
+        if os.path.lexists(path):
+            raise FileExistsError(path) from None
+        os.rename(staging, path)

@@ -153,14 +153,16 @@ class PythonFiles:
         if self._record.covers(target):
             self._record.linked(source, target)
 
-    def exchange(self, one: Path, other: Path) -> bool:
-        """As agent.library.files.exchange, which asks the C library."""
-        from agent.library import files
+    def exchanging(self, genuine: Callable[[Path, Path], bool]) -> Callable[[Path, Path], bool]:
+        """`agent.library.files.exchange`, which goes past `os` to the C library, recorded."""
 
-        done = files.exchange(one, other)
-        if done and self._record.covers(one):
-            self._record.exchanged(one, other)
-        return done
+        def exchange(one: Path, other: Path) -> bool:
+            done = genuine(one, other)
+            if done and self._record.covers(one):
+                self._record.exchanged(one, other)
+            return done
+
+        return exchange
 
     def _remove(self, name: str, path: Any, dir_fd: int | None) -> None:
         place = _at(path, dir_fd)
