@@ -57,7 +57,7 @@ def run(target: str, seed: int, cases: int, jobs: int, told: Callable[[str], Non
     shares = [(first, min(share, cases - first)) for first in range(0, cases, share)]
     began_s = time.monotonic()
     with ThreadPoolExecutor(jobs) as pool:
-        for played, failures in pool.map(lambda one: _share(target, seed, *one, outcome), shares):
+        for played, failures in pool.map(lambda one: _share(target, seed, one[0], one[1], outcome), shares):
             outcome.cases += played
             outcome.failures |= failures
             for number, words in failures.items():

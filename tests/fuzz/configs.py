@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from agent.config.document import MAX_BYTES
 from agent.config.dump import effective
+from agent.config.keys import AGENT
 from agent.config.load import parse_config
 from agent.errors import ConfigError
 from tests.fuzz.mutate import changed_tree, mutated, odd_text
@@ -18,6 +19,7 @@ from tests.fuzz.target import Plain, ensure, one_line
 
 FILE = Path("/etc/ofa-agent/agent.yaml")
 _SHAPE = re.compile(re.escape(str(FILE)) + r":[1-9][0-9]*: .+?: \S.*", re.DOTALL)
+_NO_NAME = re.compile("[\0\ud800-\udfff]")
 _WORDS = tuple(
     word.encode()
     for word in (
@@ -103,8 +105,21 @@ class Configs(Plain):
             one_line(str(error))
             ensure(_SHAPE.fullmatch(str(error)) is not None, f"not FILE:LINE: KEY: reason: {str(error)[:200]!r}")
             return
+        odd = [text for text in _texts(AGENT.plain(config)) if _NO_NAME.search(text)]
+        ensure(not odd, f"a text that no system call takes: {odd[:1]!r}")
         written = effective(config)
         ensure(parse_config(FILE, written.encode()) == config, "the effective config loads to other values")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from (key, *_texts(inner))
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _texts(inner)
+    elif isinstance(value, str):
+        yield value
 
 
 def block(tree: Any, indent: int = 0) -> str:

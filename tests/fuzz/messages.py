@@ -71,7 +71,8 @@ def _inner(chance: random.Random, field: FieldDescriptor, depth: int) -> Message
     if kind.full_name == "google.protobuf.Duration" and chance.random() < 0.6:
         made: Any = GetMessageClass(kind)()
         made.seconds = chance.choice((0, 1, 5, 60, 3600))
-        return made
+        duration: Message = made
+        return duration
     return a_message(chance, kind, depth + 1)
 
 
