@@ -56,6 +56,8 @@ def connected(command: F) -> F:
 
     @wraps(command)
     def with_connection(*args: Any, **kwargs: Any) -> Any:
+        # gRPC writes what it thinks of a failed handshake to stderr, unless it hears this before it is imported.
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         given = {name: kwargs.pop(name) for name in (*_PLACE, *_TLS)}
         return command(*args, connection=_connection(given), **kwargs)
 
@@ -166,8 +168,6 @@ def follow(connection: Connection, stream: Callable[[AgentClient], Awaitable[int
 
 def client_of(connection: Connection, timeout_s: float, retry: Retry | None = None) -> AgentClient:
     """A client that is not connected yet."""
-    # gRPC's library writes what it thinks of a failed handshake to stderr; the command says it in one line.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from agent.client import AgentClient, TlsFiles
 
     paths = connection.tls

@@ -51,7 +51,8 @@ class Channels:
         self._target = target
         self._options = [*options, *(tls.options() if tls is not None else ())]
         self._tls = tls
-        self._stamp: Stamp | None = None
+        self._stamp: Stamp | None = None  # of the files in use
+        self._doubted: Stamp | None = None  # of files that were told to be no use
         self._line: _Line | None = None
         self._before: list[_Line] = []
 
@@ -93,24 +94,20 @@ class Channels:
         stamp = self._tls.stamp()
         if self._line is not None and stamp == self._stamp:
             return self._line
-        made = self._made(self._tls)
-        self._stamp = stamp
-        if made is None and self._line is not None:
-            return self._line
-        assert made is not None  # without a line before, files that cannot be used have raised
-        if self._line is not None:
-            self._before.append(self._line)
-            event(_log, logging.INFO, "certificate_taken", cert=self._tls.cert)
-        self._line = made
-        return made
-
-    def _made(self, tls: TlsFiles) -> _Line | None:
-        """A line with the files as they are now; None where they cannot be used and there is a line with others."""
         try:
-            credentials = tls.credentials()
+            made = _Line(self._secured(self._tls))
         except BadInput as error:
             if self._line is None:
                 raise
-            event(_log, logging.WARNING, "certificate_not_taken", error=error)
-            return None
-        return _Line(grpc.aio.secure_channel(self._target, credentials, options=self._options))
+            if stamp != self._doubted:
+                event(_log, logging.WARNING, "certificate_not_taken", error=error)
+            self._doubted = stamp
+            return self._line
+        if self._line is not None:
+            self._before.append(self._line)
+            event(_log, logging.INFO, "certificate_taken", cert=self._tls.cert)
+        self._line, self._stamp, self._doubted = made, stamp, None
+        return made
+
+    def _secured(self, tls: TlsFiles) -> grpc.aio.Channel:
+        return grpc.aio.secure_channel(self._target, tls.credentials(), options=self._options)
