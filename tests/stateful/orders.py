@@ -51,7 +51,8 @@ def outside_of_its_window_nothing_swaps(model: Model, _: Plates) -> None:
     opens = {
         Window.ANY: None,
         Window.PERMIT: model.attempts["PermitSwap"],
-        Window.LINE_STOPPED: [one for one in model.attempts["ReportLine"] if _asked(one).stopped]
+        Window.LINE_STOPPED: model.attempts["PermitSwap"]
+        + [one for one in model.attempts["ReportLine"] if _asked(one).stopped]
         + [one for one in model.attempts["CommitBudget"] if _asked(one).wait_for_ready],
     }[model.record.setting.window]
     if opens is None or model.record.faulty:  # a camera that lost its network takes another one at any time
