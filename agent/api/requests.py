@@ -65,9 +65,15 @@ class RequestLog:
     """
 
     def __init__(
-        self, journal: Journal, cameras: Mapping[str, Working] | None = None, limits: MutationLimits | None = None
+        self,
+        journal: Journal,
+        cameras: Mapping[str, Working] | None = None,
+        limits: MutationLimits | None = None,
+        refused: Callable[[AuditEntry], None] | None = None,
     ) -> None:
+        """`refused` takes the entries of what was refused; without it they all go into the journal."""
         self._journal = journal
+        self._refused = refused or journal.note_audit
         self._cameras = cameras or {}
         self._trail = Trail(self._cameras)
         self._limits = limits or MutationLimits()
@@ -150,7 +156,8 @@ class RequestLog:
     async def _carried_out(self, key: _Key, request: Mutation, run: Run) -> bytes:
         """Look the request up, carry out what is left of it, and keep its answer and its audit entry."""
         entry = self._trail.begun(request, key.request_id)
-        AUDITED.set(Audited(str(uuid.uuid4()), entry))
+        change = Audited(str(uuid.uuid4()), entry)
+        AUDITED.set(change)
         try:
             known = await self._known(key)
             if known is not None:
@@ -158,7 +165,9 @@ class RequestLog:
             _WORK.set(_Work(key, await self._carried_out_before(key)))
             answer = await run()
         except BaseException as error:
-            self._journal.note_audit(replace(entry, outcome=_code(error), reason=getattr(error, "reason", "")))
+            # What was carried out in part is never only counted: its entry takes the place of what it has left.
+            note = self._journal.note_audit if change.begun else self._refused
+            note(replace(entry, outcome=_code(error), reason=getattr(error, "reason", "")))
             raise
         body, told = answer.SerializeToString(deterministic=True), told_operations(answer, self._cameras)
         await self._keep(StoredAnswer(key.request_id, key.method, key.body_sha256, body, told), self._trail.done(entry))

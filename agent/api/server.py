@@ -49,8 +49,8 @@ class ApiServer:
         self._doors = [UnixDoor(way_in, None, self._limits)] if isinstance(way_in, Path | str) else list(way_in)
         self._server: grpc.aio.Server | None = None
         self._drain: Drain | None = None
-        self._requests = RequestLog(services.journal, services.cameras)
         self._refusals = Refusals(services.journal.note_audit, services.clock)
+        self._requests = RequestLog(services.journal, services.cameras, refused=self._refusals.change)
         self._gate: Gate | None = None
 
     @property

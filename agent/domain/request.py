@@ -25,12 +25,16 @@ class RequestMark:
 CURRENT: ContextVar[RequestMark | None] = ContextVar("ofa_agent_request", default=None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Audited:
-    """A change that is being made for somebody, under a name of its own, and its entry as far as it is known by now."""
+    """A change that is being made for somebody, under a name of its own, and its entry as far as it is known by now.
+
+    `begun`: the journal was given something of it to write. Owner: the task that makes the change.
+    """
 
     id: str
     entry: AuditEntry
+    begun: bool = False
 
 
 # Set while a change is made; the first durable write under it leaves the entry in the journal, so that it is not lost

@@ -279,6 +279,8 @@ class SqliteJournal(JournalCalls):
     async def _marked(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """A write that carries out a request: the request's mark goes with it, and what it will be audited as."""
         mark, change, wall_ns, run_id = CURRENT.get(), AUDITED.get(), self._clock.wall_ns(), self._run_id
+        if change is not None:
+            change.begun = True
 
         def marked(db: sqlite3.Connection) -> T:
             if mark is not None:

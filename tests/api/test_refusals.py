@@ -10,8 +10,9 @@ from dataclasses import replace
 import pytest
 
 from agent.api.access import Access, Auth, Who
+from agent.api.caller import CALLER, Caller
 from agent.api.errors import Rejected
-from agent.api.refusals import MOST, OTHERS, WINDOW_S, Refusals
+from agent.api.refusals import MOST, OTHERS, WHOLE, WINDOW_S, Refusals
 from agent.clock import VirtualClock, run_virtual
 from agent.domain.access import Role
 from agent.domain.audit import AuditEntry
@@ -118,3 +119,25 @@ def test_a_door_that_knows_somebody_no_more_is_told_too() -> None:
         assert [entry.origin for entry in noted] == ["ipv4:10.0.0.9"]
 
     play(story)
+
+
+def test_changes_that_are_refused_are_told_whole_up_to_a_number_and_then_counted() -> None:
+    """A client that is let in must not push out the audit by asking for what it does not get."""
+    entry = AuditEntry(client=f"{PLC.identity}#a", origin="tls", method="SetBudget", outcome="INVALID_ARGUMENT")
+
+    async def story(refusals: Refusals, noted: list[AuditEntry]) -> None:
+        CALLER.set(Caller(entry.client, entry.origin, local=False, role=Role.CONTROL))
+        for index in range(5000):
+            refusals.change(replace(entry, client=f"{PLC.identity}#{index}"))
+        assert len(noted) == WHOLE
+        await asyncio.sleep(WINDOW_S + 1)
+        counted = noted[WHOLE]
+        assert (counted.client, counted.method, counted.outcome) == (PLC.identity, "Refused", "INVALID_ARGUMENT")
+        assert json.loads(counted.asked) == {"count": 5000 - WHOLE, "method": "SetBudget"}
+        CALLER.set(Caller("anna", "unix:uid=0", local=True))
+        for index in range(2 * WHOLE):
+            refusals.change(replace(entry, client=f"made-up-{index}", origin="unix:uid=0"))
+
+    entries = play(story)
+    assert len(entries) == WHOLE + 1 + WHOLE + 1
+    assert counts(entries[-1:]) == [("(this machine)", WHOLE)]
