@@ -15,8 +15,8 @@ class ApiLimits:
     clients of a local user.
 
     `max_connections` at once, those included that have not said anything yet, for which they have `handshake_s`; over
-    the unix socket at most `max_connections_each` by one user, and `max_connections_users` by all but root and the
-    user that the daemon runs as.
+    the unix socket at most `max_connections_each` by one user, who may open `connections_per_s` after the first
+    `connections_burst`, and `max_connections_users` by all but root and the user that the daemon runs as.
 
     A client elsewhere may begin `calls_per_s` calls, streams included, and `calls_burst` at once after a rest; all
     programs of one user of the machine itself `local_calls_per_s` and `local_calls_burst`.
@@ -41,6 +41,8 @@ class ApiLimits:
     max_connections: int = 512
     max_connections_each: int = 256
     max_connections_users: int = 480
+    connections_per_s: float = 100.0
+    connections_burst: int = 512
     calls_per_s: float = 50.0
     calls_burst: int = 100
     local_calls_per_s: float = 5000.0

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections import Counter
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,13 +24,14 @@ from agent.api.access import Auth, Who
 from agent.api.inner_socket import InnerSocket
 from agent.api.limits import ApiLimits
 from agent.api.local_users import Credentials, LocalUser, Lookup, Roles, credentials, look_up
+from agent.api.places import Places
 from agent.api.proxy import LOOK_S, Link
 from agent.api.user_names import UserNames
 from agent.domain.access import Role
 from agent.errors import BadInput
 from agent.logs import event, logger
 
-ACCEPTED_AT_ONCE = 16  # in one turn of the event loop
+ACCEPTED_AT_ONCE = 8  # in one turn of the event loop; each takes about 0.2 ms
 PAUSE_S = 0.1  # where there is no descriptor for a client; those who wait are let in later
 LAST_BYTES_S = 0.5  # for what gRPC said at its end to reach clients that read
 PER_CONNECTION = 3  # descriptors: the client's, ours to gRPC and gRPC's
@@ -73,8 +74,7 @@ class UnixDoor:
         self._listener: socket.socket | None = None
         self._inner: InnerSocket | None = None
         self._guests: dict[str, _Guest] = {}
-        self._held: Counter[int] = Counter()  # connections by uid, those included whose user is not known yet
-        self._told_full: set[int] = set()
+        self._places = Places(self._limits, time.monotonic)
         self._asking: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._pause: asyncio.TimerHandle | None = None
@@ -86,8 +86,8 @@ class UnixDoor:
 
     @property
     def connections(self) -> int:
-        """Connections that are open now."""
-        return self._held.total()
+        """Connections that are open now, those included whose user is not known yet."""
+        return self._places.count
 
     # -- Door ----------------------------------------------------------------------------------------------------------
 
@@ -222,10 +222,9 @@ class UnixDoor:
         except OSError:
             client.close()
             return
-        if not self._has_room(who.uid):
+        if not self._places.take(who.uid):
             client.close()
             return
-        self._held[who.uid] += 1
         user = self._names.known(who)
         if user is not None:
             self._let_in(client, who, user)
@@ -269,21 +268,7 @@ class UnixDoor:
         if self._guests:
             self._timer = asyncio.get_running_loop().call_later(LOOK_S, self._look)
 
-    def _has_room(self, uid: int) -> bool:
-        limits = self._limits
-        most = limits.max_connections if uid in (0, os.geteuid()) else limits.max_connections_users
-        if self.connections < most and self._held[uid] < limits.max_connections_each:
-            return True
-        if uid not in self._told_full:
-            self._told_full.add(uid)
-            held = self._held[uid]
-            event(_log, logging.WARNING, "connections_refused", uid=uid, of_this_user=held, of_all=self.connections)
-        return False
-
     def _leave(self, uid: int) -> None:
-        self._told_full.discard(uid)
-        self._held[uid] -= 1
-        if not self._held[uid]:
-            del self._held[uid]
+        self._places.leave(uid)
         if self._empty is not None and not self._empty.done() and not self._guests:
             self._empty.set_result(None)

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from agent.api import socket_path
+from agent.api import places, socket_path
 from agent.api.local_users import Credentials, LocalUser, look_up
+from agent.api.places import Places
 from agent.api.proxy import Link
 from agent.errors import BadInput
 from tests.api.harness import CALM, run, until
@@ -57,11 +58,47 @@ def test_a_user_has_a_part_of_the_connections_and_root_always_finds_room(
             for client in anna[1:] + ben + root:
                 await client.close()
             await until(lambda: not rig.door.connections)
-            assert not rig.door._held
 
     run(scenario())
     told = [record.getMessage() for record in caplog.records if "connections_refused" in record.getMessage()]
     assert [line.partition("uid=")[2].split()[0] for line in told] == ["1000", "1001", "0"]
+
+
+class Time:
+    now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_a_user_who_connects_again_and_again_is_slowed_down_and_no_other_is(caplog: pytest.LogCaptureFixture) -> None:
+    limits = replace(CALM, connections_burst=3, connections_per_s=2.0)
+    now = Time()
+    held = Places(limits, now)
+
+    def comes(uid: int) -> bool:
+        let_in = held.take(uid)
+        if let_in:
+            held.leave(uid)
+        return let_in
+
+    assert [comes(1000) for _ in range(5)] == [True, True, True, False, False]
+    assert comes(1001)
+    now.now_s += 0.5
+    assert [comes(1000) for _ in range(2)] == [True, False]
+    now.now_s += 100.0
+    assert [comes(1000) for _ in range(4)] == [True, True, True, False]
+    told = [record.getMessage() for record in caplog.records]
+    assert [line.count("connections_refused uid=1000 why=connections_per_s=2") for line in told] == [1, 1]
+    assert held.count == 0
+
+
+def test_how_fast_users_come_is_remembered_of_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "MOST_USERS", 10)
+    held = Places(CALM, Time())
+    for uid in range(1000, 1100):
+        assert held.take(uid)
+    assert len(held._paces) == 10
 
 
 def test_without_descriptors_clients_wait_and_are_let_in_when_there_are(

@@ -6,12 +6,13 @@ import asyncio
 import random
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 import pytest
 
-from agent.api.proxy import CHUNK_BYTES, Link
+from agent.api import proxy
+from agent.api.proxy import CHUNK_BYTES, READ_BYTES, Link
 from tests.api.harness import run, until
 
 MUCH_BYTES = 3_000_000
@@ -65,6 +66,13 @@ async def turns(count: int = 20) -> None:
         await asyncio.sleep(0)
 
 
+@pytest.fixture
+def unmetered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients are read as fast as they send."""
+    monkeypatch.setattr(proxy, "WINDOW_S", 0.0)
+
+
+@pytest.mark.usefixtures("unmetered")
 @pytest.mark.parametrize("way", ["in", "out"])
 def test_all_bytes_arrive_as_they_were_and_then_the_end(way: str) -> None:
     async def scenario() -> None:
@@ -97,6 +105,7 @@ def test_a_client_that_has_said_all_is_still_answered() -> None:
     run(scenario())
 
 
+@pytest.mark.usefixtures("unmetered")
 @pytest.mark.parametrize("way", ["in", "out"])
 def test_a_reader_that_does_not_read_stops_its_writer(way: str) -> None:
     async def scenario() -> None:
@@ -193,6 +202,41 @@ def test_a_client_that_reads_nothing_of_a_server_that_hung_up_is_let_go_at_the_s
             assert it.ended == ["ended"]
 
     run(scenario())
+
+
+@pytest.mark.parametrize("at_once", [1, 300, CHUNK_BYTES])
+def test_a_client_that_sends_without_end_is_read_for_a_chunk_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(proxy, "WINDOW_S", 3600.0)
+
+    async def scenario() -> int:
+        with linked() as it:
+            data = bytes(MUCH_BYTES)
+            answering = asyncio.ensure_future(asyncio.get_running_loop().sock_sendall(it.server, data))
+            for _ in range(4 * CHUNK_BYTES // max(at_once, READ_BYTES)):
+                with suppress(BlockingIOError):
+                    it.client.send(bytes(at_once))
+                await turns(2)
+            heard = 0
+            while heard < len(data):  # what it is told is not held back
+                heard += len(await asyncio.get_running_loop().sock_recv(it.client, 1 << 16))
+            await answering
+            return len(it.server.recv(1 << 20))
+
+    reads = -(-CHUNK_BYTES // max(at_once, READ_BYTES))
+    assert run(scenario()) == reads * at_once
+
+
+def test_a_client_that_was_read_enough_of_is_read_on() -> None:
+    async def scenario() -> int:
+        with linked() as it:
+            reading = asyncio.ensure_future(received(it.server))
+            await asyncio.get_running_loop().sock_sendall(it.client, bytes(5 * CHUNK_BYTES))
+            it.client.shutdown(socket.SHUT_WR)
+            return len(await reading)
+
+    assert run(scenario()) == 5 * CHUNK_BYTES
 
 
 def test_a_link_is_closed_once() -> None:
