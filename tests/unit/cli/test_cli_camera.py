@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 from contextlib import closing
@@ -11,11 +12,14 @@ import pytest
 
 from agent.app import state_lock
 from agent.camera.commission import CHECKS
+from agent.cli.camera_persist import library_of
 from agent.cli.main import main
 from agent.clock import SystemClock
+from agent.config import load_config
 from agent.domain.reference import Reference
 from agent.sim import bus, pyspin
 from agent.sim.spec import SimulationSpec
+from tests.support.tiny_libraries import publish_tiny
 
 SIMULATED = ("--sdk", "simulated")
 QUICK = ("nodes", "enum_numbers", "buffer", "file_locked", "upload_times")
@@ -222,6 +226,24 @@ def test_a_record_is_not_made_beside_a_running_agent(
     with state_lock(tmp_path / "s"):
         assert main(["camera", "reference", "--config", path]) != 0
     assert "another ofa-agent uses it; stop that one first" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["persist", "net-0"], ["reference"], ["commission", "--yes", "--out", "out"]])
+def test_an_older_library_is_neither_persisted_nor_commissioned(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = config(tmp_path, publish_tiny(tmp_path / "library", version=2))
+
+    async def in_use() -> None:
+        async with library_of(load_config(Path(path)), SystemClock()):
+            pass
+
+    asyncio.run(in_use())
+    publish_tiny(tmp_path / "older")
+    config(tmp_path, tmp_path / "older")
+    assert main(["camera", *command, "--config", path]) != 0
+    assert "version 1 of library 'tiny' is older than 2, which was in use here" in capfd.readouterr().err
 
 
 def test_persist_needs_a_library_and_a_camera_that_the_config_has(

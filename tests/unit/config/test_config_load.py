@@ -128,6 +128,7 @@ def test_the_simulation_takes_a_socket_or_parameters(tmp_path: Path) -> None:
         (BASE + f"api: {{unix_socket: /{'s' * 120}}}\n", "3: api.unix_socket: socket path of 121 bytes"),
         (BASE + "library: {}\n", "3: library.path: is required"),
         (BASE + "library: {path: l, trusted_keys: [[]]}\n", "3: library.trusted_keys[0]: is not a file name"),
+        (BASE + "library: {path: l, trusted_keys: []}\n", "3: library.trusted_keys: is empty; name at least one file"),
         (BASE + "state_dir:\n", "3: state_dir: is not a text"),
         (BASE + "policy: 5\n", "3: policy: is not a mapping"),
         (BASE + "policy:\n  schedule: {}\n", "4: policy.schedule: is not a list of mappings"),
