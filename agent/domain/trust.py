@@ -66,9 +66,7 @@ class Admission:
     def refusal(self) -> str:
         """Why it must not be used unless that is said; empty where it may."""
         if self.damaged:
-            return (
-                f"what the journal knows of library {self.name!r} is damaged: which version was in use here is not known"
-            )
+            return f"what the journal knows of library {self.name!r} is damaged: which version was in use is not known"
         if self.seen is None or self.seen == self.mark:
             return ""
         named = f"version {self.mark.version} of library {self.name!r}"

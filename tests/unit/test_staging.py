@@ -330,7 +330,7 @@ def test_a_mark_that_is_none_is_not_taken_for_a_library_that_was_never_here(benc
     bench.trust.values["library:tiny"] = "1:what"
 
     async def main() -> None:
-        with pytest.raises(LibraryError, match=r"'tiny' is damaged: which version was in use here is not known; "):
+        with pytest.raises(LibraryError, match=r"'tiny' is damaged: which version was in use is not known; "):
             await bench.staging.stage(bench.config())
         await bench.taken(bench.config(allow_older=True))
         assert bench.trust.values["library:tiny"].startswith("1:")
