@@ -18,6 +18,7 @@ NEWEST = "audit_newest"  # in `about`: the highest number that was ever given
 _NAMES = tuple(f.name for f in fields(AuditEntry))
 _ENTRY = ", ".join(_NAMES)
 _BYTES = ", ".join(f"CAST({name} AS BLOB)" for name in _NAMES)  # whatever somebody may have made of them
+_PUT = f"INSERT INTO audit ({_ENTRY}) VALUES ({', '.join('?' * len(_NAMES))})"
 _PAGE = 500
 
 
@@ -26,9 +27,8 @@ def put_audit(db: sqlite3.Connection, entry: AuditEntry, wall_ns: int) -> None:
     last = head(db)
     seq = max(last.seq, newest(db) or 0) + 1
     chained = entry.chained(seq, wall_ns, last.sha256)
-    undo.keep(db, "audit", str(seq))
-    marks = ", ".join(f":{name}" for name in _NAMES)
-    db.execute(f"INSERT INTO audit ({_ENTRY}) VALUES ({marks})", {name: getattr(chained, name) for name in _NAMES})
+    undo.keep_new(db, "audit", str(seq))
+    db.execute(_PUT, [getattr(chained, name) for name in _NAMES])
     db.execute("INSERT OR REPLACE INTO about (name, value) VALUES (?, ?)", (NEWEST, seq))
 
 
@@ -76,9 +76,10 @@ def newest(db: sqlite3.Connection) -> int | None:
 
 def put_pending(db: sqlite3.Connection, change: Audited, run_id: str) -> None:
     """A change is made whose entry follows with its answer. The first one of a change stays."""
-    undo.keep(db, "audit_pending", change.id)
     body = msgspec.json.encode(change.entry).decode()
-    db.execute("INSERT OR IGNORE INTO audit_pending (id, run, body) VALUES (?, ?, ?)", (change.id, run_id, body))
+    put = "INSERT OR IGNORE INTO audit_pending (id, run, body) VALUES (?, ?, ?)"
+    if db.execute(put, (change.id, run_id, body)).rowcount:
+        undo.keep_new(db, "audit_pending", change.id)
 
 
 def drop_pending(db: sqlite3.Connection, change: Audited) -> None:

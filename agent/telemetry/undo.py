@@ -29,12 +29,19 @@ _COLUMNS = {  # of the tables that have images, the column that names a row
     "trust": "name",
 }
 
+_NO_ROWS = msgspec.msgpack.encode([])
+
 
 def keep(db: sqlite3.Connection, table: str, identity: str) -> None:
     """Keep an image of the rows of that identity, before they are changed."""
     rows = db.execute(f"SELECT * FROM {table} WHERE {_COLUMNS[table]} = ?", (identity,)).fetchall()
     body = msgspec.msgpack.encode(rows)
     db.execute("INSERT INTO images (held, identity, body) VALUES (?, ?, ?)", (table, identity, body))
+
+
+def keep_new(db: sqlite3.Connection, table: str, identity: str) -> None:
+    """The same for a row that is not there yet."""
+    db.execute("INSERT INTO images (held, identity, body) VALUES (?, ?, ?)", (table, identity, _NO_ROWS))
 
 
 def begin(db: sqlite3.Connection) -> None:
