@@ -7,6 +7,7 @@ import random
 import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -71,7 +72,8 @@ async def _live(journal: SqliteJournal, asker: _Asker, played: Played, steps: in
     await step(journal.open)
     if not played.dumps[0]:
         played.dumps[0] = played.dumps[1]  # opened for the first time it is empty, before as after
-    await step(asker.interrupted)
+    for camera in CAMERAS:
+        await step(partial(journal.interrupted_swaps, camera))
     for _ in range(steps):
         await step(asker.one)
         await asyncio.sleep(asker.chance.choice((0.0, 0.0, 0.3, 1.5)))  # what is due by time comes in between
@@ -103,10 +105,6 @@ class _Asker:
         self._count += 1
         CURRENT.set(RequestMark(self._id("r"), self._camera(), "SetBudgetRequest", "ab" * 32))
         await self.chance.choice(self._calls)()
-
-    async def interrupted(self) -> None:
-        for camera in CAMERAS:
-            await self._journal.interrupted_swaps(camera)
 
     async def _claim(self) -> None:
         claim = Claim(
