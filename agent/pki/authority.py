@@ -78,8 +78,12 @@ class Authority:
 
     @property
     def key_is_open(self) -> bool:
-        """Whether others on this machine can read the CA's key."""
-        return bool((self.folder / CA_KEY).stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
+        """Whether others on this machine can read the CA's key; where it is kept elsewhere, they cannot."""
+        try:
+            mode = (self.folder / CA_KEY).stat().st_mode
+        except FileNotFoundError:
+            return False
+        return bool(mode & (stat.S_IRWXG | stat.S_IRWXO))
 
     def issue_client(self, name: str, now: datetime, days: int | None = None) -> Issued:
         """A key and a certificate for a client that has none that is valid."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import secrets
@@ -58,6 +59,8 @@ def publish(new: Path, folder: Path) -> None:
     try:
         os.rename(new, folder)  # takes the place of an empty folder, and of nothing else
     except OSError as exc:
+        if exc.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            raise
         raise BadInput("DIR", f"{folder} exists and is not an empty folder; a CA is never overwritten") from exc
     sync(folder.parent)
 

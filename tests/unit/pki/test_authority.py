@@ -57,6 +57,23 @@ def test_a_ca_is_never_made_over_anything(authority: Authority, now: datetime, t
     assert Authority.create(tmp_path / "empty", "plant", now).entries(now) == []
 
 
+def test_of_two_that_make_a_ca_at_the_same_time_one_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, now: datetime
+) -> None:
+    publish = files.publish
+
+    def late(new: Path, folder: Path) -> None:
+        folder.mkdir()
+        (folder / "index.json").write_text("another's")
+        publish(new, folder)
+
+    monkeypatch.setattr(files, "publish", late)
+    with pytest.raises(BadInput, match="never overwritten"):
+        Authority.create(tmp_path / "ca", "plant", now)
+    assert [path.name for path in tmp_path.iterdir()] == ["ca"]
+    assert (tmp_path / "ca" / "index.json").read_text() == "another's"
+
+
 def test_a_name_has_one_valid_certificate_until_it_is_renewed(authority: Authority, now: datetime) -> None:
     with pytest.raises(BadInput, match=r"plc-3 has a certificate until .* pki renew"):
         authority.issue_client("plc-3", now)

@@ -102,3 +102,14 @@ def test_a_key_that_others_can_read_is_told(folder: str, capfd: pytest.CaptureFi
     capfd.readouterr()
     assert main(["pki", "list", folder]) == exits.DONE
     assert "ca-key.pem: can be read by others; chmod 600" in capfd.readouterr().err
+
+
+def test_a_ca_whose_key_is_kept_elsewhere_can_be_looked_at_and_issues_nothing(
+    folder: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (Path(folder) / "ca-key.pem").unlink()
+    capfd.readouterr()
+    assert main(["pki", "list", folder]) == exits.DONE
+    assert "plc-3" in capfd.readouterr().out
+    assert main(["pki", "client", folder, "plc-4"]) == exits.BAD_INPUT
+    assert "without the CA's key nothing can be signed" in capfd.readouterr().err
