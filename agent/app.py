@@ -41,6 +41,7 @@ from agent.domain.orders import Window
 from agent.domain.reload import Reloading
 from agent.doors import Doors
 from agent.errors import AgentError, BadInput, CameraGone, Refused
+from agent.library.files import make_folder
 from agent.logs import configure, event, logger
 from agent.policy.tickets import TicketRules
 from agent.staging import Staging, Told
@@ -304,7 +305,7 @@ def camera_settings(camera: cfg.Camera, serial: str) -> CameraSettings:
 @contextmanager
 def state_lock(state_dir: Path) -> Iterator[None]:
     """Two daemons must not share a journal. Raises Refused where another one holds the directory."""
-    state_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(state_dir)
     descriptor = os.open(state_dir / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -124,7 +124,7 @@ def make_folder(path: Path) -> None:
         make_folder(path.parent)
         path.mkdir(exist_ok=True)
     # Also where it was there: whoever made it may have died before it was durable.
-    with contextlib.suppress(PermissionError):
+    with contextlib.suppress(OSError):  # a folder that may not be read, or a file system that cannot
         sync_directory(path.parent)
 
 

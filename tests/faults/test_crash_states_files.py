@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.app import state_lock
 from agent.config import last_good
 from agent.errors import BadInput, SignatureInvalid
 from agent.library import generate_key, open_library, publish, sign_library, signing
@@ -145,6 +146,18 @@ def flash_there(_: Path) -> Callable[[Path], Hashable]:
     return lambda root: tuple(sorted(Flash(StorageSpec(flash_file=str(root / FLASH))).load().items()))
 
 
+def state_folders(_: Path) -> list[Part]:
+    def begin(root: Path) -> None:
+        with state_lock(root / "var" / "lib" / "agent"):
+            pass
+
+    return [Part(begin)]
+
+
+def state_folder_there(_: Path) -> Callable[[Path], Hashable]:
+    return lambda root: (root / "var" / "lib" / "agent").is_dir()
+
+
 @dataclass(frozen=True)
 class Story:
     """Steps of real code on files, and how what they left is looked at; both by a folder that is not recorded.
@@ -161,6 +174,7 @@ STORIES = {
     "library": Story(libraries, library_there),
     "last good config": Story(configs, config_there),
     "keys": Story(keys, keys_there),
+    "state folder": Story(state_folders, state_folder_there),
     "flash": Story(flashes, flash_there, durable=False),
 }
 
