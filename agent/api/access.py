@@ -89,26 +89,39 @@ class Access:
 
         Raises Rejected: PERMISSION_DENIED, UNAUTHENTICATED, RESOURCE_EXHAUSTED.
         """
-        return self._let_in(method, peer, auth, self._rates)
-
-    def still(self, method: str, peer: str, auth: Auth) -> Who:
-        """As `admit`, for a call that was let in before and goes on; it counts for no rate."""
-        return self._let_in(method, peer, auth, None)
-
-    def _let_in(self, method: str, peer: str, auth: Auth, rates: Rate | None) -> Who:
         who: Who | None = None
         try:
-            who = next((found for door in self._doors if (found := door.who(peer, auth)) is not None), None)
+            who = self._who(peer, auth)
             if who is None:
                 raise Rejected("NO_ROLE", f"a connection from {peer!r} is not known and may do nothing")
-            if rates is not None:
-                rates.take(who)
+            if self._rates is not None:
+                self._rates.take(who)
             self._check(method, who)
         except Rejected as error:
-            if self._heard is not None:
-                self._heard.refused(method, who, peer, error)
+            self._tell(method, who, peer, error)
             raise
         return who
+
+    def still(self, method: str, peer: str, auth: Auth) -> None:
+        """As `admit`, for a call that was let in before and goes on; it counts for no rate.
+
+        One whose connection no door knows any more ends by itself: its client has gone, and nobody is refused.
+        """
+        who: Who | None = None
+        try:
+            who = self._who(peer, auth)
+            if who is not None:
+                self._check(method, who)
+        except Rejected as error:
+            self._tell(method, who, peer, error)
+            raise
+
+    def _who(self, peer: str, auth: Auth) -> Who | None:
+        return next((found for door in self._doors if (found := door.who(peer, auth)) is not None), None)
+
+    def _tell(self, method: str, who: Who | None, peer: str, error: Rejected) -> None:
+        if self._heard is not None:
+            self._heard.refused(method, who, peer, error)
 
     def _check(self, method: str, who: Who) -> None:
         needed = NEEDS.get(method)

@@ -92,3 +92,23 @@ def test_nobody_elsewhere_goes_by_the_name_of_another() -> None:
     assert client_of(PLC, "spiffe://plant/plc-4") == "spiffe://plant/plc-3#spiffe://plant/plc-4"
     local = Who("anna", "unix:uid=1000", Role.ADMIN, local=True)
     assert [client_of(local, name) for name in ("", "plc-4")] == ["anna", "plc-4"]
+
+
+class Ears:
+    """What was told of refusals."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+
+    def refused(self, method: str, who: Who | None, peer: str, error: Rejected) -> None:
+        self.told.append((method, error.reason))
+
+
+def test_a_call_that_goes_on_is_refused_for_its_role_and_not_for_a_connection_that_is_gone() -> None:
+    ears, watch = Ears(), "ofa_agent.v1.StatusService.WatchStatus"
+    Access([OneDoor(PLC)], ears).still(watch, "ipv4:10.0.0.7:4711", {})
+    Access([OneDoor(None)], ears).still(watch, "unix:/gone", {})
+    assert ears.told == []
+    with pytest.raises(Rejected):
+        Access([OneDoor(replace(PLC, role=Role.NONE))], ears).still(watch, "ipv4:10.0.0.7:4711", {})
+    assert ears.told == [(watch, "NO_ROLE")]
