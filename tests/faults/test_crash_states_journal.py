@@ -26,7 +26,7 @@ def journal_failures(
 
 
 def test_after_a_power_loss_the_journal_has_what_was_acknowledged_and_no_third_state(tmp_path: Path) -> None:
-    assert journal_failures(tmp_path, seed=1, each=3, points=50) == []
+    assert journal_failures(tmp_path, seed=1, each=3, points=40) == []
 
 
 @pytest.mark.soak
@@ -49,6 +49,7 @@ def test_a_journal_whose_folder_was_not_synced_is_found_out(tmp_path: Path, monk
     assert len(journal_failures(tmp_path, seed=1, each=2, points=60, steps=8, most=1)) == 1
 
 
+@pytest.mark.soak
 def test_a_head_of_the_audit_that_is_renamed_before_it_is_on_the_disk_is_found_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

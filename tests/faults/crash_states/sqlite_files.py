@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import sqlite3
@@ -121,7 +122,8 @@ class Connection:
         return int(self._db.total_changes())
 
     def close(self) -> None:
-        self._db.close()
+        with contextlib.suppress(apsw.IOError):  # of a lock that a connection that only reads cannot have: as sqlite3
+            self._db.close()
 
 
 class _Rows:
