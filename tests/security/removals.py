@@ -128,6 +128,13 @@ async def _only_applied(self: Any, staged: Any) -> None:
     await staged.commit()
 
 
+def _finds_nothing(real: Any) -> Any:
+    from agent.domain.audit import Head
+    from agent.telemetry.audit_check import Checked
+
+    return lambda *_, **__: Checked(0, Head(0, ""))
+
+
 def _at_once(real: Any) -> Any:
     return lambda path, data: Path(path).write_bytes(data)
 
@@ -241,7 +248,7 @@ REMOVALS: Mapping[str, Put] = {
     "misspelt-key": nothing,
     "half-applied": nothing,
     "not-taken-back": value(_only_applied),
-    "cut-off-audit": nothing,
+    "cut-off-audit": _finds_nothing,
     "other-journal": nothing,
     "torn-last-good": _at_once,
     "altered-audit": value(lambda self, entry: ""),

@@ -89,7 +89,7 @@ REMOVALS: Mapping[str, Put] = {
     "thousand-names": value(1 << 40),
     "no-local-role": _admin,
     "inner-socket": _anybody,
-    "all-connections": value(lambda self, *_: True),
+    "connection-storm": value(lambda self, pace: ""),
     "socket-taken": value(lambda path: False),
     "socket-open-to-all": value(lambda mode: nullcontext()),
     "slow-greeting": without_options("grpc.server_handshake_timeout_ms"),

@@ -28,7 +28,8 @@ LIBRARY = (
            _ATTACKS + "test_another_manifest_of_a_version_that_ran_is_refused_after_a_restart_too"),
     Threat("freeze", _LIBRARY, _SUPPLIER, "keeps new versions away so that an old one runs on",
            "agent.supervisor.library_age:LibraryAge.use",
-           _ATTACKS + "test_a_link_that_nobody_turns_any_more_is_an_old_library_for_the_alarm"),
+           "tests/unit/supervisor/test_library_age.py::"
+           "test_the_alarm_comes_on_the_day_when_the_library_is_too_old_and_goes_with_a_newer_one"),
     Threat("mix-and-match", _LIBRARY, _SUPPLIER, "puts a library together from two good ones",
            "agent.library.files:check_digest", _ATTACKS + "test_parts_of_two_good_versions_make_no_library"),
     Threat("link-elsewhere", _LIBRARY, _SUPPLIER, "puts a link in place of a network",
