@@ -309,7 +309,7 @@ def test_over_mutual_tls_it_does_the_same_and_goes_on_with_a_renewed_certificate
     shutil.copytree(plant.folder / "clients" / "plc-3", own)
     files = ("--ca", f"{own}/ca.pem", "--cert", f"{own}/cert.pem", "--key", f"{own}/key.pem")
     port = open_port(station, plant)
-    with gateway(program, station, "--target", f"127.0.0.1:{port}", *files) as plc:
+    with gateway(program, station, "--ttl-s", "60", "--target", f"127.0.0.1:{port}", *files) as plc:
         plc.say(parts_per_minute=SLOW_PPM, line_stopped=False)
         plc.until(lambda tags: is_ready(tags) and tags["lease"])
         held_by = [one["client"] for one in station.status()["claims"]]
