@@ -357,10 +357,12 @@ async def serving(loaded: Loaded, clock: Clock, ids: IdSource) -> AsyncIterator[
     async with agent.running():
         desk = agent.reload_desk(loaded, doors)
         desk.on_report = agent.trail.reloaded
-        async with ApiServer(agent.services(desk), doors.all, limits), anyio.create_task_group() as tasks:
+        server = ApiServer(agent.services(desk), doors.all, limits)
+        async with server, anyio.create_task_group() as tasks:
             await desk.started()
             tasks.start_soon(desk.run, name="reload-desk")
             tasks.start_soon(doors.run, name="doors")
+            tasks.start_soon(server.watch, name="api")
             try:
                 yield agent, desk
             finally:

@@ -21,6 +21,7 @@ from agent.api.caps import Caps, Peer
 from agent.api.drain import Drain
 from agent.api.errors import Rejected, internal_status, to_status
 from agent.api.limits import ApiLimits
+from agent.api.serving import Handlers
 from agent.api.stalls import Stalls, Write
 from agent.api.vigil import Vigil
 from agent.errors import AgentError, BadInput, ReaderStalled
@@ -71,13 +72,12 @@ class Gate:
         """Streams that are open now."""
         return self._stalls.streams
 
-    def service(self, descriptor: ServiceDescriptor, methods: object) -> grpc.GenericRpcHandler[Any, Any]:
-        """The service of that descriptor; raises AttributeError where a method is missing."""
-        handlers = {
+    def service(self, descriptor: ServiceDescriptor, methods: object) -> Handlers:
+        """The handlers of that service; raises AttributeError where a method is missing."""
+        return {
             method.name: self._handler(method, getattr(methods, snake_case(method.name)))
             for method in descriptor.methods
         }
-        return grpc.method_handlers_generic_handler(descriptor.full_name, handlers)
 
     async def stream(
         self, method: str, request: Message, context: Context, work: Callable[[Who, Write], Awaitable[None]]

@@ -17,6 +17,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 from agent.api.access import Who
 from agent.api.drain import Drain
 from agent.api.gate import Context, Gate
+from agent.api.serving import Handlers
 from agent.api.stalls import Write
 
 DESCRIBED = "grpc.reflection.v1alpha.ServerReflection"
@@ -32,12 +33,12 @@ class Reflection:
         self._tables = reflection.aio.ReflectionServicer([*services, DESCRIBED])  # type: ignore[attr-defined]
         self._commented = {file.name: file.SerializeToString() for file in descriptor_set().file}
 
-    def handlers(self) -> list[grpc.GenericRpcHandler[Any, Any]]:
+    def services(self) -> dict[str, Handlers]:
         """One service for each name."""
         method = grpc.stream_stream_rpc_method_handler(
             self.answers, reflection_pb2.ServerReflectionRequest.FromString, None
         )
-        return [grpc.method_handlers_generic_handler(name, {"ServerReflectionInfo": method}) for name in NAMES]
+        return {name: {"ServerReflectionInfo": method} for name in NAMES}
 
     async def answers(self, requests: AsyncIterator[Any], context: Context) -> None:
         """One answer to each request."""

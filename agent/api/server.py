@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import uuid
 from collections.abc import Sequence
@@ -24,12 +25,15 @@ from agent.api.reflection import Reflection
 from agent.api.refusals import Refusals
 from agent.api.requests import RequestLog
 from agent.api.services import Services
+from agent.api.serving import Handlers, make_server
 from agent.api.status import StatusHandlers
 from agent.api.unix_door import UnixDoor
+from agent.errors import AgentError
 from agent.logs import event, logger
 from agent.pb.ofa_agent.v1 import control_pb2, status_pb2
 
 _log = logger("api")
+ENDED_S = 1.0  # for gRPC to say that it has ended
 LAST_BYTES_S = 0.2  # for answers that are on their way when the last call has ended
 CONTROL = control_pb2.DESCRIPTOR.services_by_name["ControlService"]
 STATUS = status_pb2.DESCRIPTOR.services_by_name["StatusService"]
@@ -52,6 +56,7 @@ class ApiServer:
         self._refusals = Refusals(services.journal.note_audit, services.clock)
         self._requests = RequestLog(services.journal, services.cameras, refused=self._refusals.change)
         self._gate: Gate | None = None
+        self._ended: asyncio.Task[bool] | None = None
 
     @property
     def streams(self) -> int:
@@ -60,22 +65,24 @@ class ApiServer:
 
     async def start(self) -> None:
         """Bind and serve. Raises BadInput for a path that cannot be bound, Refused where another process serves it."""
-        self._drain = Drain()
-        rates = Rates(self._limits, self._services.clock)
-        self._gate = Gate(self._drain, self._limits, Access(self._doors, self._refusals, rates))
-        self._server = grpc.aio.server(
-            options=self._limits.options(), maximum_concurrent_rpcs=self._limits.rpcs_at_once
-        )
-        self._add_services(self._server, self._drain, self._gate)
         try:
-            for door in self._doors:
-                door.bind(self._server)
-            await self._server.start()
-            for door in self._doors:
-                await door.open()
+            await self._serve()
         except BaseException:
             await self.stop(0)
             raise
+
+    async def _serve(self) -> None:
+        self._drain = Drain()
+        rates = Rates(self._limits, self._services.clock)
+        self._gate = Gate(self._drain, self._limits, Access(self._doors, self._refusals, rates))
+        services = self._services_of(self._drain, self._gate)
+        server = self._server = make_server(self._limits.options(), self._limits.rpcs_at_once, services)
+        for door in self._doors:
+            door.bind(server)
+        await server.start()
+        for door in self._doors:
+            await door.open()
+        self._ended = asyncio.create_task(server.wait_for_termination(), name="api-ended")
         event(_log, logging.INFO, "api_serving", doors=", ".join(str(door) for door in self._doors))
 
     async def stop(self, drain_s: float | None = None) -> None:
@@ -92,7 +99,22 @@ class ApiServer:
             finally:
                 for door in self._doors:
                     await door.remove()
+                await self._told()
         event(_log, logging.INFO, "api_stopped")
+
+    async def watch(self) -> None:
+        """Return when the server was stopped; raises AgentError where gRPC ended by itself, at a fault of its own: then
+        nobody can command the agent, and it has to be started again."""
+        if self._ended is None:
+            return
+        await asyncio.wait({self._ended})  # cancelled itself, it would cancel what gRPC waits for
+        if self._server is not None:
+            raise AgentError(f"the API ended by itself: {self._ended.exception()!r}")
+
+    async def _told(self) -> None:
+        ended, self._ended = self._ended, None
+        if ended is not None:
+            await asyncio.wait({ended}, timeout=ENDED_S)
 
     async def __aenter__(self) -> ApiServer:
         await self.start()
@@ -103,21 +125,19 @@ class ApiServer:
     ) -> None:
         await self.stop()
 
-    def _add_services(self, server: grpc.aio.Server, drain: Drain, gate: Gate) -> None:
+    def _services_of(self, drain: Drain, gate: Gate) -> dict[str, Handlers]:
         names = (CONTROL.full_name, STATUS.full_name)
         limits = self._limits
         status = StatusHandlers(self._services, drain, limits, epoch=uuid.uuid4().hex)
         captures = CaptureHandlers(self._services, drain, limits.heartbeat_s)
         health = HealthHandlers(self._services, drain, names, limits.frame_age_s, limits.health_poll_s)
-        server.add_generic_rpc_handlers(
-            (
-                gate.service(CONTROL, ControlHandlers(self._services, self._requests, captures)),
-                gate.service(STATUS, status),
-                gate.service(OPERATIONS, OperationHandlers(self._services, drain)),
-                gate.service(HEALTH, health),
-                *Reflection([*names, OPERATIONS.full_name, HEALTH.full_name], drain, gate).handlers(),
-            )
-        )
+        return {
+            CONTROL.full_name: gate.service(CONTROL, ControlHandlers(self._services, self._requests, captures)),
+            STATUS.full_name: gate.service(STATUS, status),
+            OPERATIONS.full_name: gate.service(OPERATIONS, OperationHandlers(self._services, drain)),
+            HEALTH.full_name: gate.service(HEALTH, health),
+            **Reflection([*names, OPERATIONS.full_name, HEALTH.full_name], drain, gate).services(),
+        }
 
     async def _end(self, server: grpc.aio.Server, grace_s: float) -> None:
         for door in self._doors:

@@ -274,8 +274,8 @@ _AGENT = (
         "tls_certificate",
         "warning",
         "certificate for the network is wrong or ends soon",
-        "A file of `api.tcp.tls` cannot be used and the one before stays in use, or the agent's certificate ends within "
-        "14 days, or the list of revoked certificates is overdue.",
+        "A file of `api.tcp.tls` cannot be used and the one before stays in use, or the agent's certificate ends "
+        "within 14 days, or the list of revoked certificates is overdue.",
         "Put right the file that the text names; it is read again by itself. Beyond its end nobody gets in.",
         "by itself",
         "all of the files are right and in their time",

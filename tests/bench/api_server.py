@@ -21,8 +21,11 @@ import anyio
 import grpc
 
 from agent.api import ApiLimits, ApiServer, Services
+from agent.api.access import Auth, Who
 from agent.api.drain import Drain
 from agent.api.gate import Gate
+from agent.api.serving import Handlers
+from agent.api.unix_door import UnixDoor
 from agent.clock import SystemClock
 from agent.domain.budget import Budget
 from agent.domain.states import CameraState
@@ -43,23 +46,39 @@ SETTINGS = SupervisorSettings(
 )
 
 
+class _Bare:
+    """A door of gRPC's own, through which nobody is known: what the agent's door is measured against."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def bind(self, server: grpc.aio.Server) -> None:
+        server.add_insecure_port(f"unix:{self._path}")
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def remove(self) -> None: ...
+
+    def who(self, peer: str, auth: Auth) -> Who | None:
+        return None
+
+
 class BenchServer(ApiServer):
     """With one method more, which does nothing and passes nothing of the agent's own, and one way in more."""
 
     def __init__(self, services: Services, folder: Path) -> None:
-        super().__init__(services, folder / "api.sock", ApiLimits())
-        self._bare = folder / BARE
+        limits = ApiLimits()
+        super().__init__(services, [UnixDoor(folder / "api.sock", None, limits), _Bare(folder / BARE)], limits)
 
-    def _add_services(self, server: grpc.aio.Server, drain: Drain, gate: Gate) -> None:
-        super()._add_services(server, drain, gate)
-
+    def _services_of(self, drain: Drain, gate: Gate) -> dict[str, Handlers]:
         async def empty(body: bytes, context: Any) -> bytes:
             return b""
 
         _, service, method = EMPTY.split("/")
-        handler = grpc.unary_unary_rpc_method_handler(empty)
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {method: handler}),))
-        server.add_insecure_port(f"unix:{self._bare}")
+        more = {service: {method: grpc.unary_unary_rpc_method_handler(empty)}}
+        return {**super()._services_of(drain, gate), **more}
 
 
 class Station(FakeCamera):

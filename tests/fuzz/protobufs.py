@@ -98,24 +98,13 @@ class _Handlers(ApiServer):
     """The services as the server has them, without a server."""
 
     def of(self, drain: Drain, limits: ApiLimits) -> dict[str, Any]:
-        found: list[Any] = []
-
-        class Collecting:
-            def add_generic_rpc_handlers(self, handlers: Sequence[Any]) -> None:
-                found.extend(handlers)
-
-        server: Any = Collecting()
         door: Any = FuzzDoor()
-        self._add_services(server, drain, Gate(drain, limits, Access([door])))
-        return {f"/{name.rpartition('.')[0]}/{name.rpartition('.')[2]}": _service(found, name) for name in NEEDS}
+        services = self._services_of(drain, Gate(drain, limits, Access([door])))
+        return {_path(name): services[name.rpartition(".")[0]][name.rpartition(".")[2]] for name in NEEDS}
 
 
-def _service(handlers: Sequence[Any], name: str) -> Any:
-    class Details:
-        method = f"/{name.rpartition('.')[0]}/{name.rpartition('.')[2]}"
-        invocation_metadata = ()
-
-    return next(found for handler in handlers if (found := handler.service(Details())) is not None)
+def _path(name: str) -> str:
+    return f"/{name.rpartition('.')[0]}/{name.rpartition('.')[2]}"
 
 
 class Protobufs:

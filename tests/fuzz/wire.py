@@ -16,6 +16,7 @@ from typing import Any
 import grpc
 
 from agent.api import ApiServer, Services
+from agent.api.unix_door import UnixDoor
 from agent.clock import SystemClock
 from agent.domain.notice import UNKNOWN_LINE
 from tests.api.harness import CALM
@@ -66,7 +67,8 @@ class Wire:
 
     async def _start(self) -> None:
         services = Services({"station-1": self._control}, self._journal, SystemClock(), {"line-1": ("station-1",)})
-        self._server = ApiServer(services, self._path, CALM)
+        self._door = UnixDoor(self._path, None, CALM)
+        self._server = ApiServer(services, [self._door], CALM)
         await self._server.start()
         self._channel: Any = grpc.aio.insecure_channel(f"unix:{self._path}")
         self._sound = await self._asked()
@@ -99,8 +101,15 @@ class Wire:
             await asyncio.wait_for(client.reader.read(1 << 16), LISTEN_S)
         answer = await self._asked()
         await client.close()
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._gone(), LISTEN_S)
         ensure(answer == self._sound, "others are answered otherwise than before")
         ensure(not self._control.claims and not self._control.prepared, "garbage made a claim")
+
+    async def _gone(self) -> None:
+        """The loop runs for a case alone: what the server closes has to be closed in it."""
+        while self._door.connections > 1:  # the good client's  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
 
     async def _asked(self) -> bytes:
         answer: bytes = await self._channel.unary_unary(STATUS + "GetStatus")(b"", timeout=ANSWER_S)

@@ -50,7 +50,9 @@ def test_without_a_section_there_is_no_network_and_no_key_opens_one_without_cert
 
 
 def test_what_is_written_out_means_the_same(tmp_path: Path) -> None:
-    text = secure(f'{{"{PLC_3}": admin}}').replace("  tcp:", '  unix_roles: {root: admin, "@video": read, "@44": read}\n  tcp:')
+    text = secure(f'{{"{PLC_3}": admin}}').replace(
+        "  tcp:", '  unix_roles: {root: admin, "@video": read, "@44": read}\n  tcp:'
+    )
     config = loaded(tmp_path, text + "library: {path: l, max_age_days: 90}\n")
     again = load_config(written(tmp_path, effective(config)))
     assert (again.api, again.library) == (config.api, config.library)

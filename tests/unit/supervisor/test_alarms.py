@@ -345,7 +345,6 @@ def test_numbers_are_those_that_were_released() -> None:
         "config_invalid": 406,
         "library_rejected": 407,
         "no_usable_subnet": 408,
-        "library_stale": 409,
         "tls_certificate": 409,
         "library_stale": 410,
         "audit_broken": 411,

@@ -27,12 +27,12 @@ GOOD = made(ONE, swap_entry(SWAP, {}), replace(ONE, outcome="ABORTED"), TWO)
 
 
 def test_a_history_that_is_told_as_it_was_has_no_faults() -> None:
-    assert audit_faults(START, GOOD, ["r-1", "r-2"], [SWAP, RUNNING]) == []
+    assert audit_faults(START, GOOD, ["r-1", "r-2"], ["r-1", "r-2"], [SWAP, RUNNING]) == []
 
 
 def test_what_is_missing_doubled_moved_or_made_up_is_named() -> None:
     def faults(entries: list[AuditEntry], acknowledged: list[str], *swaps: SwapRecord) -> str:
-        return "; ".join(audit_faults(START, entries, acknowledged, swaps))
+        return "; ".join(audit_faults(START, entries, acknowledged, acknowledged, swaps))
 
     assert "request r-3 was answered and has 0 entries" in faults(GOOD, ["r-3"], SWAP)
     assert "request r-1 was answered and has 2 entries" in faults(made(ONE, ONE), ["r-1"])
