@@ -11,10 +11,11 @@ from google.longrunning import operations_pb2
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
+from agent.domain.audit import AuditEntry, Head
 from agent.domain.notice import ChangeState
 from agent.pb.ofa_agent.v1 import capture_pb2, status_pb2, types_pb2
 from tests.stateful.program import Blow, Disturbance, Do, How, Phase, Program, Step
-from tests.stateful.record import Broken, Call, Happening, Record, Seen, Watch
+from tests.stateful.record import Audited, Broken, Call, Happening, Record, Seen, Watch
 from tests.stateful.requests import ANSWERS, METHODS, SERVICE, Clerk
 from tests.stateful.world import PATIENCE_S, Makers, World
 
@@ -166,10 +167,21 @@ class Player:
         for camera in self.program.setting.cameras:
             await self._status(self._clients[0], camera)
         await self._unary(self._clients[0], f"/{STATUS}/ListSwaps", status_pb2.ListSwapsRequest(limit=1000), "")
-        self.record.crashed_runs = set(self.world.crashed_runs)
+        await self._read_audit()
         for name in answered_operations(self.record):
             request = operations_pb2.GetOperationRequest(name=name)
             await self._unary(self._clients[0], f"/{OPERATIONS}/GetOperation", request, "")
+
+    async def _read_audit(self) -> None:
+        """All of it, and all rows of swaps, as the journal of the last run has them."""
+        journal, entries = self.world.living.journal, list[AuditEntry]()
+        while True:
+            page = await journal.audit(entries[-1].seq if entries else 0, 1000, None)
+            entries += page.entries
+            if not page.entries:
+                break
+        first = entries[0].seq if entries else page.newest + 1
+        self.record.audit = Audited(Head(first - 1, page.anchor_sha256), entries, await journal.swaps(None, 10_000))
 
     async def _settled(self) -> None:
         """Wait until nothing is under way; each state in which nothing is goes into the record."""

@@ -15,6 +15,7 @@ from tests.stateful.orders import ORDER_PROMISES
 from tests.stateful.record import ETERNITY_NS, Broken, Call, Record, Seen, Verdict
 from tests.stateful.requests import CAPTURED
 from tests.stateful.world import DEFAULT, FAIL_SAFE, SCHEDULED
+from tests.support.audit_promises import audit_faults
 
 Plates = Mapping[str, Plate]
 Promise = Callable[[Model, Plates], None]
@@ -248,6 +249,28 @@ def a_capture_brings_what_was_asked(model: Model, _: Plates) -> None:
             raise Broken(f"watch {watch.number} of {watch.camera}: operation {first}, images {images}")
 
 
+def the_audit_tells_of_every_change_and_swap_once(model: Model, _: Plates) -> None:
+    """In the order of the answers, where one came after the other."""
+    audit = model.record.audit
+    if audit is None:
+        return
+    sent: dict[str, int] = {}  # for the first time
+    done: dict[str, Call] = {}
+    for call in sorted(model.record.calls, key=lambda one: one.ended_order):
+        request_id = getattr(call.request, "request_id", "")
+        sent[request_id] = min(call.order, sent.get(request_id, call.order))
+        if request_id and call.code == "OK":
+            done.setdefault(request_id, call)
+    ordered, last = list[str](), 0
+    for request_id, call in done.items():
+        if sent[request_id] > last:
+            ordered.append(request_id)
+            last = call.ended_order
+    faults = audit_faults(audit.anchor, audit.entries, list(done), ordered, audit.swaps)
+    if faults:
+        raise Broken(f"the audit: {'; '.join(faults[:3])}")
+
+
 PROMISES: tuple[Promise, ...] = (
     no_call_meets_a_fault_of_the_agent,
     a_client_holds_one_claim_a_camera,
@@ -265,6 +288,7 @@ PROMISES: tuple[Promise, ...] = (
     an_operation_ends_once_for_all,
     an_operation_of_an_answer_stays_known,
     a_capture_brings_what_was_asked,
+    the_audit_tells_of_every_change_and_swap_once,
     *ORDER_PROMISES,
 )
 

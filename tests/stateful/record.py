@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 from google.protobuf.message import Message
 
+from agent.domain.audit import AuditEntry, Head
+from agent.domain.journal import SwapRecord
 from agent.pb.ofa_agent.v1 import types_pb2
 from tests.stateful.program import Step
 from tests.stateful.world import Setting
@@ -120,6 +122,15 @@ class Happening:
         return f"[{self.order:3}    ] ---- {self.what}"
 
 
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """What the journal holds at the end: the chain from its anchor on, and the rows of the swaps."""
+
+    anchor: Head
+    entries: Sequence[AuditEntry]
+    swaps: Sequence[SwapRecord]
+
+
 @dataclass
 class Record:
     """Everything of one history, in order. Owner: whoever plays it."""
@@ -130,8 +141,8 @@ class Record:
     watches: list[Watch] = field(default_factory=list)
     happenings: list[Happening] = field(default_factory=list)
     settled: list[Seen] = field(default_factory=list)  # states in which nothing was under way any more
-    crashed_runs: set[int] = field(default_factory=set)
     faulty: bool = False  # cameras were made to fail
+    audit: Audited | None = None  # None: the history did not come to its end
     rests_ns: list[int] = field(default_factory=list)  # when all that was due had been done
     orders: int = 0
 

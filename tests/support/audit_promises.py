@@ -11,23 +11,27 @@ from agent.domain.journal import SwapOutcome, SwapRecord
 
 
 def audit_faults(
-    anchor: Head, entries: Sequence[AuditEntry], acknowledged: Sequence[str], swaps: Iterable[SwapRecord]
+    anchor: Head,
+    entries: Sequence[AuditEntry],
+    acknowledged: Sequence[str],
+    ordered: Sequence[str],
+    swaps: Iterable[SwapRecord],
 ) -> list[str]:
     """What does not hold, in words.
 
-    `acknowledged`: ids of requests that were answered with success, in the order of their answers where one came after
-    the other; `swaps`: all rows of the journal.
+    `acknowledged`: ids of requests that were answered with success; `ordered`: those that were each sent when
+    the one before had been answered; `swaps`: all rows of the journal.
     """
     broken = ChainCheck(anchor.sha256, anchor.seq).take(entries)
     faults = [] if broken is None else [f"entry {broken.seq} {broken.why}"]
-    return [*faults, *_of_changes(entries, acknowledged), *_of_swaps(entries, swaps)]
+    return [*faults, *_of_changes(entries, acknowledged, ordered), *_of_swaps(entries, swaps)]
 
 
-def _of_changes(entries: Sequence[AuditEntry], acknowledged: Sequence[str]) -> Iterator[str]:
+def _of_changes(entries: Sequence[AuditEntry], acknowledged: Sequence[str], ordered: Sequence[str]) -> Iterator[str]:
     places = {entry.request_id: entry.seq for entry in entries if entry.outcome == "OK" and entry.request_id}
     counts = Counter(entry.request_id for entry in entries if entry.outcome == "OK" and entry.request_id)
     yield from (f"request {one} was answered and has {counts[one]} entries" for one in acknowledged if counts[one] != 1)
-    known = [places[one] for one in acknowledged if one in places]
+    known = [places[one] for one in ordered if one in places]
     if known != sorted(known):
         yield "the entries of changes that were answered one after the other stand in another order"
 
