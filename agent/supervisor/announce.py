@@ -192,11 +192,12 @@ class ChangeBook:
 
     async def _enforce(self, claim: Claim) -> None:
         event(_log, logging.INFO, "change_due", camera=self._camera, client=claim.client, claim=claim.id)
-        plain = await self._claims.take(claim)
-        try:
-            await self._journal.put_claim(plain)
-        except JournalError as error:  # what is written says the same as long as the host runs
-            event(_log, logging.ERROR, "journal_unavailable", camera=self._camera, error=error)
+        async with self._claims.changing:
+            plain = await self._claims.take(claim)
+            try:
+                await self._journal.put_claim(plain)
+            except JournalError as error:  # what is written says the same as long as the host runs
+                event(_log, logging.ERROR, "journal_unavailable", camera=self._camera, error=error)
 
     def _live(self) -> list[_Wait]:
         """Waits whose claim is still the client's; the others end."""

@@ -8,6 +8,7 @@ matters to the schedule alone.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -49,6 +50,7 @@ class ClaimBook:
         self._orders = orders
         self._claims: dict[str, Claim] = {}
         self._lapsed: list[Claim] = []
+        self.changing = asyncio.Lock()  # held from a claim's row to its place here: both tell of changes in one order
         self._effective = self._fresh(self._arbitrated())
 
     @property
@@ -99,13 +101,14 @@ class ClaimBook:
     async def put(self, client: str, budget: Budget, ttl_s: float | None, kind: ClaimKind | None = None) -> Claim:
         """Replace the client's claim; raises BadInput, JournalError (nothing changes then)."""
         claim = self.draft(client, budget, ttl_s, kind).renewed(self._clock.boottime_ns(), self._boot_id)
-        lapse = self._orders.now.lapse
-        answers = self._answers(claim)
-        async with self._orders.row:
-            await self._journal.put_claim(claim, self._orders.without_lapse() if answers else None)
-            if answers and self._orders.now.lapse == lapse:  # no other lease has expired meanwhile
-                self._orders.take_lapse(None)
-        await self.take(claim)
+        async with self.changing:
+            lapse = self._orders.now.lapse
+            answers = self._answers(claim)
+            async with self._orders.row:
+                await self._journal.put_claim(claim, self._orders.without_lapse() if answers else None)
+                if answers and self._orders.now.lapse == lapse:  # no other lease has expired meanwhile
+                    self._orders.take_lapse(None)
+            await self.take(claim)
         return claim
 
     def draft(self, client: str, budget: Budget, ttl_s: float | None, kind: ClaimKind | None = None) -> Claim:
@@ -166,6 +169,10 @@ class ClaimBook:
 
     async def renew(self, client: str) -> Claim:
         """Full ttl again; raises BadInput where the client holds no live lease."""
+        async with self.changing:
+            return await self._renew(client)
+
+    async def _renew(self, client: str) -> Claim:
         claim = self._claims.get(client)
         now_ns = self._clock.boottime_ns()
         if claim is None or claim.ttl_s is None or claim.expired(now_ns, self._boot_id):
@@ -188,7 +195,8 @@ class ClaimBook:
         claim = self._claims.get(client)
         if claim is None:
             return
-        await self._journal.drop_claim(claim.id, "released")
+        async with self.changing:
+            await self._journal.drop_claim(claim.id, "released")
         held = self._claims.get(client)
         if held is not None and held.id == claim.id:
             del self._claims[client]

@@ -115,6 +115,7 @@ class Commands(ABC):
             wanted = self.explain(budget)
             if not wanted.feasible:
                 raise Infeasible(f"camera {self.name}: {wanted.text}")
+        await self._changes.advance()  # what was due before this was asked for does not come after it
         claim = await self._claims.put(client, budget, ttl_s, kind)
         self._orders.go_on()
         return self._outcome(claim)

@@ -173,15 +173,16 @@ class Player:
             await self._unary(self._clients[0], f"/{OPERATIONS}/GetOperation", request, "")
 
     async def _read_audit(self) -> None:
-        """All of it, and all rows of swaps, as the journal of the last run has them."""
-        journal, entries = self.world.living.journal, list[AuditEntry]()
-        while True:
-            page = await journal.audit(entries[-1].seq if entries else 0, 1000, None)
-            entries += page.entries
-            if not page.entries:
-                break
-        first = entries[0].seq if entries else page.newest + 1
-        self.record.audit = Audited(Head(first - 1, page.anchor_sha256), entries, await journal.swaps(None, 10_000))
+        """All of it, and all rows of swaps, as the journal of the last run has them at one moment."""
+        journal, swaps = self.world.living.journal, None
+        while swaps != (swaps := await journal.swaps(None, 10_000)):  # the camera is taken over again meanwhile
+            entries, page = list[AuditEntry](), await journal.audit(0, 1000, None)
+            first = page.entries[0].seq if page.entries else page.newest + 1
+            anchor = Head(first - 1, page.anchor_sha256)
+            while page.entries:
+                entries += page.entries
+                page = await journal.audit(entries[-1].seq, 1000, None)
+            self.record.audit = Audited(anchor, entries, swaps)
 
     async def _settled(self) -> None:
         """Wait until nothing is under way; each state in which nothing is goes into the record."""

@@ -475,3 +475,26 @@ def test_a_lease_that_a_reboot_ended_before_its_time_leaves_its_client_the_manua
     bench.run(first)
     bench.boot_id = "boot-2"
     bench.run(second)
+
+
+class Slow(MemoryJournal):
+    """A claim is written 0.2 s after it was handed in."""
+
+    async def put_claim(self, claim: Claim, orders: Orders | None = None) -> None:
+        await asyncio.sleep(0.2)
+        await super().put_claim(claim, orders)
+
+
+def test_a_change_that_comes_due_while_a_newer_claim_is_written_leaves_journal_and_agent_with_the_same() -> None:
+    bench = Bench(journal=Slow())
+
+    async def story(supervisor: Supervisor) -> None:
+        await tell(supervisor, FAST, 1.0, ttl_s=60.0)
+        await supervisor.commit_budget("plc", "p-1", False)
+        await asyncio.sleep(0.5)  # the change is due in 0.1 s
+        await supervisor.set_budget("plc", SLOW, 600.0, True)
+        await asyncio.sleep(2.0)
+        held = [one.budget for one in supervisor.snapshot().claims]
+        assert held == [one.budget for one in bench.journal.known_claims.values()]
+
+    bench.run(story)
