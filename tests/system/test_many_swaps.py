@@ -72,6 +72,7 @@ class _Journal(MemoryJournal):
     def forget(self) -> None:
         self.rows.clear()
         self.steps.clear()
+        self.chain.clear()
 
 
 @dataclass
