@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from agent.domain.access import Role
-from tests.api.harness import run, until
+from tests.api.harness import CALM, run, until
 from tests.api.tls_rig import TlsRig, call, end_of, on_the_network, refused, watch
 from tests.support.plant import PLC_3, Plant
 
 ROLES = {"spiffe://plant/*": Role.READ}
 ROTATIONS = 8
+
+
+AS_FAST_AS_IT_GOES = replace(CALM, calls_per_s=1e6, calls_burst=1_000_000)  # the calls here follow on each other
 
 
 class Traffic:
@@ -49,7 +53,7 @@ async def fresh_calls(rig: TlsRig, count: int) -> list[str]:
 
 def test_certificates_are_rotated_under_traffic_without_a_failed_call(tmp_path: Path) -> None:
     async def main() -> None:
-        async with on_the_network(tmp_path, ROLES) as rig:
+        async with on_the_network(tmp_path, ROLES, limits=AS_FAST_AS_IT_GOES) as rig:
             probe = rig.plant.issue("spiffe://plant/probe")
             channel = rig.connect(rig.plant.issue(PLC_3))
             stream = watch(channel)
