@@ -236,6 +236,7 @@ def _claim(camera: str, body: str) -> Claim | None:
 
 def put_answer(db: sqlite3.Connection, answer: StoredAnswer, wall_ns: int) -> None:
     """The first answer to a request id stays."""
+    undo.keep(db, "answers", answer.request_id)
     row = (answer.request_id, answer.method, answer.body_sha256, answer.answer, wall_ns)
     db.execute(
         "INSERT OR IGNORE INTO answers (request_id, method, body_sha256, answer, stored_wall_ns) "

@@ -53,7 +53,7 @@ def _put_operation(db: sqlite3.Connection, stored: StoredOperation) -> None:
 def put_told(db: sqlite3.Connection, stored: StoredOperation) -> None:
     """An operation that an answer names, unless it has got its row meanwhile (see agent.telemetry.rows.put_swap).
 
-    It has no image, like the answer that it comes with: both stay though the batch is taken back.
+    It has no image: an answer that is taken back may have been given all the same, and what is kept here is true.
     """
     swap_id = stored.name.removeprefix(PREFIX)
     known = db.execute("SELECT 1 FROM swaps WHERE id = ?", (swap_id,)).fetchone() or operation(db, stored.name)

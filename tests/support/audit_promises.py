@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from agent.domain.audit import AuditEntry, ChainCheck, Head
-from agent.domain.audit_entries import UNANSWERED
 from agent.domain.journal import SwapOutcome, SwapRecord
 
 
@@ -31,11 +30,7 @@ def audit_faults(
 def _of_changes(entries: Sequence[AuditEntry], acknowledged: Sequence[str], ordered: Sequence[str]) -> Iterator[str]:
     places = {entry.request_id: entry.seq for entry in entries if entry.outcome == "OK" and entry.request_id}
     counts = Counter(entry.request_id for entry in entries if entry.outcome == "OK" and entry.request_id)
-    # A disk that came back with a commit it had refused: the answer stays, and the entry says that it was not given.
-    unanswered = {entry.request_id for entry in entries if entry.outcome == UNANSWERED}
-    for one in acknowledged:
-        if counts[one] > 1 or (counts[one] == 0 and one not in unanswered):
-            yield f"request {one} was answered and has {counts[one]} entries"
+    yield from (f"request {one} was answered and has {counts[one]} entries" for one in acknowledged if counts[one] != 1)
     known = [places[one] for one in ordered if one in places]
     if known != sorted(known):
         yield "the entries of changes that were answered one after the other stand in another order"
