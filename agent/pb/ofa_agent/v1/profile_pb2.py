@@ -28,15 +28,15 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from agent.pb.ofa_agent.v1 import types_pb2 as ofa__agent_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aofa_agent/v1/profile.proto\x12\x0cofa_agent.v1\x1a#google/longrunning/operations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18ofa_agent/v1/types.proto\"\x9e\x01\n\x15ProfileSubnetsRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63lient\x18\x02 \x01(\t\x12\x0e\n\x06\x63\x61mera\x18\x03 \x01(\t\x12\x12\n\nsubnet_ids\x18\x04 \x03(\t\x12\x0f\n\x07results\x18\x05 \x01(\r\x12\x15\n\rwhile_running\x18\x06 \x01(\x08\x12\x15\n\rvalidate_only\x18\x07 \x01(\x08\"\x9d\x01\n\x16ProfileSubnetsResponse\x12\'\n\x04plan\x18\x01 \x01(\x0b\x32\x19.ofa_agent.v1.ProfilePlan\x12(\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0b\x32\x16.ofa_agent.v1.Decision\x12\x30\n\toperation\x18\x0f \x01(\x0b\x32\x1d.google.longrunning.Operation\"\x85\x01\n\x0bProfilePlan\x12\x12\n\nsubnet_ids\x18\x01 \x03(\t\x12\x0f\n\x07results\x18\x02 \x01(\r\x12(\n\x05takes\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\'\n\x04gaps\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xa4\x02\n\x16ProfileSubnetsMetadata\x12\x0e\n\x06\x63\x61mera\x18\x01 \x01(\t\x12)\n\x05stage\x18\x02 \x01(\x0e\x32\x1a.ofa_agent.v1.ProfileStage\x12\x11\n\tsubnet_id\x18\x03 \x01(\t\x12\x0c\n\x04\x64one\x18\x04 \x01(\r\x12\r\n\x05total\x18\x05 \x01(\r\x12,\n\tremaining\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\nstarted_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ncancelling\x18\x08 \x01(\x08\x12-\n\x07subnets\x18\t \x03(\x0b\x32\x1c.ofa_agent.v1.ProfiledSubnet\"U\n\x14ProfileSubnetsResult\x12\x0e\n\x06\x63\x61mera\x18\x01 \x01(\t\x12-\n\x07subnets\x18\x02 \x03(\x0b\x32\x1c.ofa_agent.v1.ProfiledSubnet\"\xce\x01\n\x0eProfiledSubnet\x12\x11\n\tsubnet_id\x18\x01 \x01(\t\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\r\x12\x16\n\tmedian_ms\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x06p99_ms\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x12\n\x05sigma\x18\x06 \x01(\x01H\x02\x88\x01\x01\x12\'\n\x04swap\x18\x07 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0c\n\n_median_msB\t\n\x07_p99_msB\x08\n\x06_sigma*\x9b\x01\n\x0cProfileStage\x12\x1d\n\x19PROFILE_STAGE_UNSPECIFIED\x10\x00\x12\x1a\n\x16PROFILE_STAGE_SWAPPING\x10\x01\x12\x1b\n\x17PROFILE_STAGE_MEASURING\x10\x02\x12\x1b\n\x17PROFILE_STAGE_RETURNING\x10\x03\x12\x16\n\x12PROFILE_STAGE_DONE\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aofa_agent/v1/profile.proto\x12\x0cofa_agent.v1\x1a#google/longrunning/operations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18ofa_agent/v1/types.proto\"\x9e\x01\n\x15ProfileSubnetsRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63lient\x18\x02 \x01(\t\x12\x0e\n\x06\x63\x61mera\x18\x03 \x01(\t\x12\x12\n\nsubnet_ids\x18\x04 \x03(\t\x12\x0f\n\x07results\x18\x05 \x01(\r\x12\x15\n\rwhile_running\x18\x06 \x01(\x08\x12\x15\n\rvalidate_only\x18\x07 \x01(\x08\"\x9d\x01\n\x16ProfileSubnetsResponse\x12\'\n\x04plan\x18\x01 \x01(\x0b\x32\x19.ofa_agent.v1.ProfilePlan\x12(\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0b\x32\x16.ofa_agent.v1.Decision\x12\x30\n\toperation\x18\x0f \x01(\x0b\x32\x1d.google.longrunning.Operation\"\x85\x01\n\x0bProfilePlan\x12\x12\n\nsubnet_ids\x18\x01 \x03(\t\x12\x0f\n\x07results\x18\x02 \x01(\r\x12(\n\x05takes\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\'\n\x04gaps\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xd1\x02\n\x16ProfileSubnetsMetadata\x12\x0e\n\x06\x63\x61mera\x18\x01 \x01(\t\x12)\n\x05stage\x18\x02 \x01(\x0e\x32\x1a.ofa_agent.v1.ProfileStage\x12\x11\n\tsubnet_id\x18\x03 \x01(\t\x12\x0c\n\x04\x64one\x18\x04 \x01(\r\x12\r\n\x05total\x18\x05 \x01(\r\x12,\n\tremaining\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\nstarted_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ncancelling\x18\x08 \x01(\x08\x12-\n\x07subnets\x18\t \x03(\x0b\x32\x1c.ofa_agent.v1.ProfiledSubnet\x12+\n\x08\x64\x65\x61\x64line\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\"U\n\x14ProfileSubnetsResult\x12\x0e\n\x06\x63\x61mera\x18\x01 \x01(\t\x12-\n\x07subnets\x18\x02 \x03(\x0b\x32\x1c.ofa_agent.v1.ProfiledSubnet\"\xce\x01\n\x0eProfiledSubnet\x12\x11\n\tsubnet_id\x18\x01 \x01(\t\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\r\x12\x16\n\tmedian_ms\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x06p99_ms\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x12\n\x05sigma\x18\x06 \x01(\x01H\x02\x88\x01\x01\x12\'\n\x04swap\x18\x07 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0c\n\n_median_msB\t\n\x07_p99_msB\x08\n\x06_sigma*\x9b\x01\n\x0cProfileStage\x12\x1d\n\x19PROFILE_STAGE_UNSPECIFIED\x10\x00\x12\x1a\n\x16PROFILE_STAGE_SWAPPING\x10\x01\x12\x1b\n\x17PROFILE_STAGE_MEASURING\x10\x02\x12\x1b\n\x17PROFILE_STAGE_RETURNING\x10\x03\x12\x16\n\x12PROFILE_STAGE_DONE\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ofa_agent.v1.profile_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PROFILESTAGE']._serialized_start=1221
-  _globals['_PROFILESTAGE']._serialized_end=1376
+  _globals['_PROFILESTAGE']._serialized_start=1266
+  _globals['_PROFILESTAGE']._serialized_end=1421
   _globals['_PROFILESUBNETSREQUEST']._serialized_start=173
   _globals['_PROFILESUBNETSREQUEST']._serialized_end=331
   _globals['_PROFILESUBNETSRESPONSE']._serialized_start=334
@@ -44,9 +44,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROFILEPLAN']._serialized_start=494
   _globals['_PROFILEPLAN']._serialized_end=627
   _globals['_PROFILESUBNETSMETADATA']._serialized_start=630
-  _globals['_PROFILESUBNETSMETADATA']._serialized_end=922
-  _globals['_PROFILESUBNETSRESULT']._serialized_start=924
-  _globals['_PROFILESUBNETSRESULT']._serialized_end=1009
-  _globals['_PROFILEDSUBNET']._serialized_start=1012
-  _globals['_PROFILEDSUBNET']._serialized_end=1218
+  _globals['_PROFILESUBNETSMETADATA']._serialized_end=967
+  _globals['_PROFILESUBNETSRESULT']._serialized_start=969
+  _globals['_PROFILESUBNETSRESULT']._serialized_end=1054
+  _globals['_PROFILEDSUBNET']._serialized_start=1057
+  _globals['_PROFILEDSUBNET']._serialized_end=1263
 # @@protoc_insertion_point(module_scope)

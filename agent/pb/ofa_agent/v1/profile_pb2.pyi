@@ -67,7 +67,7 @@ class ProfilePlan(_message.Message):
     def __init__(self, subnet_ids: _Optional[_Iterable[str]] = ..., results: _Optional[int] = ..., takes: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., gaps: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class ProfileSubnetsMetadata(_message.Message):
-    __slots__ = ("camera", "stage", "subnet_id", "done", "total", "remaining", "started_at", "cancelling", "subnets")
+    __slots__ = ("camera", "stage", "subnet_id", "done", "total", "remaining", "started_at", "cancelling", "subnets", "deadline")
     CAMERA_FIELD_NUMBER: _ClassVar[int]
     STAGE_FIELD_NUMBER: _ClassVar[int]
     SUBNET_ID_FIELD_NUMBER: _ClassVar[int]
@@ -77,6 +77,7 @@ class ProfileSubnetsMetadata(_message.Message):
     STARTED_AT_FIELD_NUMBER: _ClassVar[int]
     CANCELLING_FIELD_NUMBER: _ClassVar[int]
     SUBNETS_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_FIELD_NUMBER: _ClassVar[int]
     camera: str
     stage: ProfileStage
     subnet_id: str
@@ -86,7 +87,8 @@ class ProfileSubnetsMetadata(_message.Message):
     started_at: _timestamp_pb2.Timestamp
     cancelling: bool
     subnets: _containers.RepeatedCompositeFieldContainer[ProfiledSubnet]
-    def __init__(self, camera: _Optional[str] = ..., stage: _Optional[_Union[ProfileStage, str]] = ..., subnet_id: _Optional[str] = ..., done: _Optional[int] = ..., total: _Optional[int] = ..., remaining: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cancelling: _Optional[bool] = ..., subnets: _Optional[_Iterable[_Union[ProfiledSubnet, _Mapping]]] = ...) -> None: ...
+    deadline: _duration_pb2.Duration
+    def __init__(self, camera: _Optional[str] = ..., stage: _Optional[_Union[ProfileStage, str]] = ..., subnet_id: _Optional[str] = ..., done: _Optional[int] = ..., total: _Optional[int] = ..., remaining: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cancelling: _Optional[bool] = ..., subnets: _Optional[_Iterable[_Union[ProfiledSubnet, _Mapping]]] = ..., deadline: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class ProfileSubnetsResult(_message.Message):
     __slots__ = ("camera", "subnets")

@@ -22,49 +22,54 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from agent.pb.ofa_agent.v1 import audit_pb2 as ofa__agent_dot_v1_dot_audit__pb2
 from agent.pb.ofa_agent.v1 import types_pb2 as ofa__agent_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19ofa_agent/v1/status.proto\x12\x0cofa_agent.v1\x1a\x18ofa_agent/v1/audit.proto\x1a\x18ofa_agent/v1/types.proto\"\"\n\x10GetStatusRequest\x12\x0e\n\x06\x63\x61mera\x18\x01 \x01(\t\"j\n\x11GetStatusResponse\x12+\n\x07\x63\x61meras\x18\x01 \x03(\x0b\x32\x1a.ofa_agent.v1.CameraStatus\x12(\n\x05\x61gent\x18\x02 \x01(\x0b\x32\x19.ofa_agent.v1.AgentStatus\"S\n\x12WatchStatusRequest\x12\x0e\n\x06\x63\x61mera\x18\x01 \x01(\t\x12\x14\n\x0cresume_epoch\x18\x02 \x01(\t\x12\x17\n\x0fresume_revision\x18\x03 \x01(\x04\"\x86\x01\n\x13WatchStatusResponse\x12*\n\x06status\x18\x01 \x01(\x0b\x32\x1a.ofa_agent.v1.CameraStatus\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\r\n\x05\x65poch\x18\x03 \x01(\t\x12\x0f\n\x07\x64ropped\x18\x04 \x01(\x04\x12\x11\n\theartbeat\x18\x05 \x01(\x08\"$\n\x12ListSubnetsRequest\x12\x0e\n\x06\x63\x61mera\x18\x01 \x01(\t\"d\n\x13ListSubnetsResponse\x12&\n\x07library\x18\x01 \x01(\x0b\x32\x15.ofa_agent.v1.Library\x12%\n\x07subnets\x18\x02 \x03(\x0b\x32\x14.ofa_agent.v1.Subnet\"5\n\x10GetSubnetRequest\x12\x0e\n\x06\x63\x61mera\x18\x01 \x01(\t\x12\x11\n\tsubnet_id\x18\x02 \x01(\t\"9\n\x11GetSubnetResponse\x12$\n\x06subnet\x18\x01 \x01(\x0b\x32\x14.ofa_agent.v1.Subnet\"F\n\x0e\x45xplainRequest\x12\x0e\n\x06\x63\x61mera\x18\x01 \x01(\t\x12$\n\x06\x62udget\x18\x02 \x01(\x0b\x32\x14.ofa_agent.v1.Budget\";\n\x0f\x45xplainResponse\x12(\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x16.ofa_agent.v1.Decision\"1\n\x10ListSwapsRequest\x12\x0e\n\x06\x63\x61mera\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\r\"6\n\x11ListSwapsResponse\x12!\n\x05swaps\x18\x01 \x03(\x0b\x32\x12.ofa_agent.v1.Swap\"<\n\x11ListAlarmsRequest\x12\x0e\n\x06\x63\x61mera\x18\x01 \x01(\t\x12\x17\n\x0finclude_cleared\x18\x02 \x01(\x08\"9\n\x12ListAlarmsResponse\x12#\n\x06\x61larms\x18\x01 \x03(\x0b\x32\x13.ofa_agent.v1.Alarm\"\xdf\x01\n\x13WatchResultsRequest\x12\x0e\n\x06\x63\x61mera\x18\x01 \x01(\t\x12\x0e\n\x06\x62uffer\x18\x02 \x01(\r\x12\x12\n\nsubnet_ids\x18\x03 \x03(\t\x12\x11\n\tclass_ids\x18\x04 \x03(\r\x12\x0e\n\x06labels\x18\x05 \x03(\t\x12\x1b\n\x0emin_confidence\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x1b\n\x0emax_confidence\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\x11\n\tevery_nth\x18\x08 \x01(\rB\x11\n\x0f_min_confidenceB\x11\n\x0f_max_confidence\"i\n\x14WatchResultsResponse\x12-\n\x06result\x18\x01 \x01(\x0b\x32\x1d.ofa_agent.v1.InferenceResult\x12\x0f\n\x07\x64ropped\x18\x02 \x01(\x04\x12\x11\n\theartbeat\x18\x03 \x01(\x08\x32\xf8\x05\n\rStatusService\x12L\n\tGetStatus\x12\x1e.ofa_agent.v1.GetStatusRequest\x1a\x1f.ofa_agent.v1.GetStatusResponse\x12T\n\x0bWatchStatus\x12 .ofa_agent.v1.WatchStatusRequest\x1a!.ofa_agent.v1.WatchStatusResponse0\x01\x12R\n\x0bListSubnets\x12 .ofa_agent.v1.ListSubnetsRequest\x1a!.ofa_agent.v1.ListSubnetsResponse\x12L\n\tGetSubnet\x12\x1e.ofa_agent.v1.GetSubnetRequest\x1a\x1f.ofa_agent.v1.GetSubnetResponse\x12\x46\n\x07\x45xplain\x12\x1c.ofa_agent.v1.ExplainRequest\x1a\x1d.ofa_agent.v1.ExplainResponse\x12L\n\tListSwaps\x12\x1e.ofa_agent.v1.ListSwapsRequest\x1a\x1f.ofa_agent.v1.ListSwapsResponse\x12O\n\nListAlarms\x12\x1f.ofa_agent.v1.ListAlarmsRequest\x1a .ofa_agent.v1.ListAlarmsResponse\x12\x61\n\x10ListAuditEntries\x12%.ofa_agent.v1.ListAuditEntriesRequest\x1a&.ofa_agent.v1.ListAuditEntriesResponse\x12W\n\x0cWatchResults\x12!.ofa_agent.v1.WatchResultsRequest\x1a\".ofa_agent.v1.WatchResultsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19ofa_agent/v1/status.proto\x12\x0cofa_agent.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18ofa_agent/v1/audit.proto\x1a\x18ofa_agent/v1/types.proto\"\"\n\x10GetStatusRequest\x12\x0e\n\x06\x63\x61mera\x18\x01 \x01(\t\"j\n\x11GetStatusResponse\x12+\n\x07\x63\x61meras\x18\x01 \x03(\x0b\x32\x1a.ofa_agent.v1.CameraStatus\x12(\n\x05\x61gent\x18\x02 \x01(\x0b\x32\x19.ofa_agent.v1.AgentStatus\"S\n\x12WatchStatusRequest\x12\x0e\n\x06\x63\x61mera\x18\x01 \x01(\t\x12\x14\n\x0cresume_epoch\x18\x02 \x01(\t\x12\x17\n\x0fresume_revision\x18\x03 \x01(\x04\"\x86\x01\n\x13WatchStatusResponse\x12*\n\x06status\x18\x01 \x01(\x0b\x32\x1a.ofa_agent.v1.CameraStatus\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\r\n\x05\x65poch\x18\x03 \x01(\t\x12\x0f\n\x07\x64ropped\x18\x04 \x01(\x04\x12\x11\n\theartbeat\x18\x05 \x01(\x08\"$\n\x12ListSubnetsRequest\x12\x0e\n\x06\x63\x61mera\x18\x01 \x01(\t\"d\n\x13ListSubnetsResponse\x12&\n\x07library\x18\x01 \x01(\x0b\x32\x15.ofa_agent.v1.Library\x12%\n\x07subnets\x18\x02 \x03(\x0b\x32\x14.ofa_agent.v1.Subnet\"5\n\x10GetSubnetRequest\x12\x0e\n\x06\x63\x61mera\x18\x01 \x01(\t\x12\x11\n\tsubnet_id\x18\x02 \x01(\t\"9\n\x11GetSubnetResponse\x12$\n\x06subnet\x18\x01 \x01(\x0b\x32\x14.ofa_agent.v1.Subnet\"F\n\x0e\x45xplainRequest\x12\x0e\n\x06\x63\x61mera\x18\x01 \x01(\t\x12$\n\x06\x62udget\x18\x02 \x01(\x0b\x32\x14.ofa_agent.v1.Budget\";\n\x0f\x45xplainResponse\x12(\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x16.ofa_agent.v1.Decision\"1\n\x10ListSwapsRequest\x12\x0e\n\x06\x63\x61mera\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\r\"6\n\x11ListSwapsResponse\x12!\n\x05swaps\x18\x01 \x03(\x0b\x32\x12.ofa_agent.v1.Swap\"<\n\x11ListAlarmsRequest\x12\x0e\n\x06\x63\x61mera\x18\x01 \x01(\t\x12\x17\n\x0finclude_cleared\x18\x02 \x01(\x08\"9\n\x12ListAlarmsResponse\x12#\n\x06\x61larms\x18\x01 \x03(\x0b\x32\x13.ofa_agent.v1.Alarm\"\xdf\x01\n\x13WatchResultsRequest\x12\x0e\n\x06\x63\x61mera\x18\x01 \x01(\t\x12\x0e\n\x06\x62uffer\x18\x02 \x01(\r\x12\x12\n\nsubnet_ids\x18\x03 \x03(\t\x12\x11\n\tclass_ids\x18\x04 \x03(\r\x12\x0e\n\x06labels\x18\x05 \x03(\t\x12\x1b\n\x0emin_confidence\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x1b\n\x0emax_confidence\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\x11\n\tevery_nth\x18\x08 \x01(\rB\x11\n\x0f_min_confidenceB\x11\n\x0f_max_confidence\"i\n\x14WatchResultsResponse\x12-\n\x06result\x18\x01 \x01(\x0b\x32\x1d.ofa_agent.v1.InferenceResult\x12\x0f\n\x07\x64ropped\x18\x02 \x01(\x04\x12\x11\n\theartbeat\x18\x03 \x01(\x08\"6\n\x11GetPreviewRequest\x12\x0e\n\x06\x63\x61mera\x18\x01 \x01(\t\x12\x11\n\tmax_width\x18\x02 \x01(\r\"\x83\x03\n\x12GetPreviewResponse\x12\x0e\n\x06\x63\x61mera\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x14\n\x0c\x63ontent_type\x18\x03 \x01(\t\x12\r\n\x05width\x18\x04 \x01(\r\x12\x0e\n\x06height\x18\x05 \x01(\r\x12\x13\n\x0b\x66rame_width\x18\x06 \x01(\r\x12\x14\n\x0c\x66rame_height\x18\x07 \x01(\r\x12\x10\n\x08\x66rame_id\x18\x08 \x01(\x04\x12\x11\n\x04part\x18\t \x01(\x04H\x00\x88\x01\x01\x12/\n\x0b\x63\x61ptured_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x63\x61ptured_ns\x18\x0b \x01(\x04\x12\x16\n\tsubnet_id\x18\x0c \x01(\tH\x01\x88\x01\x01\x12\x17\n\ngeneration\x18\r \x01(\x04H\x02\x88\x01\x01\x12-\n\x06result\x18\x0e \x01(\x0b\x32\x1d.ofa_agent.v1.InferenceResultB\x07\n\x05_partB\x0c\n\n_subnet_idB\r\n\x0b_generation2\xc9\x06\n\rStatusService\x12L\n\tGetStatus\x12\x1e.ofa_agent.v1.GetStatusRequest\x1a\x1f.ofa_agent.v1.GetStatusResponse\x12T\n\x0bWatchStatus\x12 .ofa_agent.v1.WatchStatusRequest\x1a!.ofa_agent.v1.WatchStatusResponse0\x01\x12R\n\x0bListSubnets\x12 .ofa_agent.v1.ListSubnetsRequest\x1a!.ofa_agent.v1.ListSubnetsResponse\x12L\n\tGetSubnet\x12\x1e.ofa_agent.v1.GetSubnetRequest\x1a\x1f.ofa_agent.v1.GetSubnetResponse\x12\x46\n\x07\x45xplain\x12\x1c.ofa_agent.v1.ExplainRequest\x1a\x1d.ofa_agent.v1.ExplainResponse\x12L\n\tListSwaps\x12\x1e.ofa_agent.v1.ListSwapsRequest\x1a\x1f.ofa_agent.v1.ListSwapsResponse\x12O\n\nListAlarms\x12\x1f.ofa_agent.v1.ListAlarmsRequest\x1a .ofa_agent.v1.ListAlarmsResponse\x12\x61\n\x10ListAuditEntries\x12%.ofa_agent.v1.ListAuditEntriesRequest\x1a&.ofa_agent.v1.ListAuditEntriesResponse\x12W\n\x0cWatchResults\x12!.ofa_agent.v1.WatchResultsRequest\x1a\".ofa_agent.v1.WatchResultsResponse0\x01\x12O\n\nGetPreview\x12\x1f.ofa_agent.v1.GetPreviewRequest\x1a .ofa_agent.v1.GetPreviewResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ofa_agent.v1.status_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GETSTATUSREQUEST']._serialized_start=95
-  _globals['_GETSTATUSREQUEST']._serialized_end=129
-  _globals['_GETSTATUSRESPONSE']._serialized_start=131
-  _globals['_GETSTATUSRESPONSE']._serialized_end=237
-  _globals['_WATCHSTATUSREQUEST']._serialized_start=239
-  _globals['_WATCHSTATUSREQUEST']._serialized_end=322
-  _globals['_WATCHSTATUSRESPONSE']._serialized_start=325
-  _globals['_WATCHSTATUSRESPONSE']._serialized_end=459
-  _globals['_LISTSUBNETSREQUEST']._serialized_start=461
-  _globals['_LISTSUBNETSREQUEST']._serialized_end=497
-  _globals['_LISTSUBNETSRESPONSE']._serialized_start=499
-  _globals['_LISTSUBNETSRESPONSE']._serialized_end=599
-  _globals['_GETSUBNETREQUEST']._serialized_start=601
-  _globals['_GETSUBNETREQUEST']._serialized_end=654
-  _globals['_GETSUBNETRESPONSE']._serialized_start=656
-  _globals['_GETSUBNETRESPONSE']._serialized_end=713
-  _globals['_EXPLAINREQUEST']._serialized_start=715
-  _globals['_EXPLAINREQUEST']._serialized_end=785
-  _globals['_EXPLAINRESPONSE']._serialized_start=787
-  _globals['_EXPLAINRESPONSE']._serialized_end=846
-  _globals['_LISTSWAPSREQUEST']._serialized_start=848
-  _globals['_LISTSWAPSREQUEST']._serialized_end=897
-  _globals['_LISTSWAPSRESPONSE']._serialized_start=899
-  _globals['_LISTSWAPSRESPONSE']._serialized_end=953
-  _globals['_LISTALARMSREQUEST']._serialized_start=955
-  _globals['_LISTALARMSREQUEST']._serialized_end=1015
-  _globals['_LISTALARMSRESPONSE']._serialized_start=1017
-  _globals['_LISTALARMSRESPONSE']._serialized_end=1074
-  _globals['_WATCHRESULTSREQUEST']._serialized_start=1077
-  _globals['_WATCHRESULTSREQUEST']._serialized_end=1300
-  _globals['_WATCHRESULTSRESPONSE']._serialized_start=1302
-  _globals['_WATCHRESULTSRESPONSE']._serialized_end=1407
-  _globals['_STATUSSERVICE']._serialized_start=1410
-  _globals['_STATUSSERVICE']._serialized_end=2170
+  _globals['_GETSTATUSREQUEST']._serialized_start=128
+  _globals['_GETSTATUSREQUEST']._serialized_end=162
+  _globals['_GETSTATUSRESPONSE']._serialized_start=164
+  _globals['_GETSTATUSRESPONSE']._serialized_end=270
+  _globals['_WATCHSTATUSREQUEST']._serialized_start=272
+  _globals['_WATCHSTATUSREQUEST']._serialized_end=355
+  _globals['_WATCHSTATUSRESPONSE']._serialized_start=358
+  _globals['_WATCHSTATUSRESPONSE']._serialized_end=492
+  _globals['_LISTSUBNETSREQUEST']._serialized_start=494
+  _globals['_LISTSUBNETSREQUEST']._serialized_end=530
+  _globals['_LISTSUBNETSRESPONSE']._serialized_start=532
+  _globals['_LISTSUBNETSRESPONSE']._serialized_end=632
+  _globals['_GETSUBNETREQUEST']._serialized_start=634
+  _globals['_GETSUBNETREQUEST']._serialized_end=687
+  _globals['_GETSUBNETRESPONSE']._serialized_start=689
+  _globals['_GETSUBNETRESPONSE']._serialized_end=746
+  _globals['_EXPLAINREQUEST']._serialized_start=748
+  _globals['_EXPLAINREQUEST']._serialized_end=818
+  _globals['_EXPLAINRESPONSE']._serialized_start=820
+  _globals['_EXPLAINRESPONSE']._serialized_end=879
+  _globals['_LISTSWAPSREQUEST']._serialized_start=881
+  _globals['_LISTSWAPSREQUEST']._serialized_end=930
+  _globals['_LISTSWAPSRESPONSE']._serialized_start=932
+  _globals['_LISTSWAPSRESPONSE']._serialized_end=986
+  _globals['_LISTALARMSREQUEST']._serialized_start=988
+  _globals['_LISTALARMSREQUEST']._serialized_end=1048
+  _globals['_LISTALARMSRESPONSE']._serialized_start=1050
+  _globals['_LISTALARMSRESPONSE']._serialized_end=1107
+  _globals['_WATCHRESULTSREQUEST']._serialized_start=1110
+  _globals['_WATCHRESULTSREQUEST']._serialized_end=1333
+  _globals['_WATCHRESULTSRESPONSE']._serialized_start=1335
+  _globals['_WATCHRESULTSRESPONSE']._serialized_end=1440
+  _globals['_GETPREVIEWREQUEST']._serialized_start=1442
+  _globals['_GETPREVIEWREQUEST']._serialized_end=1496
+  _globals['_GETPREVIEWRESPONSE']._serialized_start=1499
+  _globals['_GETPREVIEWRESPONSE']._serialized_end=1886
+  _globals['_STATUSSERVICE']._serialized_start=1889
+  _globals['_STATUSSERVICE']._serialized_end=2730
 # @@protoc_insertion_point(module_scope)

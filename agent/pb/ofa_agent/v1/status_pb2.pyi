@@ -1,3 +1,6 @@
+import datetime
+
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from agent.pb.ofa_agent.v1 import audit_pb2 as _audit_pb2
 from agent.pb.ofa_agent.v1 import types_pb2 as _types_pb2
 from google.protobuf.internal import containers as _containers
@@ -145,3 +148,43 @@ class WatchResultsResponse(_message.Message):
     dropped: int
     heartbeat: bool
     def __init__(self, result: _Optional[_Union[_types_pb2.InferenceResult, _Mapping]] = ..., dropped: _Optional[int] = ..., heartbeat: _Optional[bool] = ...) -> None: ...
+
+class GetPreviewRequest(_message.Message):
+    __slots__ = ("camera", "max_width")
+    CAMERA_FIELD_NUMBER: _ClassVar[int]
+    MAX_WIDTH_FIELD_NUMBER: _ClassVar[int]
+    camera: str
+    max_width: int
+    def __init__(self, camera: _Optional[str] = ..., max_width: _Optional[int] = ...) -> None: ...
+
+class GetPreviewResponse(_message.Message):
+    __slots__ = ("camera", "data", "content_type", "width", "height", "frame_width", "frame_height", "frame_id", "part", "captured_at", "captured_ns", "subnet_id", "generation", "result")
+    CAMERA_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    FRAME_WIDTH_FIELD_NUMBER: _ClassVar[int]
+    FRAME_HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    FRAME_ID_FIELD_NUMBER: _ClassVar[int]
+    PART_FIELD_NUMBER: _ClassVar[int]
+    CAPTURED_AT_FIELD_NUMBER: _ClassVar[int]
+    CAPTURED_NS_FIELD_NUMBER: _ClassVar[int]
+    SUBNET_ID_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    camera: str
+    data: bytes
+    content_type: str
+    width: int
+    height: int
+    frame_width: int
+    frame_height: int
+    frame_id: int
+    part: int
+    captured_at: _timestamp_pb2.Timestamp
+    captured_ns: int
+    subnet_id: str
+    generation: int
+    result: _types_pb2.InferenceResult
+    def __init__(self, camera: _Optional[str] = ..., data: _Optional[bytes] = ..., content_type: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., frame_width: _Optional[int] = ..., frame_height: _Optional[int] = ..., frame_id: _Optional[int] = ..., part: _Optional[int] = ..., captured_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., captured_ns: _Optional[int] = ..., subnet_id: _Optional[str] = ..., generation: _Optional[int] = ..., result: _Optional[_Union[_types_pb2.InferenceResult, _Mapping]] = ...) -> None: ...

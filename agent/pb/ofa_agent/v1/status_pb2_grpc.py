@@ -92,6 +92,11 @@ class StatusServiceStub:
                 request_serializer=ofa__agent_dot_v1_dot_status__pb2.WatchResultsRequest.SerializeToString,
                 response_deserializer=ofa__agent_dot_v1_dot_status__pb2.WatchResultsResponse.FromString,
                 _registered_method=True)
+        self.GetPreview = channel.unary_unary(
+                '/ofa_agent.v1.StatusService/GetPreview',
+                request_serializer=ofa__agent_dot_v1_dot_status__pb2.GetPreviewRequest.SerializeToString,
+                response_deserializer=ofa__agent_dot_v1_dot_status__pb2.GetPreviewResponse.FromString,
+                _registered_method=True)
 
 
 class StatusServiceServicer:
@@ -174,6 +179,22 @@ class StatusServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetPreview(self, request, context):
+        """What a camera sees now, as a small picture. Its frame came to the agent at most a second before it was chosen, and
+        the frame's result is then waited for up to another second. At most two frames a second are taken for all readers
+        together, and none while nobody asks, so that the inference is not disturbed; whole frames, as many as are wanted,
+        come by ControlService.CaptureImages.
+
+        The call waits up to 8 seconds for a frame, as while a swap has stopped the stream. A camera that is IDLE streams
+        without a network: its picture has neither a sub-net nor a result. `web.preview` of the config is about the status
+        page and not about this call. UNAVAILABLE: the camera is disconnected (CAMERA_GONE). DEADLINE_EXCEEDED: no frame
+        came, as where a line stands and nothing triggers the camera (CAMERA_TIMEOUT). FAILED_PRECONDITION: the camera is
+        FAULTED and does not stream (REFUSED), or its pixel format is none that can be shown (CAMERA_REFUSED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_StatusServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -221,6 +242,11 @@ def add_StatusServiceServicer_to_server(servicer, server):
                     servicer.WatchResults,
                     request_deserializer=ofa__agent_dot_v1_dot_status__pb2.WatchResultsRequest.FromString,
                     response_serializer=ofa__agent_dot_v1_dot_status__pb2.WatchResultsResponse.SerializeToString,
+            ),
+            'GetPreview': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPreview,
+                    request_deserializer=ofa__agent_dot_v1_dot_status__pb2.GetPreviewRequest.FromString,
+                    response_serializer=ofa__agent_dot_v1_dot_status__pb2.GetPreviewResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -478,6 +504,33 @@ class StatusService:
             '/ofa_agent.v1.StatusService/WatchResults',
             ofa__agent_dot_v1_dot_status__pb2.WatchResultsRequest.SerializeToString,
             ofa__agent_dot_v1_dot_status__pb2.WatchResultsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPreview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ofa_agent.v1.StatusService/GetPreview',
+            ofa__agent_dot_v1_dot_status__pb2.GetPreviewRequest.SerializeToString,
+            ofa__agent_dot_v1_dot_status__pb2.GetPreviewResponse.FromString,
             options,
             channel_credentials,
             insecure,
