@@ -121,7 +121,12 @@ SWAP_TIMES = KeyTable(
     schema.SwapTimes,
     (
         Key("min_dwell_s", Number("seconds", 0, 86_400), "Least time from one activation to the next swap.", LIVE),
-        Key("deadline_s", Number("seconds", 1, 3_600), "Longest time that a whole swap may take.", LIVE),
+        Key(
+            "deadline_s",
+            Number("seconds", 1, 3_600),
+            "Longest time that a swap may take; where it fails, the way back may take as long again.",
+            LIVE,
+        ),
         Key(
             "window",
             Choice(schema.WINDOWS),
@@ -360,6 +365,20 @@ API = KeyTable(
     ),
 )
 
+WEB = KeyTable(
+    schema.Web,
+    (
+        Key(
+            "listen",
+            Listen(example="127.0.0.1:9464"),
+            "Where browsers and Prometheus reach the page, without a login: on an address other than 127.0.0.1 whoever "
+            "is on the network sees the plant's data. Port 0: a free one, told in the log.",
+            RESTART,
+        ),
+        Key("preview", Flag(), "Show pictures of the cameras on the page.", LIVE),
+    ),
+)
+
 LIBRARY = KeyTable(
     schema.LibrarySource,
     (
@@ -420,6 +439,7 @@ AGENT = KeyTable(
         ),
         Key("state_dir", File("folder name"), "Where the journal and the last good config are kept.", RESTART),
         Key("api", Sub(API), "Where clients reach the daemon."),
+        Key("web", Sub(WEB), "The status page and the metrics; without this section there are none."),
         Key("library", Sub(LIBRARY), "Sub-nets; without this section the cameras stay IDLE and only stream."),
         Key("cameras", Many(CAMERA, "cameras", 1, MAX_CAMERAS, by="name"), "The cameras.", RESTART),
         Key("groups", Many(GROUP, "groups", 0, MAX_GROUPS, by="name"), "Cameras of one line.", RESTART),
@@ -429,5 +449,4 @@ AGENT = KeyTable(
     ),
     check=_completed,
     build=partial(schema.AgentConfig, source=Path()),
-    later=("web",),
 )

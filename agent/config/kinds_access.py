@@ -24,10 +24,11 @@ class Listen(Text):
     """An address of this machine and a port."""
 
     words: str = "`HOST:PORT` or `[IPv6]:PORT`"
+    example: str = "0.0.0.0:7443"
 
     def read(self, section: Section, key: str) -> str:
         text = section.word(key)
-        if (wrong := listen_problem(text)) is not None:
+        if (wrong := listen_problem(text, self.example)) is not None:
             section.fail(key, f"{clipped(text)!r} {wrong}")
         return text
 
@@ -35,11 +36,11 @@ class Listen(Text):
         return {"type": "string", "pattern": LISTEN_PATTERN}
 
 
-def listen_problem(text: str) -> str | None:
-    """Why nothing can listen there; None where it has the right shape."""
+def listen_problem(text: str, example: str) -> str | None:
+    """Why nothing can listen there; None where it has the right shape. `example` is told where it has none."""
     host, colon, port = text.rpartition(":")
     if not colon or not port.isascii() or not port.isdigit():
-        return "has no port; write HOST:PORT, such as 0.0.0.0:7443"
+        return f"has no port; write HOST:PORT, such as {example}"
     if not re.fullmatch(LISTEN_PATTERN, text):
         return "is not HOST:PORT or [IPv6]:PORT"
     if int(port) > 65_535:

@@ -48,12 +48,6 @@ class Section:
     def holds_mapping(self, key: str) -> bool:
         return self.has(key) and isinstance(self._values[key], Table)
 
-    def not_yet(self, *keys: str) -> None:
-        """Refuse keys of the contract that this version does not act on."""
-        for key, line, _ in self._table.entries:
-            if key in keys:
-                raise problem(self._file, line, join(self._path, key), "is not supported by this version; remove it")
-
     def finish(self) -> None:
         """Refuse every key that was not asked for."""
         for key, line, _ in self._table.entries:

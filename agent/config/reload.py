@@ -99,6 +99,8 @@ class ReloadDesk:
         self._good = loaded.data
         # Told of every reload that was carried out or refused, with the bytes of the config that runs.
         self.on_report: Callable[[ReloadReport, bytes], None] = lambda _report, _running: None
+        # Told when one begins to be carried out, and False when that is over, whatever came of it.
+        self.on_reloading: Callable[[bool], None] = lambda _on: None
         error = "" if loaded.refused is None else str(loaded.refused)
         self._report = ReloadReport(
             clock.wall_ns(), ReloadOrigin.START, ReloadOutcome.APPLIED, error=error, on_last_good=bool(error)
@@ -165,6 +167,13 @@ class ReloadDesk:
         return ReloadReport(self._clock.wall_ns(), origin, outcome, changes)
 
     async def _taken(self, origin: ReloadOrigin) -> ReloadReport:
+        self.on_reloading(True)
+        try:
+            return await self._carried_out(origin)
+        finally:
+            self.on_reloading(False)
+
+    async def _carried_out(self, origin: ReloadOrigin) -> ReloadReport:
         try:
             read = await self._read()
             changes = differences(self._running, read.config)

@@ -191,6 +191,14 @@ class Api:
 
 
 @dataclass(frozen=True, slots=True)
+class Web:
+    """The status page and the metrics over HTTP, read-only and without a login. `preview`: pictures of the cameras."""
+
+    listen: str = "127.0.0.1:9464"
+    preview: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class LibrarySource:
     """`path` may be a link to a version; with `trusted_keys` the manifest must be signed by one of them.
 
@@ -219,13 +227,14 @@ class ReloadSettings:
 
 @dataclass(frozen=True, slots=True)
 class AgentConfig:
-    """A whole file. `library` None = cameras stay IDLE and only stream. Paths are absolute."""
+    """A whole file. `library` None = cameras stay IDLE and only stream; `web` None = no page. Paths are absolute."""
 
     source: Path
     cameras: tuple[Camera, ...]
     version: int = 1
     state_dir: Path = STATE_DIR
     api: Api = Api()
+    web: Web | None = None
     library: LibrarySource | None = None
     groups: tuple[Group, ...] = ()
     policy: Policy = Policy()

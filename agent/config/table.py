@@ -39,9 +39,8 @@ class KeyTable(Generic[T]):
     """The keys of one mapping, and the value that they make.
 
     `check` sees the section and the value when all keys are read, and returns it, perhaps completed. `shown`: the keys
-    that may be written for a value. `later`: keys of the contract that this version does not act on. `also`: what the
-    JSON Schema says of the mapping as a whole. `inherits`: what is left out is as in the value that it stands in for,
-    else as in a file that says nothing.
+    that may be written for a value. `also`: what the JSON Schema says of the mapping as a whole. `inherits`: what is
+    left out is as in the value that it stands in for, else as in a file that says nothing.
     """
 
     model: type[T]
@@ -50,7 +49,6 @@ class KeyTable(Generic[T]):
     build: Callable[..., T] | None = None
     get: Callable[[T, str], object] = getattr
     shown: Callable[[T], Sequence[str]] | None = None
-    later: tuple[str, ...] = ()
     also: Mapping[str, Plain] | None = None
     inherits: bool = True
 
@@ -60,7 +58,6 @@ class KeyTable(Generic[T]):
 
     def read(self, section: Section, base: T | None = None) -> T:
         """The value of `section`; keys that it leaves out are as in `base`. Raises ConfigError."""
-        section.not_yet(*self.later)
         values = {key.name: self._value(key, section, base) for key in self.keys}
         section.finish()
         return self.check(section, (self.build or self.model)(**values))
