@@ -19,6 +19,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar, cast
 
+from agent.threads import SureThread
+
 T = TypeVar("T")
 _NS = 1_000_000_000
 _LEFT_S = 0.5  # for the end of a thread that has nothing left to do, or is given up
@@ -43,7 +45,10 @@ class Clock(Protocol):
     def wall_ns(self) -> int: ...
     def sleep(self, seconds: float) -> None: ...
     def signal(self) -> Signal: ...
-    def spawn(self, name: str, target: Callable[[], None]) -> threading.Thread: ...
+    def spawn(self, name: str, target: Callable[[], None]) -> threading.Thread:
+        """A thread that has begun; raises OutOfResources."""
+        ...
+
     def join(self, thread: threading.Thread, timeout_s: float) -> bool:
         """Wait for a spawned thread to end; False where it is still alive after `timeout_s`."""
         ...
@@ -80,7 +85,7 @@ class SystemClock:
         return SystemSignal()
 
     def spawn(self, name: str, target: Callable[[], None]) -> threading.Thread:
-        thread = threading.Thread(target=target, name=name)
+        thread = SureThread(name, target)
         thread.start()
         return thread
 
@@ -91,26 +96,7 @@ class SystemClock:
 
 async def in_thread(clock: Clock, name: str, work: Callable[[], T]) -> T:
     """Run blocking `work` on a thread of its own and await its result; works in virtual time too."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if future.cancelled():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(cast("T", result))
-
-    def body() -> None:
-        try:
-            result = work()
-        except BaseException as error:  # noqa: BLE001 - handed to the awaiting task, whatever it is
-            loop.call_soon_threadsafe(settle, None, error)
-        else:
-            loop.call_soon_threadsafe(settle, result, None)
-
-    thread = clock.spawn(name, body)
+    thread, future = _begun(clock, name, work)
     try:
         return await future
     finally:
@@ -122,27 +108,7 @@ async def in_thread_within(clock: Clock, name: str, work: Callable[[], T], deadl
 
     Its thread is then left to itself, and what `work` answers later is dropped.
     """
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(cast("T", result))
-
-    def body() -> None:
-        result, failure = None, None
-        try:
-            result = work()
-        except BaseException as error:  # noqa: BLE001 - handed to the awaiting task, whatever it is
-            failure = error
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, result, failure)
-
-    thread = clock.spawn(name, body)
+    thread, future = _begun(clock, name, work)
     try:
         await asyncio.wait({future}, timeout=deadline_s)
     finally:
@@ -385,3 +351,28 @@ def _cancel_leftovers(loop: asyncio.AbstractEventLoop) -> None:
     if leftovers:
         loop.run_until_complete(asyncio.gather(*leftovers, return_exceptions=True))
     loop.run_until_complete(loop.shutdown_asyncgens())
+
+
+def _begun(clock: Clock, name: str, work: Callable[[], T]) -> tuple[threading.Thread, asyncio.Future[T]]:
+    """The thread that does it, and where its result comes; a result that nobody waits for any more is dropped."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(cast("T", result))
+
+    def body() -> None:
+        result, failure = None, None
+        try:
+            result = work()
+        except BaseException as error:  # noqa: BLE001 - handed to the awaiting task, whatever it is
+            failure = error
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(settle, result, failure)
+
+    return clock.spawn(name, body), future

@@ -32,6 +32,7 @@
     │   └── NoPrevious                  a rollback without anything to go back to
     ├── Stale                           the etag given is not the present one
     ├── TooMany                         a cap of the agent is reached
+    ├── OutOfResources (OSError)        no memory, thread or descriptor left
     ├── ReaderStalled                   a stream whose reader did not read
     ├── Cancelled                       work that somebody ended before its time
     ├── Superseded                      work that was not wanted any more before it began
@@ -220,6 +221,12 @@ class TooMany(AgentError):
     """A cap of the agent is reached; what was asked for was not begun."""
 
     reason = "TOO_MANY_REQUESTS"
+
+
+class OutOfResources(AgentError, OSError):
+    """The machine, or a limit of the process, has no memory, thread or descriptor left for what was asked."""
+
+    reason = "OUT_OF_RESOURCES"
 
 
 class ReaderStalled(AgentError):

@@ -76,6 +76,17 @@ class Shelf:
         return f"{manifest.name} {manifest.version} in {self.path} (manifest {self.library.digest[:12]})"
 
 
+class Ahead:
+    """A library that was opened to see whether it can be used. It is handed over once: nobody else keeps it alive."""
+
+    def __init__(self, shelf: Shelf | None = None) -> None:
+        self._shelf = shelf
+
+    def take(self) -> Shelf | None:
+        shelf, self._shelf = self._shelf, None
+        return shelf
+
+
 @dataclass(frozen=True, slots=True)
 class _Vouching:
     """What the book knows of a library and of one camera; see agent.supervisor.source.Vouching."""
@@ -137,12 +148,14 @@ class Staging:
         self._reads: LibraryReads | None = None
         self._supervisors: Mapping[str, Reconfigurable] = {}
 
-    async def open(self, config: AgentConfig) -> None:
-        """Begin with the library of that config. Raises LibraryError, JournalError where the book cannot be read.
+    async def open(self, config: AgentConfig, ahead: Ahead | None = None) -> None:
+        """Begin with the library of that config, which may be open. Raises LibraryError, JournalError where the book
+        cannot be read.
 
         One that cannot be written is no reason not to begin: then nothing of the library is handed out until it can.
         """
-        self._state = await self._after(config, await self._read(config, open_shelf), None)
+        opened = None if ahead is None else ahead.take()
+        self._state = await self._after(config, opened or await self._read(config, open_shelf), None)
         if self._state.version is not None:
             try:
                 await self._state.version.kept()
@@ -261,7 +274,9 @@ def open_shelf(config: AgentConfig) -> Shelf | None:
     if config.library is None:
         return None
     library = open_library(config.library.path, (), config.library.trusted_keys or None)
-    return Shelf(library.path, {camera.name: library.accepting(camera.accepted_formats) for camera in config.cameras})
+    wanted = dict.fromkeys(camera.accepted_formats for camera in config.cameras)
+    by_formats = {formats: library.accepting(formats) for formats in wanted}
+    return Shelf(library.path, {camera.name: by_formats[camera.accepted_formats] for camera in config.cameras})
 
 
 def usable_shelf(config: AgentConfig) -> Shelf | None:

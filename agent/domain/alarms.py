@@ -38,6 +38,7 @@ AlarmKey = Literal[
     "tls_certificate",
     "library_stale",
     "audit_broken",
+    "resources_short",
 ]
 
 HOLD_OFF_S = 5.0  # a cause has to stay away for so long before its alarm clears: one that flickers raises one alarm
@@ -304,6 +305,18 @@ _AGENT = (
         "by acknowledgement",
         "it is acknowledged",
         hold_off_s=0.0,
+    ),
+    AlarmKind(
+        412,
+        "resources_short",
+        "critical",
+        "no memory or descriptors left",
+        "A limit of the process or of the machine leaves the agent no memory or descriptors for what may come: new "
+        "connections wait, and pictures, reloads and swaps may be refused. What runs goes on, and can be read.",
+        "Look at what uses the machine up (`ofa-agent support-bundle` has the limits), and close what is not needed or "
+        "raise the limit. The agent goes on by itself.",
+        "by itself",
+        "there is room again",
     ),
 )
 

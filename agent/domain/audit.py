@@ -140,7 +140,7 @@ class ChainCheck:
 
 def short(sha256: str) -> str:
     """For a message; of what stands in a file that somebody tampered with, it need not be a hash."""
-    return sha256[:16].encode("ascii", errors="replace").decode() + "..."
+    return "".join(one if one.isascii() and one.isprintable() else "?" for one in sha256[:16]) + "..."
 
 
 def _range(first: int, last: int) -> str:

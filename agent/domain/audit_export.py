@@ -16,9 +16,11 @@ from dataclasses import fields
 from typing import Any
 
 from agent.domain.audit import FORMAT, AuditEntry, ChainCheck, Head, one_line
+from agent.errors import shown
 
 EXPORT_FORMAT = "ofa-agent.audit/1"
 LONGEST_LINE = 1 << 20  # bytes; an entry has some kilobytes at most
+_WORDS = 200  # characters of what an export says, in a message
 _HEADER = {"agent", "anchor_sha256", "first", "format"}
 _FOOTER = {"entries", "head_seq", "head_sha256", "sha256"}
 _NUMBERS = ("seq", "wall_ns")
@@ -70,7 +72,8 @@ class ExportReader:
         self._at = 0
         header = self._object(self._take() or b"", _HEADER, "header")
         if header["format"] != EXPORT_FORMAT:
-            raise self._broken(f"is of format {header['format']!r}, this ofa-agent knows {EXPORT_FORMAT!r}")
+            other = shown(header["format"], _WORDS)
+            raise self._broken(f"is of format {other!r}, this ofa-agent knows {EXPORT_FORMAT!r}")
         anchor = Head.parse(f"{self._number(header['first']) - 1}:{header['anchor_sha256']}")
         if anchor is None:
             raise self._broken("is no header: `anchor_sha256` is no SHA-256, or `first` is not 1 or more")
@@ -97,9 +100,8 @@ class ExportReader:
         said = (footer["entries"], footer["head_seq"], footer["head_sha256"])
         found = (str(entries), str(self.head.seq), self.head.sha256)
         if said != found:
-            raise self._broken(
-                f"says {' '.join(map(str, said))}, and before it are {' '.join(found)}: lines are missing"
-            )
+            says = shown(" ".join(said), _WORDS)
+            raise self._broken(f"says {says}, and before it are {' '.join(found)}: lines are missing")
         if footer["sha256"] != sha256:
             raise self._broken("says another `sha256` than the bytes before it have: the header or it was altered")
 
@@ -114,8 +116,9 @@ class ExportReader:
 
     def _entry(self, line: bytes, at: int) -> AuditEntry:
         said = self._object(line, _ENTRY, "entry", at)
-        if said["format"] != FORMAT:
-            raise self._broken(f"is an entry of format {said['format']!r}, this ofa-agent knows {FORMAT}", at)
+        number = said["format"]
+        if type(number) is not int or number != FORMAT:  # True and 1.0 are equal to 1, and other bytes
+            raise self._broken(f"is an entry of format {shown(str(number), _WORDS)}, this ofa-agent knows {FORMAT}", at)
         texts = {name: value for name, value in said.items() if name not in ("format", *_NUMBERS)}
         return AuditEntry(seq=self._number(said["seq"], at), wall_ns=self._number(said["wall_ns"], at), **texts)
 
@@ -128,7 +131,7 @@ class ExportReader:
             raise self._broken(f"is no {what}: it was altered or cut off", at)
         if any(not isinstance(value, str) for name, value in said.items() if (name, what) != ("format", "entry")):
             raise self._broken(f"is no {what}: a value in it is no text", at)
-        if _line(said) != line:
+        if not _is_as_written(said, line):
             raise self._broken(f"is a {what} in another form than it was written in", at)
         return said
 
@@ -144,6 +147,13 @@ class ExportReader:
 def _entry_line(entry: AuditEntry) -> bytes:
     values = {field.name: getattr(entry, field.name) for field in fields(entry)}
     return _line(values | {"format": FORMAT, "seq": str(entry.seq), "wall_ns": str(entry.wall_ns)})
+
+
+def _is_as_written(said: object, line: bytes) -> bool:
+    try:
+        return _line(said) == line
+    except UnicodeEncodeError:  # half a character, by an escape: no line of ours has one
+        return False
 
 
 def _line(value: object) -> bytes:

@@ -5,17 +5,19 @@ Feeds are bounded: a reader that does not keep up loses the oldest items of its 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from agent.domain.budget import Budget, Claim, ClaimKind, EffectiveBudget
 from agent.domain.capture import Capture, CaptureAsk
 from agent.domain.decision import Decision
+from agent.domain.journal import Answered
 from agent.domain.notice import AnnouncedChange, LineState
 from agent.domain.operation import Operation, Operations, ProfileAsk, ProfilePlan
 from agent.domain.orders import Mode, Orders
+from agent.domain.preview import Preview
 from agent.domain.result import InferenceResult
 from agent.domain.snapshot import CameraSnapshot
 from agent.domain.subnet import Catalogue
@@ -27,7 +29,8 @@ T_co = TypeVar("T_co", covariant=True)
 class ClaimOutcome:
     """The answer to a change of claims: the claim as stored (None when released), what is now in force, what follows.
 
-    `swap_expected` says that the decision starts a swap now; its id is `swap_id`, and `operation` follows it.
+    `swap_expected` says that the decision starts a swap now; its id is `swap_id`, and `operation` follows it. `etag` is
+    the camera's after the change, where that is still to come; empty: ask the camera.
     """
 
     claim: Claim | None
@@ -36,6 +39,12 @@ class ClaimOutcome:
     swap_expected: bool
     swap_id: str | None
     operation: Operation | None = None
+    etag: str = ""
+
+
+# Called once, before anything is changed, with what will be told of the change, or None where that cannot be said
+# before. What it answers is kept in the transaction of the change; None: the caller keeps it when it has been told.
+Closing: TypeAlias = "Callable[[ClaimOutcome | None], Awaitable[Answered | None]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +166,12 @@ class CameraControl(Protocol):
         ttl_s: float | None,
         allow_infeasible: bool,
         kind: ClaimKind | None = None,
+        closing: Closing | None = None,
     ) -> ClaimOutcome:
         """Store the client's one claim (durable when this returns) and start what follows; does not wait for a swap.
 
         `kind` None: LEASE with a ttl, else MANUAL. Raises BadInput, Infeasible (with allow_infeasible false: nothing is
-        stored then), ModeForbids for a claim of maintenance in another mode, JournalError.
+        stored then), ModeForbids for a claim of maintenance in another mode, JournalError, Repeated.
         """
         ...
 
@@ -249,6 +259,14 @@ class CameraControl(Protocol):
         """Begin to take labelled images; it goes on by itself until its reader closes it.
 
         Raises BadInput, TooMany, and CameraGone or Refused where no picture can come now.
+        """
+        ...
+
+    async def preview(self, max_width: int) -> Preview:
+        """A small picture of what the camera sees now, at most `max_width` pixels wide; waits for a frame.
+
+        However many ask, little is made of it and the inference is not disturbed. Raises CameraGone or Refused where no
+        picture can come now, CameraTimeout where none comes, CameraRefused where its pixel format cannot be shown.
         """
         ...
 

@@ -112,6 +112,13 @@ class Decision:
         return self._account
 
     @property
+    def is_for_fail_safe(self) -> bool:
+        """It waits for no window and cannot be cancelled: whose clients vanished gets no permit. A pin is not: who
+        pins is there, and can permit.
+        """
+        return self.budget.fail_safe and self.reason is not Reason.PINNED
+
+    @property
     def candidates(self) -> tuple[Candidate, ...]:
         return self.account.candidates
 

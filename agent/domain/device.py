@@ -184,8 +184,13 @@ class Camera(Protocol):
         """Write `blob` to the network slot; always leaves the file closed, or raises CameraGone."""
         ...
 
-    async def activate_network(self, setup: NetworkSetup, deadline_s: float) -> None:
-        """Set type and pre-processing, wait until loaded, enable inference."""
+    async def activate_network(
+        self, setup: NetworkSetup, deadline_s: float, goldens: Sequence[GoldenCheck] = ()
+    ) -> None:
+        """Set type and pre-processing, wait until loaded, enable inference.
+
+        `goldens`: of the self test that follows; what can be prepared for it while the network loads is.
+        """
         ...
 
     async def read_network(self, deadline_s: float) -> NetworkReport: ...
@@ -209,6 +214,20 @@ class Camera(Protocol):
 
     def take_results(self) -> Sequence[RawInference]:
         """New results since the last call, oldest first; never blocks, event-loop side only."""
+        ...
+
+    def time_results(self, each: bool) -> None:
+        """Whether the service time of each result is read, or, as at first, only of as many as show that it is steady.
+
+        To read one is a transaction with the camera. Event-loop side only.
+        """
+        ...
+
+    def tell_results(self, at_once: bool) -> None:
+        """Whether RESULTS is told as soon as there is one, as from the first on, or results wait to be taken.
+
+        Telling wakes the event loop for every result, which costs more than the result. Event-loop side only.
+        """
         ...
 
     def on_event(self, callback: Callable[[CameraEvent], None]) -> None:

@@ -107,6 +107,14 @@ class StoredAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """What a mutation is answered, and its entry of the audit: all that is to be kept of it beside its effect."""
+
+    answer: StoredAnswer
+    entry: AuditEntry
+
+
+@dataclass(frozen=True, slots=True)
 class JournalState:
     """What the journal can do now; `error` says in words why it cannot write or read.
 
@@ -156,6 +164,13 @@ class Journal(Protocol):
         """With the camera's orders in the same transaction, where they are given.
 
         One that is not announced takes the place of all others of its client on the camera that are not either.
+        """
+        ...
+
+    async def answer_claim(self, claim: Claim, answered: Answered) -> bool:
+        """The claim as by `put_claim`, and all that is kept of the request that asked for it, in one transaction.
+
+        False, and nothing has changed, where the request's id was used before.
         """
         ...
 

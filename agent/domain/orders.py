@@ -81,6 +81,8 @@ class Orders:
 
     def live(self, boot_ns: int, boot_id: str) -> Orders:
         """Without the inhibitions that have ended."""
+        if not self.inhibits:
+            return self
         left = tuple(one for one in self.inhibits if not one.expired(boot_ns, boot_id))
         return self if len(left) == len(self.inhibits) else replace(self, inhibits=left)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -37,6 +39,22 @@ class Audited:
     begun: bool = False
 
 
+class Repeated(Exception):
+    """The request's id has been used before, and nothing was changed now: whoever asked has to look it up."""
+
+
 # Set while a change is made; the first durable write under it leaves the entry in the journal, so that it is not lost
 # when the agent dies before it comes to answer.
 AUDITED: ContextVar[Audited | None] = ContextVar("ofa_agent_audited", default=None)
+
+
+@contextmanager
+def on_its_own() -> Iterator[None]:
+    """Around writes that come about while a request is carried out and are no part of it: they neither carry its mark,
+    which says that it was carried out, nor leave its entry."""
+    mark, change = CURRENT.set(None), AUDITED.set(None)
+    try:
+        yield
+    finally:
+        AUDITED.reset(change)
+        CURRENT.reset(mark)

@@ -23,11 +23,14 @@ class RawInference:
 
     `captured_ns` is the camera's timestamp of the inferred frame (end of exposure), `latency_ms` the time from then
     to this record on the host, `service_ms` the camera's own InferenceTime (plus ScalingTime where readable), or the
-    inference period in saturation where the firmware has none; None where what was read may be another inference's.
+    inference period in saturation where the firmware has none; None where what was read may be another inference's, or
+    nothing was read, because the times before it were steady.
     `carried_ns` is the camera's timestamp of the frame whose chunk data brought the result: until then the result could
     not reach the host, so `carried_ns - captured_ns` is waiting for a frame and the rest of `latency_ms` is transfer.
     It equals `captured_ns` where the result came as an event or with its own frame: nothing was waited for.
     `part` is the number of the triggered frame within this run of the daemon, None in free-running acquisition.
+    `host_ns` is the host's time when `latency_ms` was over, which may be a while before somebody looks at the record;
+    None: just now.
     """
 
     generation: int
@@ -40,6 +43,7 @@ class RawInference:
     latency_ms: float
     part: int | None = None
     boxes: tuple[Box, ...] = ()
+    host_ns: int | None = None
 
     @property
     def transfer_ms(self) -> float:

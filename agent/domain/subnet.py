@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,12 @@ class Catalogue:
     task: str
     labels: tuple[str, ...]
     subnets: tuple[Subnet, ...]
+    _by_id: Mapping[str, Subnet] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Of two with one id the first counts; a library has no two.
+        object.__setattr__(self, "_by_id", {subnet.id: subnet for subnet in reversed(self.subnets)})
 
     def get(self, subnet_id: str) -> Subnet | None:
         """The sub-net of that id, or None."""
-        return next((s for s in self.subnets if s.id == subnet_id), None)
+        return self._by_id.get(subnet_id)
