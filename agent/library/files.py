@@ -8,7 +8,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def read_regular(path: Path, limit_bytes: int) -> bytes:
 def read_member(root: Path, name: str, limit_bytes: int) -> bytes:
     """As `read_regular`, for a file of a library: no folder between it and `root` may be a link either, nor `root`."""
     path = root / name
-    with _opening(path), _folder_of(root, name) as folder:
+    with _opening(path), _folder(root, os.path.dirname(name)) as folder:
         handle = os.open(path.name, _READ, dir_fd=folder)
     return _content(handle, path, limit_bytes)
 
@@ -44,13 +44,33 @@ def check_member(root: Path, name: str, size_bytes: int | None = None) -> None:
 
     Raises BlobMissing, BlobInvalid, DigestMismatch.
     """
-    path = root / name
-    with _opening(path), _folder_of(root, name) as folder:
-        found = os.stat(path.name, dir_fd=folder, follow_symlinks=False)
+    check_members(root, ((name, size_bytes),))
+
+
+def check_members(root: Path, wanted: Iterable[tuple[str, int | None]]) -> None:
+    """`check_member` for each of these names and sizes; a folder is opened once for all that lie in it."""
+    folders: dict[str, dict[str, set[int | None]]] = {}
+    for name, size_bytes in wanted:
+        folder, _, file = name.rpartition("/")
+        folders.setdefault(folder, {}).setdefault(file, set()).add(size_bytes)
+    for folder, files in folders.items():
+        with _opening(root / folder / next(iter(files))), _folder(root, folder) as handle:
+            for file, sizes in files.items():
+                _check_file(root, f"{folder}/{file}", handle, sizes)
+
+
+def _check_file(root: Path, name: str, folder: int, sizes: Iterable[int | None]) -> None:
+    """`folder` is that of the file, open."""
+    try:
+        found = os.stat(name.rpartition("/")[2], dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        with _opening(root / name):
+            raise
     if not stat.S_ISREG(found.st_mode):
-        raise BlobInvalid(f"{path}: not a regular file")
-    if size_bytes is not None and found.st_size != size_bytes:
-        raise DigestMismatch(f"{path}: {found.st_size} bytes, the manifest says {size_bytes}")
+        raise BlobInvalid(f"{root / name}: not a regular file")
+    for size_bytes in sizes:
+        if size_bytes is not None and found.st_size != size_bytes:
+            raise DigestMismatch(f"{root / name}: {found.st_size} bytes, the manifest says {size_bytes}")
 
 
 def has_member(root: Path, name: str) -> bool:
@@ -73,11 +93,11 @@ def _opening(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _folder_of(root: Path, name: str) -> Iterator[int]:
-    """The folder that `name` lies in, opened from `root` on without following a link."""
+def _folder(root: Path, name: str) -> Iterator[int]:
+    """The folder of that name, opened from `root` on without following a link."""
     folder = os.open(root, _FOLDER)
     try:
-        for part in Path(name).parent.parts:
+        for part in Path(name).parts:
             inner = os.open(part, _FOLDER, dir_fd=folder)
             os.close(folder)
             folder = inner

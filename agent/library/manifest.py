@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Annotated, Literal
+from collections.abc import Callable, Mapping
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -17,10 +18,14 @@ from agent.domain import subnet as domain
 from agent.errors import ManifestInvalid, shown
 from agent.library.blob import EXTENSIONS, MAX_BLOB_BYTES, BlobFormat
 
+K = TypeVar("K")
+V = TypeVar("V")
 SCHEMA: Literal["ofa-agent.library/1"] = "ofa-agent.library/1"
-MAX_MANIFEST_BYTES = 4 * 1024 * 1024
-MAX_SUBNETS = 256
+MAX_SUBNETS = 10_000
+MAX_MANIFEST_BYTES = 48 * 1024 * 1024  # so many sub-nets of a full-size search take half of it
 DEFAULT_TOLERANCE = 0.05
+_MAX_VALUES = 2**21  # commas: numbers of two bytes each would be as much memory as fifty manifests
+_MAX_BLOCKS = 64  # the largest family has twenty
 
 # An id travels in log lines, metrics labels and file names: no slash, no dot first, no space.
 Identifier = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._+-]{0,63}\Z")]
@@ -41,8 +46,8 @@ PixelFormat = Literal["Mono8", "BGR8", "RGB8"]
 _CHANNELS: dict[PixelFormat, int] = {"Mono8": 1, "BGR8": 3, "RGB8": 3}
 
 
-class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of all records: immutable, no unknown keys."""
+class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, gc=False):
+    """Base of all records: immutable, no unknown keys, and in no cycle that a collector would have to look for."""
 
 
 class Task(_Record, frozen=True):
@@ -59,12 +64,8 @@ class Input(_Record, frozen=True):
     height: Side
     channels: Literal[1, 3]
     pixel_format: PixelFormat
-    mean: tuple[Annotated[float, Meta(ge=-1e6, le=1e6)], ...]
-    scale: tuple[Annotated[float, Meta(gt=0.0, le=1e6)], ...]
-
-    def to_domain(self) -> domain.InputSpec:
-        """The same values for the layers above."""
-        return domain.InputSpec(self.width, self.height, self.channels, self.pixel_format, self.mean, self.scale)
+    mean: Annotated[tuple[Annotated[float, Meta(ge=-1e6, le=1e6)], ...], Meta(max_length=3)]
+    scale: Annotated[tuple[Annotated[float, Meta(gt=0.0, le=1e6)], ...], Meta(max_length=3)]
 
 
 class Supernet(_Record, frozen=True):
@@ -77,11 +78,11 @@ class Supernet(_Record, frozen=True):
 class Arch(_Record, frozen=True, omit_defaults=True):
     """Elastic choices, canonicalised: entries of skipped blocks are 0. `w` is used by ResNet50D only."""
 
-    ks: tuple[Annotated[int, Meta(ge=0, le=31)], ...]
-    e: tuple[Annotated[float, Meta(ge=0.0, le=64.0)], ...]
-    d: tuple[Annotated[int, Meta(ge=0, le=64)], ...]
+    ks: Annotated[tuple[Annotated[int, Meta(ge=0, le=31)], ...], Meta(max_length=_MAX_BLOCKS)]
+    e: Annotated[tuple[Annotated[float, Meta(ge=0.0, le=64.0)], ...], Meta(max_length=_MAX_BLOCKS)]
+    d: Annotated[tuple[Annotated[int, Meta(ge=0, le=64)], ...], Meta(max_length=_MAX_BLOCKS)]
     r: Side
-    w: tuple[Annotated[int, Meta(ge=0, le=64)], ...] = ()
+    w: Annotated[tuple[Annotated[int, Meta(ge=0, le=64)], ...], Meta(max_length=_MAX_BLOCKS)] = ()
 
 
 class Accuracy(_Record, frozen=True):
@@ -176,7 +177,8 @@ class Manifest(_Record, frozen=True):
 
     def to_catalogue(self, digest: str) -> domain.Catalogue:
         """The same content for the layers above; `digest` is the sha256 of the manifest's bytes."""
-        subnets = tuple(_to_domain(subnet, self.input_of(subnet)) for subnet in self.subnets)
+        inputs, goldens = _Shared(_input), _Shared(_golden)
+        subnets = tuple(_to_domain(subnet, inputs[self.input_of(subnet)], goldens) for subnet in self.subnets)
         return domain.Catalogue(self.name, self.version, digest, self.task.type, self.task.labels, subnets)
 
 
@@ -184,6 +186,8 @@ def decode_manifest(data: bytes, where: str = "manifest.json") -> Manifest:
     """Parse and check manifest bytes; `where` names the file in errors. Raises ManifestInvalid."""
     if len(data) > MAX_MANIFEST_BYTES:
         raise ManifestInvalid(f"{where}: -: {len(data)} bytes, at most {MAX_MANIFEST_BYTES}")
+    if data.count(b",") > _MAX_VALUES:
+        raise ManifestInvalid(f"{where}: -: more than {_MAX_VALUES} values")
     try:
         manifest = msgspec.json.decode(data, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
@@ -260,7 +264,26 @@ def golden_file(sha256: str) -> str:
     return f"golden/{sha256}.png"
 
 
-def _to_domain(subnet: Subnet, own_input: Input) -> domain.Subnet:
+class _Shared(dict[K, V]):
+    """One domain value for all records that are equal: thousands of sub-nets have the same few inputs and images."""
+
+    def __init__(self, make: Callable[[K], V]) -> None:
+        self._make = make
+
+    def __missing__(self, record: K) -> V:
+        made = self[record] = self._make(record)
+        return made
+
+
+def _input(own: Input) -> domain.InputSpec:
+    return domain.InputSpec(own.width, own.height, own.channels, own.pixel_format, own.mean, own.scale)
+
+
+def _golden(golden: Golden) -> domain.Golden:
+    return domain.Golden(golden.image, golden.class_id, golden.confidence, golden.tolerance)
+
+
+def _to_domain(subnet: Subnet, own_input: domain.InputSpec, goldens: Mapping[Golden, domain.Golden]) -> domain.Subnet:
     arch, accuracy = subnet.arch, subnet.accuracy
     return domain.Subnet(
         id=subnet.id,
@@ -272,9 +295,9 @@ def _to_domain(subnet: Subnet, own_input: Input) -> domain.Subnet:
         accuracy=domain.Accuracy(accuracy.top1, accuracy.n, accuracy.ci95_low, accuracy.ci95_high, accuracy.dataset),
         predicted_ms=subnet.latency.predicted_ms,
         latency_source=subnet.latency.source,
-        input=own_input.to_domain(),
+        input=own_input,
         artifacts=tuple(
             domain.Artifact(a.format, a.target, a.shaves, a.file, a.sha256, a.size_bytes) for a in subnet.artifacts
         ),
-        goldens=tuple(domain.Golden(g.image, g.class_id, g.confidence, g.tolerance) for g in subnet.golden),
+        goldens=tuple(goldens[golden] for golden in subnet.golden),
     )

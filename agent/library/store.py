@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from agent.domain import subnet as domain
 from agent.errors import BadInput, BlobInvalid, LibraryError, LibraryNotFound, SignatureInvalid
 from agent.library import signing
 from agent.library.blob import FORMATS, BlobFormat, BlobInfo, InputMismatch, Platform
-from agent.library.files import check_digest, check_member, has_member, read_member
+from agent.library.files import check_digest, check_members, has_member, read_member
 from agent.library.formats import inspect_blob, platform_of
 from agent.library.manifest import (
     MAX_MANIFEST_BYTES,
@@ -64,8 +65,9 @@ class Library:
 
         Raises BadInput, LibraryError leaves.
         """
-        library = Library(self.path, self.manifest, self.manifest_bytes, _in_order(formats))
-        _check_files(library)
+        library = copy(self)
+        library.accepted_formats = _in_order(formats)
+        _check_artifacts(library)
         return library
 
     def artifact(self, subnet_id: str) -> Artifact:
@@ -162,7 +164,8 @@ def open_library(
     if trusted_keys is not None:
         _check_signature(root, data, trusted_keys)
     library = Library(root, decode_manifest(data, str(root / MANIFEST_NAME)), data, accepted)
-    _check_files(library)
+    _check_artifacts(library)
+    _check_goldens(library)
     return library
 
 
@@ -189,10 +192,18 @@ def _check_signature(root: Path, data: bytes, trusted_keys: Sequence[Path]) -> N
     signing.verify(data, read_member(root, SIGNATURE_NAME, MAX_SIGNATURE_BYTES), keys, str(path))
 
 
-def _check_files(library: Library) -> None:
-    for subnet in library.manifest.subnets:
-        for artifact in subnet.artifacts:
-            if artifact.format in library.accepted_formats:
-                check_member(library.path, artifact.file, artifact.size_bytes)
-        for golden in subnet.golden:
-            check_member(library.path, golden.image)
+def _check_artifacts(library: Library) -> None:
+    check_members(
+        library.path,
+        (
+            (artifact.file, artifact.size_bytes)
+            for subnet in library.manifest.subnets
+            for artifact in subnet.artifacts
+            if artifact.format in library.accepted_formats
+        ),
+    )
+
+
+def _check_goldens(library: Library) -> None:
+    images = ((golden.image, None) for subnet in library.manifest.subnets for golden in subnet.golden)
+    check_members(library.path, images)
