@@ -55,8 +55,8 @@ def set_roi(nodes: Nodes, roi: Roi | None) -> None:
     """Offsets first to 0: the maximum of a size shrinks with its offset (facts/pyspin-surface.md 2.3)."""
     nodes.set_int("OffsetX", 0)
     nodes.set_int("OffsetY", 0)
-    nodes.set_int("Width", nodes.int_range("Width")[1] if roi is None else roi.width)
-    nodes.set_int("Height", nodes.int_range("Height")[1] if roi is None else roi.height)
+    nodes.set_int("Width", nodes.int_max("Width") if roi is None else roi.width)
+    nodes.set_int("Height", nodes.int_max("Height") if roi is None else roi.height)
     if roi is not None:
         nodes.set_int("OffsetX", roi.x)
         nodes.set_int("OffsetY", roi.y)

@@ -17,6 +17,7 @@ from agent.camera.info import read_info
 from agent.camera.nodes import Nodes
 from agent.camera.pictures import Pictures
 from agent.camera.profile import Profile, read_profile
+from agent.camera.reading_pace import ReadingPace
 from agent.camera.sdk import Sdk
 from agent.camera.session import Session, SystemOwner, open_session
 from agent.camera.settings import CameraSettings
@@ -46,6 +47,7 @@ class FireflyDevice:
         self.settings = settings
         self.tally = Tally()
         self.pictures = Pictures(clock)
+        self.pace = ReadingPace()
         self._owner = owner
         self._clock = clock
         self._session: Session | None = None
@@ -55,7 +57,9 @@ class FireflyDevice:
         self._task: Task = "classification"
         self._restoration = selftest.Restoration(settings)
         self._resident = selftest.ResidentImage()
+        self._load_pace = network.LoadPace(settings.timing)
         self._injects = False
+        self._images: tuple[Sequence[GoldenCheck], list[selftest.Injected]] = ((), [])
         self._pipe_clear = False  # nothing is being inferred from an earlier acquisition
         self._checked_ns = 0
         self._own_pace = False  # asked for
@@ -117,7 +121,7 @@ class FireflyDevice:
         if settings.results_from == "events":
             capacity = settings.timing.events_capacity
             self._tap = EventTap(self._owner.sdk, session.pointer, nodes, settings.serial, capacity)
-        self._feed = Feed(session, settings, self._stream, self.tally, self._clock, self.pictures, self._tap)
+        self._feed = Feed(session, settings, self._stream, self.tally, self._clock, self.pictures, self.pace, self._tap)
         self._pipe_clear = False
         self._restoration = selftest.Restoration(settings)
         self._resident = selftest.ResidentImage()
@@ -154,7 +158,8 @@ class FireflyDevice:
                 raise
             FileSlot(nodes, NETWORK).write(blob, flash, guard, progress)
 
-    def activate_network(self, setup: NetworkSetup, guard: Guard) -> None:
+    def activate_network(self, setup: NetworkSetup, guard: Guard, goldens: Sequence[GoldenCheck] = ()) -> None:
+        """`goldens`: of the self test that follows, which is prepared while the network loads."""
         nodes = self._idle("activate a network").nodes
         if setup.task == "detection" and self._tap is not None:
             raise CameraRefused(
@@ -167,8 +172,11 @@ class FireflyDevice:
         if task != self._task:
             acquisition.enable_chunks(nodes, task, self.settings)
             self._task = task
+        if goldens and self._injects:
+            images = self._images_of(goldens)
+            selftest.prepare(nodes, self.settings, images, self._resident, self._restoration)
         network.enable(nodes)
-        network.wait_loaded(nodes, setup, guard, self._clock, self.settings.timing)
+        network.wait_loaded(nodes, setup, guard, self._clock, self.settings.timing, self._load_pace)
 
     def read_network(self) -> NetworkReport:
         return network.read_report(self._open().nodes)
@@ -180,7 +188,14 @@ class FireflyDevice:
         self._pipe_clear = False
         try:
             outcomes = selftest.run(
-                session, self.settings, self._task, goldens, guard, self._resident, self._restoration
+                session,
+                self.settings,
+                self._task,
+                goldens,
+                self._images_of(goldens),
+                guard,
+                self._resident,
+                self._restoration,
             )
         except CameraGone:
             raise
@@ -188,8 +203,14 @@ class FireflyDevice:
             self._restoration.run(session)
             raise
         self._restoration.run(session)
-        self._pipe_clear = True
+        self._pipe_clear, self._images = True, ((), [])
         return outcomes
+
+    def _images_of(self, goldens: Sequence[GoldenCheck]) -> list[selftest.Injected]:
+        """As the camera takes them; kept from the preparation of a test to the test."""
+        if self._images[0] is not goldens:
+            self._images = (goldens, [selftest.Injected.of(golden.image) for golden in goldens])
+        return self._images[1]
 
     def mark_verified(self, subnet_id: str) -> None:
         network.set_name(self._open().nodes, subnet_id)
@@ -198,7 +219,7 @@ class FireflyDevice:
 
     def start_stream(self, generation: int | None) -> None:
         session, feed = self._idle("start the stream"), self._open_feed()
-        self._restoration.run(session)
+        self._restoration.run(session, infers=generation is not None)
         self._match_trigger(session.nodes, generation)
         if generation is not None:
             self._clear_pipe(session.nodes)

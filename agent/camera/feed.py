@@ -8,6 +8,7 @@ from agent.camera.clock_map import ClockMap
 from agent.camera.events import EventTap, InferenceEvent
 from agent.camera.frames import Answer, Frame, FrameReader, Tally, Task
 from agent.camera.pictures import Pictures, Readings
+from agent.camera.reading_pace import ReadingPace
 from agent.camera.session import Session
 from agent.camera.settings import CameraSettings
 from agent.camera.stream import Arrival, Stream
@@ -33,6 +34,7 @@ class Feed:
         tally: Tally,
         clock: Clock,
         pictures: Pictures,
+        pace: ReadingPace,
         tap: EventTap | None = None,
     ) -> None:
         """With a `tap` results come from its events instead of the chunks."""
@@ -50,6 +52,7 @@ class Feed:
         self._reader: FrameReader | None = None
         self._newest: Frame | None = None  # whose pixels may still be wanted
         self._service: network.ServiceTime | None = None
+        self._pace = pace
         self._generation: int | None = None
         self._slowest_ms = 0.0
         self._stalled = self._mute = False
@@ -78,6 +81,7 @@ class Feed:
         service = network.ServiceTime(session.nodes, self._clock)
         self._start(session)
         self._reader, self._service, self._generation = reader, service, generation
+        self._pace.begin()
         self._stalled = self._mute = False
         self._stream.begin(parts)
 
@@ -175,13 +179,24 @@ class Feed:
         if service is None or generation is None:
             return []
         offset_ns = self._clocks.offset_ns
-        record = self._stream.record(answer, generation, arrival, service.read(), service.told, offset_ns)
-        return [] if record is None else [record]
+        # Without its frame a result came as an event: then its latency is the service time, and each is read.
+        steady = arrival.frame_id is not None and not self._pace.due(
+            arrival.frame_id - answer.frame_id, self._clock.now_ns()
+        )
+        reading = None if steady else service.read()
+        record = self._stream.record(answer, generation, arrival, reading, service.told, offset_ns)
+        if record is None:
+            return []
+        if reading is not None and record.service_ms is not None:
+            self._pace.was(record.service_ms)
+        return [record]
 
     def _awaits_event(self) -> bool:
         """Whether an inference may end before the next frame: its event must not wait behind a silent trigger."""
+        if self._events is None:
+            return False
         frames, since_s = self._stream.unanswered()
-        return self._events is not None and frames > 0 and since_s * 1e9 < self._bound_ns()
+        return frames > 0 and since_s * 1e9 < self._bound_ns()
 
     def _drop_events(self) -> None:
         self._waiting = []
@@ -194,11 +209,13 @@ class Feed:
 
     def _no_results(self) -> str | None:
         """Frames flow and a network runs, but nothing is inferred any more (F-4843)."""
-        frames, since_s = self._stream.unanswered()
-        allowed_s = max(self._settings.timing.stall_s, 5.0 * self._bound_ns() / 1e9)
-        if self._generation is None or self._mute or since_s < allowed_s:
+        if self._generation is None or self._mute:
             return None
+        frames, since_s = self._stream.unanswered()
         if frames < self._settings.timing.silent_results:
+            return None
+        allowed_s = max(self._settings.timing.stall_s, 5.0 * self._bound_ns() / 1e9)
+        if since_s < allowed_s:
             return None
         self._mute = True
         return (
@@ -207,8 +224,10 @@ class Feed:
 
     def _no_frames(self) -> str | None:
         """Silence of a triggered stream is normal (F-4843)."""
+        if self._settings.triggered or self._stalled:
+            return None
         silent_s = self._stream.silent_s()
-        if self._settings.triggered or silent_s is None or self._stalled:
+        if silent_s is None or silent_s < self._settings.timing.stall_s:  # which is always allowed
             return None
         allowed_s = self._allowed_silence_s()
         if silent_s < allowed_s:

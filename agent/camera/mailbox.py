@@ -78,6 +78,8 @@ class Mailbox:
 
     def take(self) -> Request[Any] | None:
         """The oldest request whose caller still waits; None when there is none."""
+        if not self._arrived.is_set():  # set after each that is put: a look at it costs a frame less than the mutex
+            return None
         with self._mutex:
             while self._requests:
                 request = self._requests.popleft()
@@ -108,6 +110,8 @@ class Mailbox:
         with self._mutex:
             if self._closed:
                 raise CameraGone(f"{request.guard.what}: the camera was closed")
+            if len(self._requests) >= self._capacity:  # those that nobody waits for leave their places to others
+                self._requests = deque(one for one in self._requests if not one.guard.cancelled)
             if len(self._requests) >= self._capacity:
                 raise CameraBusy(f"{request.guard.what}: {self._capacity} requests wait already; try again later")
             self._requests.append(request)

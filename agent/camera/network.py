@@ -43,6 +43,8 @@ CLASSES = ("InferenceNetworkOutputClasses", "InferenceOutputClasses", "OutputCla
 LAYERS = ("InferenceNetworkTotalLayers", "InferenceNetworkLayers")
 
 _SCALING_PERIOD_NS = 1_000_000_000
+_EARLY, _LATE = 0.85, 1.3  # times the last load of a network: from then, until then it is looked for often
+_LOADS_KEPT = 64
 
 # Entries of the status node are not published (facts section 7 item 2): they are told by what they contain.
 _BAD_WORDS = ("error", "fail", "invalid", "unsupported", "corrupt")
@@ -112,25 +114,54 @@ def configure(nodes: Nodes, setup: NetworkSetup, settings: CameraSettings) -> No
         nodes.set_float(SCALE, _of_channel(spec.scale, number))
 
 
-def wait_loaded(nodes: Nodes, setup: NetworkSetup, guard: Guard, clock: Clock, timing: Timing) -> None:
+class LoadPace:
+    """When to look whether a network is loaded: a look costs a transaction, a late one lengthens the gap.
+
+    A network takes about as long as it took last time. Until shortly before that nothing is asked, and then often.
+    Owner: the device.
+    """
+
+    def __init__(self, timing: Timing) -> None:
+        self._timing = timing
+        self._took_s: dict[tuple[str, int], float] = {}
+
+    def pause_s(self, setup: NetworkSetup, waited_s: float) -> float:
+        """How long to wait for the next look, `waited_s` after the first."""
+        timing, took_s = self._timing, self._took_s.get(_key(setup))
+        if took_s is None or waited_s > _LATE * took_s:
+            return timing.status_poll_s
+        early_s = _EARLY * took_s - waited_s
+        return min(early_s, timing.status_rest_s) if early_s > timing.status_poll_s else timing.status_near_s
+
+    def took(self, setup: NetworkSetup, waited_s: float) -> None:
+        """It was found to be loaded."""
+        self._took_s.pop(_key(setup), None)
+        self._took_s[_key(setup)] = waited_s
+        if len(self._took_s) > _LOADS_KEPT:
+            self._took_s.pop(next(iter(self._took_s)))
+
+
+def wait_loaded(nodes: Nodes, setup: NetworkSetup, guard: Guard, clock: Clock, timing: Timing, pace: LoadPace) -> None:
     """Return once the network runs; raises CameraRefused where the camera cannot load it, CameraTimeout from `guard`.
 
     The status may lag behind Close, so READY counts at once only where the size agrees, else after
     `status_lag_s`; FAILED counts after it too. Without both nodes `settle_s` has to do.
     """
-    started_ns = clock.now_ns()
+    started_ns, tells = clock.now_ns(), False
     while True:
-        phase, size = read_phase(nodes), nodes.try_int(SIZE)
+        tells = tells or nodes.readable(STATUS)
+        phase = phase_of(nodes.get_enum(STATUS)) if tells else Phase.UNKNOWN
         waited_s = (clock.now_ns() - started_ns) / 1e9
         if phase is Phase.FAILED and waited_s >= timing.status_lag_s:
             raise CameraRefused(
                 f"network {setup.subnet_id}: {STATUS} is {nodes.get_enum(STATUS)} after {setup.size_bytes} bytes were "
                 "uploaded; the camera cannot run it, take another format or firmware"
             )
-        if phase in {Phase.READY, Phase.UNKNOWN} and waited_s >= _patience_s(phase, size, setup.size_bytes, timing):
+        if phase in {Phase.READY, Phase.UNKNOWN} and waited_s >= _patience_s(nodes, phase, setup.size_bytes, timing):
             _check_enabled(nodes, setup)
+            pace.took(setup, waited_s)
             return
-        guard.pause(timing.status_poll_s)
+        guard.pause(pace.pause_s(setup, waited_s))
 
 
 def _check_enabled(nodes: Nodes, setup: NetworkSetup) -> None:
@@ -209,10 +240,15 @@ class ServiceTime:
         return Reading(time_ms + self._scaling_ms, at_ns) if time_ms > 0.0 else None
 
 
-def _patience_s(phase: Phase, size: int | None, wanted: int, timing: Timing) -> float:
+def _patience_s(nodes: Nodes, phase: Phase, wanted: int, timing: Timing) -> float:
+    size = nodes.try_int(SIZE)
     if size == wanted:
         return 0.0
     return timing.status_lag_s if phase is Phase.READY and size is None else timing.settle_s
+
+
+def _key(setup: NetworkSetup) -> tuple[str, int]:
+    return setup.subnet_id, setup.size_bytes
 
 
 def _configure_boxes(nodes: Nodes, settings: CameraSettings) -> None:

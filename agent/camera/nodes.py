@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from agent.camera.sdk import (
     BooleanPtr,
+    CommandPtr,
     EnumerationPtr,
     FloatPtr,
     IntegerPtr,
@@ -38,6 +39,7 @@ class Nodes:
         self._handles: dict[str, NodeHandle] = {}
         self._pointers: dict[tuple[str, str], object] = {}
         self._numbers: dict[tuple[str, str], int] = {}
+        self._symbols: dict[tuple[str, int], str] = {}
 
     def forget(self) -> None:
         """Drop every pointer: none may outlive the camera's DeInit."""
@@ -81,6 +83,9 @@ class Nodes:
         pointer = self.integer(name)
         return self._read(name, lambda: (pointer.GetMin(), pointer.GetMax()))
 
+    def int_max(self, name: str) -> int:
+        return int(self._read(name, self.integer(name).GetMax))
+
     def get_float(self, name: str) -> float:
         return float(self._read(name, self._float(name).GetValue))
 
@@ -107,8 +112,12 @@ class Nodes:
         self._write(name, repr(value), lambda: pointer.SetValue(value), lambda: "a text the camera can hold")
 
     def get_enum(self, name: str) -> str:
-        pointer = self._enumeration(name)
-        return self._read(name, lambda: self._sdk.CEnumEntryPtr(pointer.GetCurrentEntry()).GetSymbolic())
+        """The entry of now; one read, and its name is looked up the first time."""
+        number = self._read(name, self._enumeration(name).GetIntValue)
+        symbolic = self._symbols.get((name, number))
+        if symbolic is None:
+            symbolic = self._symbols[(name, number)] = self._read(name, lambda: self._symbol(name, number))
+        return symbolic
 
     def set_enum(self, name: str, symbolic: str) -> None:
         pointer = self._enumeration(name)
@@ -131,7 +140,7 @@ class Nodes:
         return self._sdk.IsAvailable(entry) or self._sdk.IsAvailable(entry)
 
     def execute(self, name: str) -> None:
-        pointer = self._pointer(name, "command", self._sdk.CCommandPtr)
+        pointer = self.command(name)
         try:
             pointer.Execute()
         except self._sdk.SpinnakerException as exc:
@@ -156,6 +165,9 @@ class Nodes:
 
     def integer(self, name: str) -> IntegerPtr:
         return self._pointer(name, "integer", self._sdk.CIntegerPtr)
+
+    def command(self, name: str) -> CommandPtr:
+        return self._pointer(name, "command", self._sdk.CCommandPtr)
 
     def float_reader(self, name: Name) -> Callable[[], float] | None:
         """The bare read of the first readable candidate, raising the vendor's exception; None where none is."""
@@ -227,6 +239,14 @@ class Nodes:
         number = self._read(name, self._sdk.CEnumEntryPtr(entry).GetValue)
         self._numbers[(name, symbolic)] = number
         return number
+
+    def _symbol(self, name: str, number: int) -> str:
+        """The name of an entry by the camera's number of it."""
+        sdk = self._sdk
+        for entry in map(sdk.CEnumEntryPtr, self._enumeration(name).GetEntries()):
+            if entry.GetValue() == number:
+                return entry.GetSymbolic()
+        raise CameraRefused(f"camera {self._camera}: {name} is {number}, which is none of its entries")
 
     def _read(self, name: str, read: Callable[[], T]) -> T:
         try:

@@ -85,11 +85,6 @@ def _flat(node: NodeProfile) -> dict[str, object]:
     return properties | {f"entries.{entry}": number for entry, number in node.get("entries", {}).items()}
 
 
-def diff_profiles(before: Profile, after: Profile) -> tuple[str, ...]:
-    """One line for each node or property that differs, by node name."""
-    return tuple(str(difference) for difference in differences(before, after))
-
-
 def _features(sdk: Sdk, category: NodeHandle, seen: set[str]) -> Iterator[ValueNode]:
     """Every feature below a category, each once."""
     for node in sdk.CCategoryPtr(category).GetFeatures():

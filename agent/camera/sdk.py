@@ -60,7 +60,7 @@ class EnumEntryPtr(Protocol):
 class EnumerationPtr(Protocol):
     def GetEntryByName(self, symbolic: str, /) -> NodeHandle: ...
     def GetEntries(self) -> Sequence[NodeHandle]: ...
-    def GetCurrentEntry(self) -> NodeHandle: ...
+    def GetIntValue(self) -> int: ...
     def SetIntValue(self, number: int, /) -> None: ...
 
 
@@ -222,7 +222,8 @@ def load_spinnaker(
         _refuse_spinner(importer)
         raise SdkMissing(
             "PySpin is not installed: install the Spinnaker SDK and the wheel "
-            f"{WHEEL_NAME}-<sdk version>-cpXY-... that comes with it (it is not on the package index)"
+            f"{WHEEL_NAME}-<sdk version>-cpXY-... that comes with it (it is not on the package index); "
+            "beside the Debian package: ofa-agent-pyspin install FILE.whl"
         ) from exc
     except ImportError as exc:
         raise _native_failure(exc) from exc

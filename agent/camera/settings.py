@@ -42,7 +42,9 @@ class Timing:
     close_wait_s: float = 5.0
     idle_check_s: float = 1.0
     settle_s: float = 2.0  # firmware without a status node: time given to a network to load
-    status_poll_s: float = 0.005
+    status_poll_s: float = 0.005  # between two looks whether a network is loaded
+    status_rest_s: float = 0.05  # the same long before it can be: a cancel is answered within 200 ms
+    status_near_s: float = 0.001  # and when it is to be any moment
     status_lag_s: float = 0.25  # how long a status node may still show the state before
     stall_s: float = 2.0
     clock_refresh_s: float = 10.0
@@ -99,6 +101,11 @@ class CameraSettings:
             raise BadInput("box_threshold", f"{self.box_threshold} is outside 0..1")
         if not 1 <= self.timing.grab_timeout_ms <= 100:
             raise BadInput("timing.grab_timeout_ms", f"{self.timing.grab_timeout_ms} is outside 1..100")
+
+    @property
+    def waits(self) -> bool:
+        """Frames come when something triggers them, be it an inference that has ended."""
+        return self.triggered or self.inference_sync == "every_frame"
 
     @property
     def triggered(self) -> bool:

@@ -150,6 +150,7 @@ class Stream:
             latency_ms=max(0.0, (now_ns - captured.timestamp_ns - offset_ns) / 1e6),
             part=captured.part,
             boxes=answer.boxes,
+            host_ns=now_ns,
         )
 
     def frame_period_ms(self) -> float | None:

@@ -55,10 +55,12 @@ class WorkerCamera:
         self._device = FireflyDevice(settings, owner, clock)
         self._mailbox = Mailbox(clock, settings.timing.requests_capacity)
         self._results = ResultQueue(settings.timing.results_capacity)
+        self._tells_results = True
         self._callbacks: list[Callable[[CameraEvent], None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._ended: asyncio.Event | None = None
+        self._due_ns: int | None = None  # when the thread is to be through with what it does; None while there is none
 
     @property
     def name(self) -> str:
@@ -91,8 +93,10 @@ class WorkerCamera:
     async def upload_network(self, blob: bytes, deadline_s: float, progress: ProgressFn) -> None:
         await self._ask("upload", lambda guard: self._device.upload_network(blob, guard, progress), deadline_s)
 
-    async def activate_network(self, setup: NetworkSetup, deadline_s: float) -> None:
-        await self._ask("activate", lambda guard: self._device.activate_network(setup, guard), deadline_s)
+    async def activate_network(
+        self, setup: NetworkSetup, deadline_s: float, goldens: Sequence[GoldenCheck] = ()
+    ) -> None:
+        await self._ask("activate", lambda guard: self._device.activate_network(setup, guard, goldens), deadline_s)
 
     async def read_network(self, deadline_s: float) -> NetworkReport:
         return await self._ask("read the network", lambda _: self._device.read_network(), deadline_s)
@@ -111,6 +115,12 @@ class WorkerCamera:
 
     def take_results(self) -> Sequence[RawInference]:
         return self._results.take()
+
+    def time_results(self, each: bool) -> None:
+        self._device.pace.each = each
+
+    def tell_results(self, at_once: bool) -> None:
+        self._tells_results = at_once
 
     def on_event(self, callback: Callable[[CameraEvent], None]) -> None:
         self._callbacks.append(callback)
@@ -136,6 +146,12 @@ class WorkerCamera:
     def thread_lives(self) -> bool:
         """After `close`: a call of the SDK never came back."""
         return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def overdue_s(self) -> float:
+        """How long the thread is past the deadline of what it does: in a call of the SDK that does not come back."""
+        due_ns = self._due_ns
+        return 0.0 if due_ns is None else max(0.0, (self._clock.now_ns() - due_ns) / 1e9)
 
     async def close(self, deadline_s: float = 10.0) -> None:
         """Disconnect and end the thread. Idempotent, also before the first connect; never raises a CameraError."""
@@ -167,6 +183,8 @@ class WorkerCamera:
             while not self._mailbox.closed:
                 self._turn()
         finally:
+            if self._mailbox.closed:  # else it has died, and is as overdue as one that does not come back
+                self._due_ns = None
             self._mailbox.close()  # a fault of this loop leaves nobody waiting
             self._device.disconnect()
             if self._loop is not None and self._ended is not None:
@@ -174,6 +192,7 @@ class WorkerCamera:
 
     def _turn(self) -> None:
         """At most one request, then at most one grab, or a wait when there is neither."""
+        self._due_ns = self._clock.now_ns()
         request = self._mailbox.take()
         if request is not None:
             self._serve(request)
@@ -187,6 +206,7 @@ class WorkerCamera:
         if request.needs_camera and not self._device.connected:
             request.fail(CameraGone(f"{request.guard.what}: it is not connected; connect first"))
             return
+        self._due_ns = self._clock.now_ns() + round(request.guard.left_s() * 1e9)
         try:
             request.guard.check()
             value = request.work(request.guard)
@@ -204,7 +224,7 @@ class WorkerCamera:
     def _grab(self) -> None:
         try:
             for record in self._device.grab():
-                if self._results.put(record):
+                if self._results.put(record) and self._tells_results:
                     self._tell(CameraEvent(EventKind.RESULTS))
         finally:
             self._device.show()
