@@ -9,11 +9,14 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from agent.clock import Clock
-from agent.sim.device import Firefly
 from agent.sim.link import BusDevice, LocalBusDevice
-from agent.sim.spec import SimulationSpec
+
+if TYPE_CHECKING:
+    from agent.sim.device import Firefly
+    from agent.sim.spec import SimulationSpec
 
 _lock = threading.Lock()
 _places: list[BusDevice] = []
@@ -50,6 +53,8 @@ def places() -> list[BusDevice]:
 @contextmanager
 def local_camera(spec: SimulationSpec, clock: Clock) -> Iterator[Firefly]:
     """A camera in this process, on the bus for the length of the block; gives the device for plant and truth."""
+    from agent.sim.device import Firefly
+
     place = LocalBusDevice(Firefly(spec, clock))
     attach(place)
     try:

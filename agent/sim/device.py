@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -29,6 +28,7 @@ from agent.sim.features.parts import Parts
 from agent.sim.files import FileEngine
 from agent.sim.inference import Inference, Vpu
 from agent.sim.line import ProductionLine
+from agent.sim.link import DeviceInfo
 from agent.sim.port import UsbPort
 from agent.sim.power import Power
 from agent.sim.registers import RegisterBank, load_description
@@ -44,20 +44,6 @@ MODEL = "Firefly FFY-U3-16S2M-DL"
 _BUFFER = "FileAccessBuffer"
 # A camera that was powered for a while: its clock does not start at 0.
 _CAMERA_START_NS = 5_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceInfo:
-    """What enumeration shows of a camera; `busy` is whether a host has it open.
-
-    `clear_refuses` tells the host half of the quirk of that name.
-    """
-
-    serial: str
-    model: str
-    firmware: str
-    busy: bool = field(default=False, compare=False)
-    clear_refuses: bool = field(default=False, compare=False)
 
 
 class Firefly:

@@ -10,10 +10,12 @@ import struct
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from agent.sim.chunks import ChunkResult
-from agent.sim.spec import SimulationSpec
+
+if TYPE_CHECKING:  # the host half has events too, and no specification
+    from agent.sim.spec import SimulationSpec
 
 EventName = Literal["ExposureEnd", "Inference", "Error", "Test"]
 EVENT_NAMES: tuple[EventName, ...] = get_args(EventName)

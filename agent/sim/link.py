@@ -1,9 +1,13 @@
-"""How the host half reaches a device: in-process here, over a socket in `remote.py`."""
+"""How the host half reaches a device: in-process here, over a socket in `remote.py`.
+
+Nothing of the device itself is loaded here: a host whose devices are other processes has no use for it.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +15,29 @@ from numpy.typing import NDArray
 from agent.clock import Clock
 from agent.sim.buffers import BufferMode, StreamCounts
 from agent.sim.chunks import Frame, LinkGone, StreamAborted
-from agent.sim.device import DeviceInfo, Firefly
 from agent.sim.events import DeviceEvent
+
+if TYPE_CHECKING:
+    from agent.sim.device import Firefly
 
 # Debts below this are carried along, so that a register access costs no turn of a virtual clock.
 _PAYABLE_S = 0.001
 # Virtual time must pass in every turn of a wait.
 _LEAST_WAIT_NS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """What enumeration shows of a camera; `busy` is whether a host has it open.
+
+    `clear_refuses` tells the host half of the quirk of that name.
+    """
+
+    serial: str
+    model: str
+    firmware: str
+    busy: bool = field(default=False, compare=False)
+    clear_refuses: bool = field(default=False, compare=False)
 
 
 class DeviceLink(Protocol):

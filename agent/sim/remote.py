@@ -22,9 +22,8 @@ from agent.clock import Clock, SystemClock
 from agent.errors import AgentError
 from agent.sim.buffers import BufferMode, StreamCounts
 from agent.sim.chunks import Frame, FrameSettings, LinkGone
-from agent.sim.device import DeviceInfo
 from agent.sim.events import DeviceEvent
-from agent.sim.link import DeviceLink
+from agent.sim.link import DeviceInfo, DeviceLink
 from agent.sim.wire import Op, Status, check, receive, send, unpack_event, unpack_frame
 
 # The device process answers at once or waits out a simulated transfer; a stall fault may take longer than any limit.

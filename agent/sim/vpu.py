@@ -5,6 +5,7 @@ The time it takes is never the simulated time: that comes from the law in `laten
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 import threading
@@ -136,7 +137,14 @@ _models = _Models()
 
 def warm_up() -> None:
     """Load OpenVINO before the first network needs it."""
-    _load_openvino().Core()
+    core()
+
+
+@functools.cache
+def core() -> Any:
+    """The process's OpenVINO core, which is never given up: on processors with AMX each lays a signal stack for the
+    thread, and one that ends before another leaves the thread with a stack that is freed."""
+    return _load_openvino().Core()
 
 
 def _load_openvino() -> Any:
@@ -151,10 +159,9 @@ def _load_openvino() -> Any:
 
 def _compile(network: Network) -> Any:
     openvino = _load_openvino()
-    core = openvino.Core()
     try:
         weights = openvino.Tensor(np.frombuffer(network.weights, np.uint8)) if network.weights else openvino.Tensor()
-        return core.compile_model(core.read_model(network.xml, weights), "CPU", _CONFIG)
+        return core().compile_model(core().read_model(network.xml, weights), "CPU", _CONFIG)
     except RuntimeError as exc:
         first_line = str(exc).strip().splitlines()[0] if str(exc).strip() else "no reason given"
         raise NetworkInvalid(f"network {network.digest[:12]} does not compile: {first_line}") from exc

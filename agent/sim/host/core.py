@@ -12,7 +12,6 @@ from typing import cast
 from agent.errors import AgentError
 from agent.sim.buffers import BufferMode
 from agent.sim.chunks import Frame, LinkGone, StreamAborted
-from agent.sim.device import DeviceInfo
 from agent.sim.host.buffers import Buffers
 from agent.sim.host.chunk_data import pack_boxes
 from agent.sim.host.constants import EVENT_TIMEOUT_INFINITE
@@ -32,7 +31,7 @@ from agent.sim.host.host_port import HostPort
 from agent.sim.host.images import ImagePtr
 from agent.sim.host.log import ERROR, INFO, NOTICE, log
 from agent.sim.host.transport_layer import HOST_PORT, Access, device_xml, stream_values, stream_xml
-from agent.sim.link import BusDevice, DeviceLink
+from agent.sim.link import BusDevice, DeviceInfo, DeviceLink
 from agent.sim.nodes.camera import description_xml
 from agent.sim.registers import encode, load_description
 

@@ -10,7 +10,6 @@ from typing import ClassVar
 
 from agent.clock import Clock, SystemClock
 from agent.sim import bus
-from agent.sim.device import DeviceInfo
 from agent.sim.host import generation
 from agent.sim.host.camera import CameraPtr
 from agent.sim.host.core import CameraCore
@@ -26,7 +25,7 @@ from agent.sim.host.quickspin import TransportLayerSystem
 from agent.sim.host.rare import RareSystemCalls
 from agent.sim.host.transport_layer import system_xml
 from agent.sim.host.watcher import Watcher
-from agent.sim.link import BusDevice
+from agent.sim.link import BusDevice, DeviceInfo
 
 __all__ = ["CameraList", "InterfaceList", "InterfacePtr", "LibraryVersion", "System", "SystemPtr"]
 
@@ -246,10 +245,11 @@ class System(RareSystemCalls):
     def _core(self, key: int, place: BusDevice) -> CameraCore | None:
         """The camera at a place of the bus; a new one where the old one lost its connection."""
         known = self._cores.get(key)
-        if known is not None and known.link is not None and known.link.is_alive():
+        link = known.link if known is not None else None  # another thread may open it while the camera is asked
+        if link is not None and link.is_alive():
             return known
         info = place.present()
-        if known is not None and (info is None or known.link is not None or known.info != info):
+        if known is not None and (info is None or link is not None or known.info != info):
             known.removed = True
         if info is None:
             return None

@@ -10,7 +10,7 @@ from enum import IntEnum
 from xml.sax.saxutils import escape
 
 from agent.sim.buffers import DEFAULT_BUFFERS, StreamCounts
-from agent.sim.device import DeviceInfo
+from agent.sim.link import DeviceInfo
 
 _HEAD = """<?xml version="1.0" encoding="utf-8"?>
 <RegisterDescription ModelName="{name}" VendorName="FLIR" ToolTip="{name}" StandardNameSpace="None"
