@@ -83,19 +83,21 @@ def judge_all(
     catalogue: Catalogue, active_id: str | None, model: LatencyModel, limits: Limits, quarantined: Mapping[str, str]
 ) -> tuple[Judged, ...]:
     """One verdict per sub-net, in catalogue order. The active net needs no upload, so no quarantine stops it."""
+    bounds_ms = model.service_bound_each_ms([subnet.id for subnet in catalogue.subnets], limits.budget.quantile)
     return tuple(
-        _judge(subnet, model, limits, "" if subnet.id == active_id else quarantined.get(subnet.id, ""))
+        _judge(
+            subnet,
+            bounds_ms.get(subnet.id, subnet.predicted_ms),  # none: the library was replaced since the decision
+            model,
+            limits,
+            "" if subnet.id == active_id else quarantined.get(subnet.id, ""),
+        )
         for subnet in catalogue.subnets
     )
 
 
-def _judge(subnet: Subnet, model: LatencyModel, limits: Limits, quarantine: str) -> Judged:
-    quantile = limits.budget.quantile
-    try:
-        service = model.service_bound_ms(subnet.id, quantile)
-    except KeyError:  # a decision that is read after its library was replaced
-        service = subnet.predicted_ms
-    latency = model.delivered_ms(service, quantile, limits.wait_period_ms)
+def _judge(subnet: Subnet, service: float, model: LatencyModel, limits: Limits, quarantine: str) -> Judged:
+    latency = model.delivered_ms(service, limits.budget.quantile, limits.wait_period_ms)
     verdicts = (limits.service(service), limits.latency(latency), limits.accuracy(subnet.accuracy.top1))
     reasons = [words for words in verdicts if words]
     if quarantine:

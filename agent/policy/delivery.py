@@ -7,6 +7,7 @@ from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import islice
 from statistics import NormalDist
 from typing import TypeGuard
 
@@ -90,7 +91,7 @@ class Recent:
                 del ordered[bisect_left(ordered, arrived[0])]
             arrived.append(value)
             insort(ordered, value)
-            if len(ordered) >= 2 * RECENT and self._shifted():
+            if len(ordered) >= 2 * RECENT and self._shifted(ordered[len(ordered) // 2]):
                 latest = list(arrived)[-KEPT_AFTER_SHIFT:]
                 arrived.clear()
                 arrived.extend(latest)
@@ -111,19 +112,21 @@ class Recent:
         least = self._ordered[-1] if n >= RANKED_FROM else self.median
         return max(least, self.median * (1.0 + z_score(quantile) * spread * math.sqrt(1.0 + math.pi / (2 * n))))
 
-    def _shifted(self) -> bool:
-        arrived = self.arrived
-        recent = sorted(arrived[place] for place in range(-RECENT, 0))[RECENT // 2]
-        return abs(recent - self.median) > max(MIN_SHIFT, SHIFT_SPREADS * (self.spread or 0.0)) * self.median
+    def _shifted(self, median: float) -> bool:
+        """Called for each value."""
+        move = abs(sorted(islice(reversed(self.arrived), RECENT))[RECENT // 2] - median)
+        return move > MIN_SHIFT * median and move > SHIFT_SPREADS * (self.spread or 0.0) * median
 
     def _spread(self) -> float:
         """From the third quartile and the ninth decile, whichever tells of the wider tail; 0 for a median of 0."""
-        n, median = self.count, self.median
+        ordered = self._ordered
+        n = len(ordered)
+        median = ordered[n // 2]
         if median <= 0:
             return 0.0
-        quartile = (self._ordered[(3 * n) // 4] - median) / 0.6745
-        decile = (self._ordered[(9 * n) // 10] - median) / 1.2816
-        return max(quartile, decile) / median
+        quartile = (ordered[(3 * n) // 4] - median) / 0.6745
+        decile = (ordered[(9 * n) // 10] - median) / 1.2816
+        return (quartile if quartile > decile else decile) / median
 
 
 def whole_periods_ms(service_ms: float, frame_period_ms: float | None) -> float:

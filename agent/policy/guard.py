@@ -2,7 +2,8 @@
 
 Shadow accounts, in correct parts and slowly forgotten: one of each rung as if it had run all the time, one of the rule
 as if it had never been guarded, with its own rung and its own time without a network. While the rule is behind the
-best fixed rung by more than so many seconds of inspection, that rung is held.
+best fixed rung by more than so many seconds of inspection, that rung is held. While nobody knows how fast parts come
+there is nothing to account: what was assumed then would be compared with what a real line earns.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Guard:
 
     def _account(self, before_s: float, now_s: float, scene: Scene) -> None:
         passed_s = now_s - before_s
-        if passed_s <= 0.0 or scene.stopped:
+        if passed_s <= 0.0 or scene.stopped or not scene.rated:
             return
         settings = self._chooser.settings
         fade = math.exp(-passed_s / settings.guard_memory_s)
@@ -66,9 +67,9 @@ class Guard:
         own: Chosen,
     ) -> Chosen:
         """`own`: what the rule itself wants for what runs; the guard's choice where it holds, else that."""
-        if self._rung is None:
+        if self._rung is None or not scene.rated:
             self._rung = active.rung
-        if now_s >= self._blind_until_s:
+        if now_s >= self._blind_until_s and scene.rated:
             chosen = own
             if self._rung != active.rung:
                 shadow = Active.of(self._rung, scene)

@@ -58,8 +58,8 @@ def interlocked(wanted: Decision, orders: Orders, interlock: Interlock) -> Decis
         return wanted
     if orders.inhibits:
         return _held(wanted, Reason.INHIBITED, why_held(orders, interlock))
-    if wanted.budget.fail_safe or wanted.active is None or interlock.permitted:
-        return wanted  # a camera without a network loses nothing, and one whose clients vanished gets no permit
+    if wanted.is_for_fail_safe or wanted.active is None or interlock.permitted:
+        return wanted  # a camera without a network loses nothing
     if interlock.cancelled:
         return _held(wanted, Reason.CANCELLED, "a swap was cancelled, and nothing was asked for since")
     why = why_held(orders, interlock)

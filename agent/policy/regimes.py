@@ -11,6 +11,7 @@ transitions. A ramp belongs to no regime: how long ramps last is learned beside.
 
 from __future__ import annotations
 
+import statistics
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -206,7 +207,7 @@ class Regimes:
         medians = np.zeros(self.levels)
         for level in range(self.levels):
             own = [age_s for tempo in range(TEMPI) for age_s in self.spells[self.of(level, tempo)]]
-            medians[level] = float(np.median(own)) if len(own) > 1 else np.inf
+            medians[level] = statistics.median(own) if len(own) > 1 else np.inf
         known = medians[np.isfinite(medians)]
         usual_s = float(np.exp(np.log(np.maximum(known, dwell.LEAST_AGE_S)).mean())) if len(known) else 0.0
         short = np.append(medians < usual_s, False)

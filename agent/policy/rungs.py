@@ -6,6 +6,7 @@ evenly spread, so that a decision costs the same however large the library is.
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 
 import numpy as np
@@ -79,7 +80,7 @@ class SwapTimes:
 
     def of(self, ids: Sequence[str]) -> Floats:
         known = [(swap_s, self._by_size(one)) for one, swap_s in self._measured.items() if one in self._bytes]
-        factor = float(np.median([swap_s / by_size for swap_s, by_size in known])) if known else 1.0
+        factor = statistics.median(swap_s / by_size for swap_s, by_size in known) if known else 1.0
         return np.array([max(1e-3, self._measured.get(one, factor * self._by_size(one))) for one in ids])
 
     def _by_size(self, subnet_id: str) -> float:

@@ -105,7 +105,8 @@ class Ladder:
             usable = np.array([name not in quarantined or name == active_id for name in self.ids], dtype=np.bool_)
             fits &= usable
         edges = np.sort(np.log(levels_ms)) + HEADROOM
-        scene = Scene(math.log(limit_ms), edges, gains, fits, rate, demand.stopped, usable)
+        rated = demand.parts_per_s is not None
+        scene = Scene(math.log(limit_ms), edges, gains, fits, rate, demand.stopped, usable, rated)
         active = self._active(active_id, budget, limit_ms, scene, levels_ms, bounds_ms, miss_cost)
         return Sight(demand, limit_ms, scene, levels_ms, bounds_ms, met, accurate, active)
 

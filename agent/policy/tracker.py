@@ -32,7 +32,8 @@ class Scene:
 
     `edges`: logarithms of the limits in ms from which on one more rung counts as fast enough, rising; `gains`: what
     each rung earns a second (correct parts, and the cost of misses that it spares); `fits`: may be chosen under the
-    budget; `rate`: parts a second; `usable`: may be uploaded, None where all may.
+    budget; `rate`: parts a second; `usable`: may be uploaded, None where all may; `rated`: the rate is known, and not
+    only assumed.
     """
 
     log_limit: float
@@ -42,6 +43,7 @@ class Scene:
     rate: float
     stopped: bool = False
     usable: Flags | None = None
+    rated: bool = True
 
     @property
     def allowed(self) -> Flags:

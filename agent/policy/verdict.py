@@ -150,9 +150,13 @@ def _infeasible(case: Case, active: ActiveSight | None, chosen: Chosen) -> Verdi
 
 
 def _idle(case: Case, active: ActiveSight, target: int) -> bool:
-    """Where nothing is earned a swap seems to cost nothing: it is not made back and forth, nor for what may come."""
+    """Where nothing is earned a swap seems to cost nothing: it is not made back and forth, nor for what may come.
+
+    Not for the fail-safe budget either, which else need not wait for min_dwell: of two nets that both are much too
+    slow, either is better than the other by some measure, and swapping for that would leave no time for results.
+    """
     scene = case.sight.scene
-    if scene.stopped or case.fail_safe or case.view.announced:
+    if scene.stopped or case.view.announced:
         return False
     gained = float(scene.gains[target]) - active.gain
     return gained <= 0.0 or (case.dwell_left_s() > 0.0 and gained < LEAST_RELIEF * scene.rate)
