@@ -17,7 +17,7 @@ from agent.domain.device import Camera, CameraInfo
 from agent.domain.journal import Activation, Journal, SwapOutcome, SwapRecord
 from agent.domain.snapshot import RunningSwap
 from agent.domain.states import BEFORE_GAP, CameraState, SwapStage
-from agent.errors import AgentError, CameraGone, Cancelled, LibraryError, NotPermitted
+from agent.errors import AgentError, CameraError, CameraGone, Cancelled, LibraryError, NotPermitted
 from agent.logs import event, logger
 from agent.policy.tickets import urgency_of
 from agent.supervisor.alarms import AlarmDesk
@@ -27,7 +27,7 @@ from agent.supervisor.settings import SupervisorSettings
 from agent.supervisor.source import SubnetSource
 from agent.swap.generations import Generations
 from agent.swap.machine import StateMachine
-from agent.swap.transaction import Brake, Installed, PermitFn, Permitted, SwapEnd, SwapTransaction
+from agent.swap.transaction import WRITTEN_S, Brake, Installed, PermitFn, Permitted, SwapEnd, SwapTransaction
 
 _log = logger("supervisor")
 FIRST_GAP_ESTIMATE_S = 3.0  # before any swap was measured: 2-4 s are typical (policy.md)
@@ -74,15 +74,18 @@ class Actor:
         self._failures = 0
         self._retry_at_s = 0.0
         self._gap_estimate_s = FIRST_GAP_ESTIMATE_S
-        self._gap_swaps: dict[int, str] = {}
+        self._gap_swaps: dict[int, RunningSwap] = {}
         self._generations = Generations(journal, camera.name)
         self._gap_from_s: float | None = None
+        self._swap_deadline_s = settings.swap_deadline_s  # of the running swap; a reload says it of the next one
         self._cancelled: Cancelled | None = None
         self._source_of_installed: SubnetSource | None = None
         self.last_active: str | None = None  # verified last, now or before the camera or its network went
         self.on_ended: Callable[[SwapRecord, AgentError | None], None] = lambda _r, _e: None  # whatever came of it
         self.on_given_up: Callable[[SwapRecord, AgentError | None], None] = lambda _r, _e: None  # before its gap
         self.on_gap: Callable[[], None] = lambda: None  # the gap of a swap begins
+        self.on_gap_measured: Callable[[float, float], None] = lambda _s, _promised_s: None
+        self.on_row: Callable[[SwapRecord, float | None], None] = lambda _r, _s: None  # of a swap or an adoption: final
         self.own_pace = False  # wanted: a triggered camera takes frames by itself
         self._paced = False
 
@@ -113,8 +116,11 @@ class Actor:
 
     @property
     def deadline_s(self) -> float | None:
-        """When the swap under way is given up, on the clock of decisions; None before its gap."""
-        return None if self._gap_from_s is None else self._gap_from_s + self._settings.swap_deadline_s
+        """When the swap under way has ended at the latest, there and back, on the clock of decisions; None before its
+        gap."""
+        if self._gap_from_s is None:
+            return None
+        return self._gap_from_s + 2 * self._swap_deadline_s + WRITTEN_S
 
     @property
     def infers(self) -> bool:
@@ -174,7 +180,10 @@ class Actor:
     async def disconnect(self, detail: str) -> None:
         """Close the camera, whatever it is doing."""
         self._forget_network()
-        await self._camera.disconnect(self._settings.connect_deadline_s)
+        try:
+            await self._camera.disconnect(self._settings.connect_deadline_s)
+        except CameraError as error:  # its thread hangs in the SDK: nothing more can be done to it, and it is lost
+            event(_log, logging.ERROR, "camera_not_closed", camera=self._camera.name, error=error)
         self.info, self._paced = None, False
         if self.state is not CameraState.DISCONNECTED:
             self.machine.to(CameraState.DISCONNECTED, detail)
@@ -193,6 +202,7 @@ class Actor:
     async def _adopt(self) -> None:
         for stale in await self._journal.interrupted_swaps(self._camera.name):
             event(_log, logging.WARNING, "swap_was_interrupted", camera=self._camera.name, swap=stale.id)
+            self.on_row(replace(stale, outcome=SwapOutcome.INTERRUPTED), None)
         activation = await self._journal.activation(self._camera.name)
         if activation is not None:
             self.last_active = activation.subnet_id
@@ -201,6 +211,7 @@ class Actor:
             self.machine.to(CameraState.IDLE, "no network that the journal vouches for")
             return
         end = await self._transaction(lambda _: None).adopt(record, self._settings.swap_deadline_s)
+        self.on_row(end.record, None)
         if end.installed is not None:
             self._take(end)
             self.machine.to(CameraState.ACTIVE)
@@ -237,14 +248,13 @@ class Actor:
             return
         record = self._record(swap_id, self._active(), decision.target, decision.reason, decision.budget.id)
         self._begin(record)
-        self._wanted = decision
+        self._wanted, self._swap_deadline_s = decision, self._settings.swap_deadline_s
         permit = partial(self._permit, self._turn) if self._turn is not None and in_turn else None
         transaction = self._transaction(self._stage, self._stamp, permit, _Brake(self))
         try:
-            end = await transaction.swap(
-                record, self.installed, self._settings.swap_deadline_s, self._source_of_installed
-            )
+            end = await transaction.swap(record, self.installed, self._swap_deadline_s, self._source_of_installed)
             self._running, self._gap_from_s = None, None
+            self.on_row(end.record, self._gap_estimate_s)
             if end.record.outcome is SwapOutcome.REFUSED and isinstance(end.error, (NotPermitted, Cancelled)):
                 self._given_up(end.record, end.error)
             else:
@@ -324,11 +334,12 @@ class Actor:
 
     def gap_measured(self, generation: int, gap_s: float) -> None:
         """The first result of `generation` came `gap_s` after the last one before it."""
-        swap_id = self._gap_swaps.pop(generation, None)
-        if swap_id is None:
+        swap = self._gap_swaps.pop(generation, None)
+        if swap is None:
             return
-        self._journal.note_gap(swap_id, gap_s)
-        event(_log, logging.INFO, "gap_measured", camera=self._camera.name, swap=swap_id, gap_s=gap_s)
+        self._journal.note_gap(swap.id, gap_s)
+        event(_log, logging.INFO, "gap_measured", camera=self._camera.name, swap=swap.id, gap_s=gap_s)
+        self.on_gap_measured(gap_s, swap.expected_gap_s)
         self._changed()
 
     def _begin(self, record: SwapRecord) -> None:
@@ -445,7 +456,7 @@ class Actor:
         def on_generation(generation: int, subnet_id: str) -> None:
             self._desk.announce(generation, subnet_id)
             if self._running is not None:
-                self._gap_swaps = {generation: self._running.id}
+                self._gap_swaps = {generation: self._running}
             if self._turn is not None:
                 self._turn.restarted()
             on_start()

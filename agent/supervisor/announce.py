@@ -137,12 +137,16 @@ class ChangeBook:
 
     def line_waits(self, line: LineState) -> bool:
         """Whether the line stands for a change; a report that it runs counts if it is younger than the commit."""
+        if not self._waits:
+            return False
         since = [wait.since_boot_ns for wait in self._live() if wait.holds and not wait.ready]
         running = max((report.told_boot_ns for report in line.reports if not report.stopped), default=None)
         return bool(since) and (running is None or running <= max(since))
 
     def outlook(self) -> tuple[tuple[float, EffectiveBudget], ...]:
         """What will be in force, and from when on (seconds of the clock of decisions): only what is definite."""
+        if not self._told:
+            return ()
         coming = self._claims.outlook(claim for claim in self._told.values() if _committed(claim))
         ahead_ns = self._ahead_ns()
         return tuple(((due_boot_ns - ahead_ns) / 1e9, effective) for due_boot_ns, effective in coming)

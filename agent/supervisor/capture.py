@@ -142,6 +142,7 @@ class CaptureDesk:
         self._subnet_of = subnet_of
         self._obstacle = obstacle
         self._captures: list[ImageCapture] = []
+        self.on_start: Callable[[], None] = lambda: None  # before its first picture can come
         self._woken = asyncio.Event()
         self._closed = False
 
@@ -161,6 +162,7 @@ class CaptureDesk:
             started_wall_ns=self.clock.wall_ns(),
             deadline_s=self.clock.now_ns() / 1e9 + (ask.timeout_s or 0.0),
         )
+        self.on_start()
         capture = ImageCapture(self, ask, operation)
         self._captures.append(capture)
         self.operations.put(operation, capture.cancel)
@@ -168,6 +170,11 @@ class CaptureDesk:
               label=ask.label, count=ask.count)  # fmt: skip
         self.wake()
         return capture
+
+    @property
+    def busy(self) -> bool:
+        """Whether a capture is under way."""
+        return bool(self._captures)
 
     def result(self, result: InferenceResult) -> None:
         """An inference has come: perhaps of a picture that waits for it."""
@@ -265,14 +272,16 @@ class CaptureDesk:
 
 def capture_desk(parts: Parts, operations: OperationDesk, desk: ResultDesk, actor: Actor) -> CaptureDesk:
     """The desk of a supervised camera."""
-
-    def obstacle() -> AgentError | None:
-        detail = actor.machine.detail
-        said = f"camera {parts.camera.name} is {actor.state.value}{f': {detail}' if detail else ''}"
-        if actor.state in (CameraState.DISCONNECTED, CameraState.CONNECTING):
-            return CameraGone(said)
-        return Refused(f"{said}; acknowledge its alarm") if actor.state is CameraState.FAULTED else None
-
-    made = CaptureDesk(parts.camera, parts.clock, operations, parts.new_id, desk.subnet_of, obstacle)
-    desk.on_result = made.result
+    camera, clock = parts.camera, parts.clock
+    made = CaptureDesk(camera, clock, operations, parts.new_id, desk.subnet_of, lambda: obstacle_of(camera.name, actor))
+    desk.on_result, made.on_start = made.result, desk.await_results
     return made
+
+
+def obstacle_of(name: str, actor: Actor) -> AgentError | None:
+    """Why no picture of that camera can come now."""
+    detail = actor.machine.detail
+    said = f"camera {name} is {actor.state.value}{f': {detail}' if detail else ''}"
+    if actor.state in (CameraState.DISCONNECTED, CameraState.CONNECTING):
+        return CameraGone(said)
+    return Refused(f"{said}; acknowledge its alarm") if actor.state is CameraState.FAULTED else None

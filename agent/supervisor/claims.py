@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from agent.clock import Clock
 from agent.domain.budget import Budget, Claim, ClaimKind, EffectiveBudget
-from agent.domain.journal import Journal
+from agent.domain.journal import Answered, Journal
+from agent.domain.request import Repeated
 from agent.errors import BadInput, JournalError, NoLease
 from agent.logs import event, logger
 from agent.policy.arbitrate import Arbitrated, FailSafe, arbitrate, next_expiry, outlook
@@ -50,8 +51,10 @@ class ClaimBook:
         self._orders = orders
         self._claims: dict[str, Claim] = {}
         self._lapsed: list[Claim] = []
+        self._announced: set[str] = set()  # ids of those in force whose rows may still say that they are not
         self.changing = asyncio.Lock()  # held from a claim's row to its place here: both tell of changes in one order
-        self._effective = self._fresh(self._arbitrated())
+        self._effective = self._fresh(self._arbitrated(self.claims))
+        self._foreseen: EffectiveBudget | None = None
 
     @property
     def effective(self) -> EffectiveBudget:
@@ -59,7 +62,11 @@ class ClaimBook:
 
     @property
     def claims(self) -> tuple[Claim, ...]:
-        return tuple(sorted(self._claims.values(), key=lambda claim: claim.client))
+        return _in_order(self._claims)
+
+    def with_claim(self, claim: Claim) -> tuple[Claim, ...]:
+        """The same were that one in force."""
+        return _in_order({**self._claims, claim.client: claim})
 
     @property
     def fail_safe(self) -> bool:
@@ -93,6 +100,8 @@ class ClaimBook:
             if claim.in_force(now_ns, self._boot_id):
                 older = self._claims.get(claim.client)
                 self._claims[claim.client] = claim
+                if claim.notice is not None:
+                    self._announced.add(claim.id)
                 if older is not None:  # the agent died before it was dropped; left here it would outlive the newer one
                     await self.forget(older, "replaced")
         self._refresh()
@@ -100,7 +109,34 @@ class ClaimBook:
 
     async def put(self, client: str, budget: Budget, ttl_s: float | None, kind: ClaimKind | None = None) -> Claim:
         """Replace the client's claim; raises BadInput, JournalError (nothing changes then)."""
-        claim = self.draft(client, budget, ttl_s, kind).renewed(self._clock.boottime_ns(), self._boot_id)
+        claim = self.drawn_up(client, budget, ttl_s, kind)
+        await self.put_drawn_up(claim)
+        return claim
+
+    def drawn_up(self, client: str, budget: Budget, ttl_s: float | None, kind: ClaimKind | None = None) -> Claim:
+        """A claim that could be in force from now on; raises BadInput."""
+        return self.draft(client, budget, ttl_s, kind).renewed(self._clock.boottime_ns(), self._boot_id)
+
+    def foresee(self, claim: Claim) -> EffectiveBudget | None:
+        """What will be in force with that claim, by the id that it will have; None where the claim also ends something,
+        so that more than its own row is to be written."""
+        if self._answers(claim):
+            return None
+        ruled = self._arbitrated(self.with_claim(claim))
+        self._foreseen = self._effective if _same(self._effective, ruled) else self._fresh(ruled)
+        return self._foreseen
+
+    async def put_drawn_up(self, claim: Claim, answered: Answered | None = None) -> None:
+        """Put it in force, with the answer to the request for it in the same transaction.
+
+        Raises JournalError, and Repeated where that request's id was used before; nothing changes then.
+        """
+        if answered is not None:
+            async with self.changing:
+                if not await self._journal.answer_claim(claim, answered):
+                    raise Repeated
+                await self.take(claim)
+            return
         async with self.changing:
             lapse = self._orders.now.lapse
             answers = self._answers(claim)
@@ -109,7 +145,6 @@ class ClaimBook:
                 if answers and self._orders.now.lapse == lapse:  # no other lease has expired meanwhile
                     self._orders.take_lapse(None)
             await self.take(claim)
-        return claim
 
     def draft(self, client: str, budget: Budget, ttl_s: float | None, kind: ClaimKind | None = None) -> Claim:
         """A claim that nobody knows of yet; raises BadInput."""
@@ -141,9 +176,17 @@ class ClaimBook:
         self._refresh()
         if answered:
             await self._write_answer()
-        if replaced is not None and replaced.id != claim.id:
+        if claim.notice is not None:
+            self._announced.add(claim.id)
+        if replaced is not None and replaced.id != claim.id and self._outlives(replaced, claim):
             await self.forget(replaced, "replaced")
         return taken
+
+    def _outlives(self, replaced: Claim, claim: Claim) -> bool:
+        """Whether its row is still there: the row of one that was not announced has taken the place of its like."""
+        was_announced = replaced.id in self._announced
+        self._announced &= {one.id for one in self._claims.values()}
+        return was_announced or claim.notice is not None
 
     async def _write_answer(self) -> None:
         """An announced lease has answered the one that expired. Left unwritten, the fail-safe holds after a restart."""
@@ -260,9 +303,9 @@ class ClaimBook:
         coming = outlook(self.claims, tuple(announced), default, latched, now_ns, self._boot_id, scheduled)
         return tuple((due_boot_ns, _effective(claim.id, ruled)) for due_boot_ns, claim, ruled in coming)
 
-    def _arbitrated(self) -> Arbitrated:
+    def _arbitrated(self, claims: tuple[Claim, ...]) -> Arbitrated:
         return arbitrate(
-            self.claims,
+            claims,
             self._settings.default_budget,
             self._settings.fail_safe_budget,
             self.fail_safe,
@@ -275,15 +318,20 @@ class ClaimBook:
         return _effective(self._new_id(), arbitrated)
 
     def _refresh(self) -> None:
-        arbitrated, current = self._arbitrated(), self._effective
-        same = (
-            arbitrated.budget == current.budget
-            and arbitrated.priority == current.priority
-            and tuple(arbitrated.claim_ids) == current.claims
-            and arbitrated.fail_safe == current.fail_safe
-        )
-        if not same:
-            self._effective = self._fresh(arbitrated)
+        ruled, foreseen = self._arbitrated(self.claims), self._foreseen
+        if _same(self._effective, ruled):
+            return
+        self._effective = foreseen if foreseen is not None and _same(foreseen, ruled) else self._fresh(ruled)
+        self._foreseen = None
+
+
+def _in_order(claims: Mapping[str, Claim]) -> tuple[Claim, ...]:
+    return tuple(sorted(claims.values(), key=lambda claim: claim.client))
+
+
+def _same(known: EffectiveBudget, ruled: Arbitrated) -> bool:
+    """Whether it is in force by what is ruled, under whatever id."""
+    return known == _effective(known.id, ruled)
 
 
 def _effective(budget_id: str, ruled: Arbitrated) -> EffectiveBudget:

@@ -5,22 +5,26 @@ The loop does what follows. A command is durable when it returns; what it starts
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 
 from agent.clock import Clock
 from agent.domain.alarms import AlarmKey
-from agent.domain.budget import Budget, Claim, ClaimKind
+from agent.domain.budget import Budget, Claim, ClaimKind, EffectiveBudget
 from agent.domain.capture import CaptureAsk
-from agent.domain.control import ClaimOutcome, Committed, LineOutcome, OrderOutcome, Prepared, ProfileStarted
-from agent.domain.decision import Decision
+from agent.domain.control import ClaimOutcome, Closing, Committed, LineOutcome, OrderOutcome, Prepared, ProfileStarted
+from agent.domain.decision import Action, Decision
 from agent.domain.device import Camera
 from agent.domain.journal import Journal
 from agent.domain.line import Demand
 from agent.domain.operation import Operations, ProfileAsk, ProfilePlan
 from agent.domain.orders import Mode
+from agent.domain.preview import Preview
+from agent.domain.request import on_its_own
 from agent.domain.result import InferenceResult
 from agent.domain.snapshot import CameraSnapshot
 from agent.domain.states import CameraState
@@ -38,6 +42,7 @@ from agent.supervisor.foresee import prepared
 from agent.supervisor.line import LineDesk
 from agent.supervisor.operations import OperationDesk
 from agent.supervisor.orders import OrderBook
+from agent.supervisor.pictures import PictureDesk
 from agent.supervisor.profiling import Profiler
 from agent.supervisor.results import ResultDesk
 from agent.supervisor.situation import Situation
@@ -45,6 +50,7 @@ from agent.supervisor.source import SubnetSource
 
 _log = logger("supervisor")
 LEASE_EXPIRED: AlarmKey = "lease_expired"  # the alarm whose acknowledgement lifts the fail-safe budget
+SETTLES_S = 0.01  # from a command that changes nothing on the camera to the turn of the loop that tells who watches
 LOOK_BACK = 200  # swaps; further back nobody means to go
 
 
@@ -65,10 +71,12 @@ class Commands(ABC):
     _alarms: AlarmDesk
     _profiler: Profiler
     _captures: CaptureDesk
+    pictures: PictureDesk
     _operations: OperationDesk
     _desk: ResultDesk
     _snapshots: Broadcast[CameraSnapshot]
     _acknowledged: bool
+    _decision: Decision | None
 
     @property
     def name(self) -> str:
@@ -90,7 +98,7 @@ class Commands(ABC):
     def explain(self, budget: Budget | None) -> Decision:
         period_ms = self._measured_period_ms()
         if budget is None:
-            return self._explain_now()
+            return self._explain_under(self._desire.now(period_ms))
         return self._explain(self._desire.under(budget, period_ms))
 
     # -- budgets ------------------------------------------------------------------------------------------------------
@@ -105,6 +113,7 @@ class Commands(ABC):
         ttl_s: float | None,
         allow_infeasible: bool,
         kind: ClaimKind | None = None,
+        closing: Closing | None = None,
     ) -> ClaimOutcome:
         if kind is ClaimKind.MAINTENANCE and self._orders.now.mode is not Mode.MAINTENANCE:
             raise ModeForbids(
@@ -115,10 +124,48 @@ class Commands(ABC):
             wanted = self.explain(budget)
             if not wanted.feasible:
                 raise Infeasible(f"camera {self.name}: {wanted.text}")
-        await self._changes.advance()  # what was due before this was asked for does not come after it
-        claim = await self._claims.put(client, budget, ttl_s, kind)
+        with on_its_own():
+            await self._changes.advance()  # what was due before this was asked for does not come after it
+        claim = self._claims.drawn_up(client, budget, ttl_s, kind)
+        foreseen = None if closing is None else self._foreseen(claim)
+        answered = None if closing is None else await closing(foreseen)
+        await self._claims.put_drawn_up(claim, answered)
         self._orders.go_on()
-        return self._outcome(claim)
+        return self._outcome(claim) if foreseen is None or answered is None else self._in_force(foreseen)
+
+    def _foreseen(self, claim: Claim) -> ClaimOutcome | None:
+        """What that claim comes to; None where it starts a swap, or ends more than its client's claim before."""
+        if self._changes.changes() or self._orders.cancelled or self._profiler.active:
+            return None
+        effective = self._claims.foresee(claim)
+        if effective is None:
+            return None
+        decision = self._stands_for(effective)
+        if decision is None:
+            decision = self._explain_under(self._desire.now_under(effective, self._measured_period_ms()))
+        if decision.action is Action.SWAP:
+            return None
+        return ClaimOutcome(claim, effective, decision, False, None, etag=self._desire.etag_with(claim))
+
+    def _stands_for(self, effective: EffectiveBudget) -> Decision | None:
+        """The decision of the loop's last turn, where that was to keep what runs and for just such a budget: claims
+        that are said again are most of all."""
+        last, state = self._decision, self._actor.state
+        if last is None or last.action is not Action.KEEP or state is not CameraState.ACTIVE:
+            return None
+        if replace(last.budget, id=effective.id, claims=effective.claims) != effective:
+            return None
+        account = last.account
+        return Decision(
+            last.action, last.reason, last.target, last.active, effective, last.feasible, account, last.starts_s
+        )
+
+    def _in_force(self, foreseen: ClaimOutcome) -> ClaimOutcome:
+        """What was told of a claim holds until the next decision. That finds nothing to do, so that it comes when the
+        answer is on its way, once for all that came meanwhile."""
+        self._decision = foreseen.decision
+        asyncio.get_running_loop().call_later(SETTLES_S, self._wake)
+        return foreseen
 
     async def renew_budget(self, client: str) -> ClaimOutcome:
         return self._outcome(await self._claims.renew(client))
@@ -211,6 +258,9 @@ class Commands(ABC):
     def start_capture(self, ask: CaptureAsk) -> ImageCapture:
         return self._captures.start(ask)
 
+    async def preview(self, max_width: int) -> Preview:
+        return await self.pictures.preview(max_width)
+
     async def acknowledge(self, key: str, by: str) -> None:
         event(_log, logging.INFO, "alarm_acknowledged", camera=self.name, key=key, by=by)
         if key == LEASE_EXPIRED:
@@ -251,7 +301,8 @@ class Commands(ABC):
     def _explain(self, demand: Demand, stands: bool = False) -> Decision: ...
 
     @abstractmethod
-    def _explain_now(self) -> Decision: ...
+    def _explain_under(self, demand: Demand) -> Decision:
+        """The same as the decision under that demand, without learning anything."""
 
     @abstractmethod
     def _measured_period_ms(self) -> float | None: ...

@@ -11,10 +11,11 @@ from dataclasses import replace
 import anyio
 
 from agent.clock import Clock
-from agent.domain.budget import Budget, EffectiveBudget
+from agent.domain.budget import Budget, Claim, EffectiveBudget
 from agent.domain.journal import Journal
 from agent.domain.line import Announced, Demand, View
 from agent.domain.orders import Orders
+from agent.domain.request import on_its_own
 from agent.errors import CameraBusy, Stale
 from agent.supervisor.announce import ChangeBook
 from agent.supervisor.claims import ClaimBook
@@ -65,10 +66,17 @@ class Desire:
         """See agent.domain.control.CameraControl."""
         return self.etag_of(self.orders.now)
 
+    def etag_with(self, claim: Claim) -> str:
+        """The same were that claim in force."""
+        return self._etag(self.orders.now, self.claims.with_claim(claim))
+
     def etag_of(self, orders: Orders) -> str:
         """The same for what was ordered at one moment, which what is read a moment later need not be."""
+        return self._etag(orders, self.claims.claims)
+
+    def _etag(self, orders: Orders, claims: tuple[Claim, ...]) -> str:
         asked = (
-            tuple((one.client, one.kind, one.budget, one.ttl_s) for one in self.claims.claims),
+            tuple((one.client, one.kind, one.budget, one.ttl_s) for one in claims),
             tuple((one.id, one.client, one.state, one.budget, one.ttl_s) for one in self.changes.changes()),
             _content(orders),
         )
@@ -86,6 +94,9 @@ class Desire:
                 f"camera {self._camera}: other commands to it were under way for {WRITER_WAIT_S:g} s; try again"
             )
         try:
+            if etag:
+                with on_its_own():
+                    await self.changes.advance()  # what has come due since the client looked is not what it saw
             if etag and etag != self.etag:
                 raise Stale(
                     f"camera {self._camera}: etag {etag[:64]!r} is not {self.etag!r} any more: somebody was faster; "
@@ -111,9 +122,13 @@ class Desire:
 
     def now(self, period_ms: float | None) -> Demand:
         """The budget in force, and how fast parts come."""
+        return self.now_under(self.claims.effective, period_ms)
+
+    def now_under(self, effective: EffectiveBudget, period_ms: float | None) -> Demand:
+        """The same were that budget in force."""
         line = self.line.state()
         frames = Frames.of(self._settings, period_ms)
-        return demand_now(self.claims.effective, frames, line, self.changes.line_waits(line))
+        return demand_now(effective, frames, line, self.changes.line_waits(line))
 
     def under(self, budget: Budget | EffectiveBudget, period_ms: float | None) -> Demand:
         """Were that budget in force, and did the line run."""

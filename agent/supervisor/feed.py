@@ -90,6 +90,8 @@ class Broadcast(Generic[T]):
 
     def publish(self, item: T) -> None:
         """Called on the loop, or where nobody waits."""
+        if not self._readers:
+            return
         waking = bool(self._to_end)
         self._to_end.extend([wait for reader in self._readers if (wait := reader.put(item)) is not None])
         if not waking:

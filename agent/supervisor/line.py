@@ -13,7 +13,7 @@ import math
 
 from agent.clock import Clock
 from agent.domain.budget import MAX_PARTS_PER_MINUTE
-from agent.domain.notice import LineReport, LineState
+from agent.domain.notice import UNKNOWN_LINE, LineReport, LineState
 from agent.errors import BadInput
 
 MIN_REPORT_S = 0.5
@@ -50,6 +50,8 @@ class LineDesk:
 
     def state(self) -> LineState:
         """What the line does now."""
+        if not self._reports and not self._inputs:  # asked for several times in each turn of the loop
+            return UNKNOWN_LINE
         now_ns = self._clock.boottime_ns()
         self._reports = {name: one for name, one in self._reports.items() if _until(one) > now_ns}
         reports = tuple(sorted((*self._reports.values(), *self._inputs.values()), key=lambda one: one.client))

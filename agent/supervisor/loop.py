@@ -20,7 +20,7 @@ from anyio.abc import TaskGroup
 
 from agent.domain.budget import Claim, ClaimKind
 from agent.domain.control import ClaimOutcome
-from agent.domain.decision import Account, Action, Decision, Reason
+from agent.domain.decision import Action, Decision
 from agent.domain.device import CameraEvent, EventKind
 from agent.domain.journal import SwapRecord
 from agent.domain.line import Demand, View
@@ -37,9 +37,12 @@ from agent.supervisor.desire import Desire
 from agent.supervisor.feed import Broadcast
 from agent.supervisor.foresee import coming_swap, settled
 from agent.supervisor.inputs import LineInputWatch
+from agent.supervisor.intake import Intake
 from agent.supervisor.memory import Memory
+from agent.supervisor.meters import tell_budget
 from agent.supervisor.operations import OperationDesk
-from agent.supervisor.parts import Parts, policy_of, policy_settings, usable_of
+from agent.supervisor.parts import Parts, policy_of, policy_settings, streams_only, usable_of
+from agent.supervisor.pictures import picture_desk
 from agent.supervisor.profiling import Profiler
 from agent.supervisor.pulse import Pulse
 from agent.supervisor.results import ResultDesk
@@ -51,7 +54,7 @@ from agent.supervisor.swap_operations import SwapOperations
 from agent.supervisor.view import Running
 from agent.supervisor.vigil import Flow, Vigil
 from agent.swap.transaction import Installed
-from agent.telemetry.figures import RollingFigures
+from agent.telemetry.figures import RollingFigures, ShownFigures
 
 _log = logger("supervisor")
 LEASE_TICK_S = 0.1  # a host that was suspended wakes in the middle of a tick: the end of a lease must not wait for it
@@ -62,9 +65,7 @@ class Supervisor(Commands):
     """See the module docstring; implements agent.domain.control.CameraControl."""
 
     def __init__(self, parts: Parts) -> None:
-        self._camera = parts.camera
-        self._journal = parts.journal
-        self._clock = parts.clock
+        self._camera, self._journal, self._clock = parts.camera, parts.journal, parts.clock
         self._settings = parts.settings
         self._source = parts.source
         self._usable = usable_of(parts.source)
@@ -73,8 +74,9 @@ class Supervisor(Commands):
         self._desire = Desire(name, parts.settings, parts.journal, parts.clock, parts.boot_id, parts.new_id)
         self._claims, self._changes, self._line = self._desire.claims, self._desire.changes, self._desire.line
         self._orders = self._desire.orders
-        self._operations = OperationDesk(ends_when_written=True)
-        self._desk = ResultDesk(name, parts.clock)
+        self._operations = OperationDesk(ends_when_written=True, now_s=lambda: self._clock.now_ns() / 1e9)
+        self._meter = parts.meter
+        desk = self._desk = ResultDesk(name, parts.clock, parts.meter)
         self._alarms = (parts.alarms or StandingAlarms(parts.journal, parts.clock)).desk(name)
         self._vigil = Vigil(self._alarms)
         self._woken = asyncio.Event()
@@ -93,22 +95,24 @@ class Supervisor(Commands):
             self._turn,
             self._barred,
         )
-        self._swaps = SwapOperations(name, parts.journal, parts.clock, self._operations, self._actor, self._orders.hold)
+        swaps = (name, parts.journal, parts.clock, self._operations, self._actor, self._orders.hold, parts.meter)
+        self._swaps = SwapOperations(*swaps)
         self._policy = policy_of(parts.settings, parts.source)
         self._memory = Memory(name, parts.journal, parts.clock, parts.source, self._policy, parts.settings.profile_age)
         self._profiler = Profiler(
             name, parts.clock, self._memory, parts.source, parts.new_id, parts.settings, self._operations
         )
-        self._actor.on_ended = self._swap_ended
-        self._actor.on_given_up = self._swaps.ended
-        self._actor.on_gap = self._orders.spend_permit
+        self._follow_swaps()
         self._captures = capture_desk(parts, self._operations, self._desk, self._actor)
+        self.pictures = picture_desk(parts, self._desk, self._actor)
         self._figures = RollingFigures()
+        self._shown = ShownFigures(self._figures, parts.clock)
+        self._intake = Intake(parts.camera, parts.clock, desk, self._figures, self._turn, self._actor.gap_measured)
         self._decision: Decision | None = None
         self._seen: View | None = None  # by that decision
         self._wanted: Decision | None = None  # the same before interlocks
         self._noted: tuple[object, ...] = ()
-        self._pulse = Pulse(parts.camera, parts.clock, parts.settings.health_every_s, self._lost)
+        self._pulse = Pulse(parts.camera, parts.clock, parts.settings.health_every_s, self._lost, parts.meter)
         self._snapshots: Broadcast[CameraSnapshot] = Broadcast()
         self._revision = 0
         self._last: CameraSnapshot | None = None
@@ -116,9 +120,16 @@ class Supervisor(Commands):
         self._loss: str | None = None
         self._acknowledged = False
         self._stopping = False
+        self.passed_ns = parts.clock.now_ns()  # when the loop went round last
         self.stopped = asyncio.Event()  # `run` has ended and the camera is closed
         self._swap_id = parts.new_id()
         self._camera.on_event(self._on_camera_event)
+
+    def _follow_swaps(self) -> None:
+        self._actor.on_ended = self._swap_ended
+        self._actor.on_given_up = self._swaps.ended
+        self._actor.on_gap = self._orders.spend_permit
+        self._actor.on_row, self._actor.on_gap_measured = self._meter.swap_ended, self._meter.gap_ended
 
     # -- the loop -----------------------------------------------------------------------------------------------------
 
@@ -133,7 +144,9 @@ class Supervisor(Commands):
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._captures.run, name=f"{self.name}-captures")
+                tasks.start_soon(self.pictures.run, name=f"{self.name}-pictures")
                 while not self._stopping:
+                    self.passed_ns = self._clock.now_ns()
                     await self._tick(tasks)
                     await self._wait()
         finally:
@@ -177,14 +190,18 @@ class Supervisor(Commands):
         self._stopping = True
         self._actor.withdraw("the agent stops")
         self._captures.close()
+        self.pictures.end()
         self._wake()
 
     async def _wait(self) -> None:
         ends_s = (self._desire.until_change_s(), self._until_start_s())
         tick_s = min(self._settings.tick_s, LEASE_TICK_S) if self._desire.has_ends() else self._settings.tick_s
         timeout_s = min([tick_s, *(end_s + 1e-3 for end_s in ends_s if end_s is not None)])
-        with anyio.move_on_after(timeout_s):
+        timer = asyncio.get_running_loop().call_later(timeout_s, self._wake)
+        try:
             await self._woken.wait()
+        finally:
+            timer.cancel()
 
     def _until_start_s(self) -> float | None:
         """Seconds until a swap that is held back is meant to begin."""
@@ -249,6 +266,7 @@ class Supervisor(Commands):
     async def _connect(self) -> None:
         await self._actor.connect()
         if self._actor.info is not None:
+            self._meter.connected()
             await self._memory.load(self._actor.info)
 
     def _rests(self, decision: Decision) -> bool:
@@ -286,6 +304,7 @@ class Supervisor(Commands):
             self._wake()
 
     def _learn(self) -> None:
+        self._intake.look(self._captures.busy, self._profiler.active)
         samples_of = self._desk.take_samples()
         self._memory.results(samples_of, in_production=not self._profiler.active)
         self._profiler.results(samples_of)
@@ -309,22 +328,21 @@ class Supervisor(Commands):
 
     def _explain(self, demand: Demand, stands: bool = False) -> Decision:
         seen = self._view(demand, stands)
-        return _streams_only(seen) if self._policy is None else self._policy.explain(seen)
+        return streams_only(seen) if self._policy is None else self._policy.explain(seen)
 
-    def _explain_now(self) -> Decision:
-        """The same as the next decision, without learning anything."""
-        wanted = ordered(self._explain(self._desire.now(self._measured_period_ms())), self._orders.now, self._network())
-        return self._interlocked(wanted)
+    def _explain_under(self, demand: Demand) -> Decision:
+        return self._interlocked(ordered(self._explain(demand), self._orders.now, self._network()))
 
     def _decide_now(self) -> Decision:
         """The decision under the budget in force; it also says for which budget the next parts are inspected."""
         seen = self._seen = self._view(self._desire.now(self._measured_period_ms()))
-        decision = _streams_only(seen) if self._policy is None else self._policy.decide(seen)
+        decision = streams_only(seen) if self._policy is None else self._policy.decide(seen)
         decision = ordered(decision, self._orders.now, self._network())
         decision = self._wanted = self._profiler.steer(decision, self._situation())
         decision = self._interlocked(decision)
         if decision.action is not Action.SWAP:
             self._desk.stamp(decision.budget.id)
+        tell_budget(self._meter, decision, seen.demand, self._settings.free_running, self._profiler.active)
         return decision
 
     def _interlocked(self, wanted: Decision) -> Decision:
@@ -389,9 +407,10 @@ class Supervisor(Commands):
             event(_log, logging.WARNING, "claim_expired", camera=self.name, client=claim.client, kind=claim.kind.value)
             await self._claims.expired(claim)
             if claim.kind is ClaimKind.LEASE:
+                self._meter.lease_expired()
                 text = f"lease of {claim.client!r} ended without renewal: the fail-safe budget is in force"
                 await self._alarms.happened(LEASE_EXPIRED, text)
-        if not self._claims.fail_safe:
+        if not self._claims.fail_safe and LEASE_EXPIRED in self._alarms.active:
             await self._alarms.cleared(LEASE_EXPIRED)
 
     async def _write_operations(self) -> None:
@@ -424,17 +443,10 @@ class Supervisor(Commands):
     # -- results, events, status --------------------------------------------------------------------------------------
 
     def _on_camera_event(self, happened: CameraEvent) -> None:
-        if happened.kind is EventKind.RESULTS:
-            inferences = self._camera.take_results()
-            self._figures.add(inferences)
-            if self._turn is not None:
-                now_ns = self._clock.now_ns()
-                self._turn.results([now_ns - round(inference.latency_ms * 1e6) for inference in inferences])
-            for gap in self._desk.publish(inferences):
-                self._actor.gap_measured(gap.generation, gap.gap_s)
-            return
-        self._loss = happened.detail or happened.kind.value
-        self._wake()
+        self._intake.take()  # before a loss, too: they were measured on the line that ends
+        if happened.kind is not EventKind.RESULTS:
+            self._loss = happened.detail or happened.kind.value
+            self._wake()
 
     def _ask_health(self, tasks: TaskGroup) -> None:
         if self._actor.state in _READY or self._actor.infers:
@@ -453,11 +465,8 @@ class Supervisor(Commands):
         return coming_swap(self._decision, self._seen, self._settings.min_dwell_s, self._actor.expected_gap_s)
 
     def _publish(self) -> CameraSnapshot:
-        actor = self._actor
-        current = actor.installed is not None and actor.installed.generation == self._figures.generation
-        latency = self._figures.figures() if current else None
-        asked_per_s, orders = self._asked_per_s(), self._orders.now
-        load = self._figures.load(asked_per_s) if current and asked_per_s else None
+        actor, orders = self._actor, self._orders.now
+        latency, load = self._shown.at(actor.installed.generation if actor.installed else None, self._asked_per_s())
         snapshot = compose(
             self.name,
             self._revision + 1,
@@ -483,8 +492,3 @@ class Supervisor(Commands):
         self._revision, self._last = snapshot.revision, snapshot
         self._snapshots.publish(snapshot)
         return snapshot
-
-
-def _streams_only(view: View) -> Decision:
-    text = "no library is configured: the camera only streams"
-    return Decision(Action.NONE, Reason.EMPTY, None, view.active_id, view.demand.effective, False, Account((), text))

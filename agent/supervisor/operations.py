@@ -18,6 +18,7 @@ from agent.domain.journal import Journal, StoredOperation, SwapOutcome, SwapReco
 from agent.domain.operation import PREFIX, CaptureWork, Operation, ProfileWork, SwapWork
 from agent.errors import AgentError, Interrupted, JournalError, Refused, SwapFailed, error_of
 
+TOLD_WITHIN_S = 0.5  # of its deadline, whatever the disk does: a second after that an operation has ended
 KEPT = 16  # that have ended; the oldest goes first
 PROFILE, CAPTURE, SWAP = "profile", "capture", "swap"
 
@@ -31,8 +32,11 @@ class OperationDesk:
         on_cancel: Callable[[str], None] = lambda _: None,
         kept: int = KEPT,
         ends_when_written: bool = False,
+        now_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """`ends_when_written`: that a run is over is told once it is durable, so that no crash can take it back."""
+        """`ends_when_written`: that a run is over is told once it is durable, so that no crash can take it back, or
+        TOLD_WITHIN_S after its deadline by `now_s`."""
+        self._now_s = now_s
         self._on_cancel = on_cancel
         self._ends_when_written = ends_when_written
         self._kept = kept
@@ -50,8 +54,15 @@ class OperationDesk:
         if is_kept:
             self._unwritten[name] = operation
         if is_kept and operation.done and self._ends_when_written:
+            deadline_s = operation.deadline_s if known is None else known.deadline_s
+            left_s = 0.0 if deadline_s is None else max(0.0, deadline_s - self._now_s())
+            asyncio.get_running_loop().call_later(left_s + TOLD_WITHIN_S, self._tell_anyway, operation)
             operation = replace(operation, done=False, error=None)
         self._tell(operation)
+
+    def _tell_anyway(self, ended: Operation) -> None:
+        if not self._told(ended):
+            self._tell(ended)
 
     def _tell(self, operation: Operation) -> None:
         self._operations[operation.name] = operation

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent.clock import Clock
+from agent.domain.decision import Account, Action, Decision, Reason
 from agent.domain.device import Camera
 from agent.domain.journal import Journal
+from agent.domain.line import View
+from agent.domain.meter import NO_METER, CameraMeter
 from agent.errors import LibraryError
 from agent.policy.engine import PolicySettings, SwapPolicy
 from agent.supervisor.alarms import StandingAlarms
@@ -29,6 +32,7 @@ class Parts:
     boot_id: str
     group: SwapGroup | None = None  # cameras of one line that must not be blind all at once
     alarms: StandingAlarms | None = None  # of the whole agent; without one a camera keeps its own
+    meter: CameraMeter = NO_METER
 
 
 def policy_settings(chosen: SupervisorSettings) -> PolicySettings:
@@ -41,6 +45,12 @@ def policy_settings(chosen: SupervisorSettings) -> PolicySettings:
 def policy_of(chosen: SupervisorSettings, source: SubnetSource | None) -> SwapPolicy | None:
     """The policy of one camera; None without a library: there is nothing to choose from."""
     return None if source is None else SwapPolicy(source.catalogue, policy_settings(chosen))
+
+
+def streams_only(view: View) -> Decision:
+    """What is decided where there is no policy."""
+    text = "no library is configured: the camera only streams"
+    return Decision(Action.NONE, Reason.EMPTY, None, view.active_id, view.demand.effective, False, Account((), text))
 
 
 def usable_of(source: SubnetSource | None) -> frozenset[str]:

@@ -6,7 +6,8 @@
 
 The supervisor's loop carries it out: at every look it shows the policy's decision, and does what comes back. Each swap
 is a verified one like any other; a fault leaves the camera as any failed swap does. A run ends before its time when it
-is cancelled, when the line runs again (unless it was allowed to measure then) or when the camera is lost.
+is cancelled, when the line runs again (unless it was allowed to measure then), when the camera is lost, or when its
+deadline is so near that only the way back is left.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from agent.domain.operation import PREFIX, Operation, ProfileAsk, ProfiledNet, P
 from agent.domain.profile import NetProfile, ProfileSource, Range
 from agent.domain.result import LatencySample
 from agent.domain.states import CameraState
-from agent.errors import AgentError, CameraGone, Cancelled, Inhibited, JournalError, Refused
+from agent.errors import AgentError, CameraGone, CameraTimeout, Cancelled, Inhibited, JournalError, Refused
 from agent.logs import event, logger
 from agent.supervisor.memory import Memory
 from agent.supervisor.operations import OperationDesk
@@ -36,6 +37,7 @@ RETURN_LIMIT_S = 120.0
 LEAST_RESULTS = 20  # that a profile may rest on when the time is up
 _PATIENCE = 2.0  # how many times longer than expected results may take to come
 _PATIENCE_S = 30.0
+END_S = 5.0  # between the end of a run and its being told: a look of the loop at a journal whose disk hangs
 IDLE_AGAIN_S = 3600.0  # a net that could not be measured in a stop is left alone for so long
 
 
@@ -51,6 +53,7 @@ class _Run:
     source: ProfileSource
     costs: tuple[Cost, ...]
     since_s: float  # of the step under way
+    until_s: float  # then it is given up, wherever it is
     number: int = 0
     service_ms: list[float] | None = None  # None until the net is active
     temperature_c: Range | None = None
@@ -118,9 +121,12 @@ class Profiler:
         """Start a run; it goes on by `steer`. Raises as `plan`."""
         plan = self.plan(ask, now)
         work = ProfileWork(ProfileStage.SWAPPING, plan.subnets[0], len(plan.subnets), plan.takes_s)
-        operation = Operation(PREFIX + self._new_id(), self._camera, work, self._clock.wall_ns())
         costs = tuple(self._planner.cost(subnet_id, ask, now) for subnet_id in plan.subnets)
-        self._run = _Run(operation, work, plan, ask, now.active, source, costs, self._now_s())
+        now_s = self._now_s()
+        until_s = now_s + sum(SWAP_LIMIT_S + _limit_s(cost) for cost in costs) + RETURN_LIMIT_S
+        name, started_ns = PREFIX + self._new_id(), self._clock.wall_ns()
+        operation = Operation(name, self._camera, work, started_ns, until_s + END_S)
+        self._run = _Run(operation, work, plan, ask, now.active, source, costs, now_s, until_s)
         self._desk.put(operation, lambda: self._cancel(operation.name))
         event(_log, logging.INFO, "profiling_started", camera=self._camera, operation=operation.name,
               subnets=len(plan.subnets), source=source.value)  # fmt: skip
@@ -205,7 +211,7 @@ class Profiler:
             if now.active != run.target or now.state is not CameraState.ACTIVE:
                 why = self._unreachable(run, now)
                 if not why:
-                    return self._ask(run, decision, Action.SWAP, "to be measured")
+                    return self._go_on(run, decision, Action.SWAP, "to be measured")
                 self._next(run, ProfiledNet(run.target, error=why))
             elif run.service_ms is None:
                 run.service_ms, run.since_s, run.temperature_c = [], self._now_s(), None
@@ -214,8 +220,16 @@ class Profiler:
                 run.temperature_c = _widened(run.temperature_c, now.temperature_c)
                 if not self._enough(run, now):
                     self._publish(run)
-                    return self._ask(run, decision, Action.KEEP, "is being measured")
+                    return self._go_on(run, decision, Action.KEEP, "is being measured")
                 self._next(run, self._profiled(run))
+        return None
+
+    def _go_on(self, run: _Run, decision: Decision, action: Action, why: str) -> Decision | None:
+        """As `_ask` for the net whose turn it is; None, and the run ends, where only the way back has time left."""
+        if self._now_s() <= run.until_s - RETURN_LIMIT_S:
+            return self._ask(run, decision, action, why)
+        done = f"{len(run.work.nets)} of {run.work.total} sub-nets"
+        run.ending = CameraTimeout(f"camera {self._camera}: {done} were measured when the time for all was up")
         return None
 
     def _look_for_end(self, run: _Run, decision: Decision, now: Situation) -> None:
@@ -243,8 +257,8 @@ class Profiler:
     def _enough(self, run: _Run, now: Situation) -> bool:
         if len(run.service_ms or ()) >= run.plan.results + WARM_UP:
             return True
-        limit_s = _PATIENCE_S + _PATIENCE * self._planner.results_s(run.target, run.ask, now)
-        return self._now_s() - run.since_s > limit_s
+        results_s = self._planner.results_s(run.target, run.ask, now)
+        return self._now_s() - run.since_s > _PATIENCE_S + _PATIENCE * results_s
 
     def _profiled(self, run: _Run) -> ProfiledNet:
         times_ms = (run.service_ms or [])[WARM_UP:][: run.plan.results]
@@ -284,7 +298,8 @@ class Profiler:
         """Back to what ran before, unless the policy wants another one by now; then the run is over."""
         waited_s = self._now_s() - run.since_s
         held = now.swaps_held and now.state is not CameraState.SWAPPING  # and nobody can say for how long
-        if now.state not in USABLE or waited_s > RETURN_LIMIT_S or held:
+        late = waited_s > RETURN_LIMIT_S or self._now_s() >= run.until_s
+        if now.state not in USABLE or late or held:
             self._end(run)
             return decision
         if decision.action is Action.SWAP:
@@ -313,7 +328,7 @@ class Profiler:
     def _end(self, run: _Run) -> None:
         self._run = None
         work = replace(run.work, stage=ProfileStage.DONE, subnet_id="", left_s=0.0)
-        done = replace(run.operation, work=work, done=True, error=run.ending)
+        done = replace(run.operation, work=work, deadline_s=None, done=True, error=run.ending)
         self._desk.put(done)
         event(_log, logging.INFO, "profiling_ended", camera=self._camera, operation=done.name,
               subnets=len(work.nets), error=run.ending)  # fmt: skip
@@ -355,6 +370,11 @@ class Profiler:
 
     def _now_s(self) -> float:
         return self._clock.now_ns() / 1e9
+
+
+def _limit_s(cost: Cost) -> float:
+    """How long the results of a net are waited for."""
+    return _PATIENCE_S + _PATIENCE * cost.results_s
 
 
 def _widened(known: Range | None, temperature_c: float | None) -> Range | None:

@@ -9,6 +9,7 @@ from anyio.abc import TaskGroup
 
 from agent.clock import Clock
 from agent.domain.device import Camera, Health
+from agent.domain.meter import NO_METER, CameraMeter
 from agent.errors import CameraError, CameraGone
 from agent.logs import event, logger
 
@@ -19,11 +20,19 @@ DEADLINE_S = 2.0
 class Pulse:
     """Owner of the last readings; event-loop side only. `on_gone` is told of a camera that is not there any more."""
 
-    def __init__(self, camera: Camera, clock: Clock, every_s: float, on_gone: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        camera: Camera,
+        clock: Clock,
+        every_s: float,
+        on_gone: Callable[[str], None],
+        meter: CameraMeter = NO_METER,
+    ) -> None:
         self._camera = camera
         self._clock = clock
         self._every_s = every_s
         self._on_gone = on_gone
+        self._meter = meter
         self._asked_s = float("-inf")
         self._asking = False
         self.health: Health | None = None
@@ -43,6 +52,7 @@ class Pulse:
     async def _read(self) -> None:
         try:
             self.health = await self._camera.health(DEADLINE_S)
+            self._meter.streamed(self.health.counts)
         except CameraGone as error:
             self._on_gone(str(error))
         except CameraError as error:

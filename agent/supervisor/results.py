@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from agent.clock import Clock
+from agent.domain.meter import NO_METER, CameraMeter
 from agent.domain.result import InferenceResult, LatencySample, RawInference
 from agent.supervisor.feed import Broadcast, Reader
 
@@ -28,9 +29,10 @@ class Gap:
 class ResultDesk:
     """See the module docstring."""
 
-    def __init__(self, camera: str, clock: Clock) -> None:
+    def __init__(self, camera: str, clock: Clock, meter: CameraMeter = NO_METER) -> None:
         self._camera = camera
         self._clock = clock
+        self._meter = meter
         self._subnets: OrderedDict[int, str] = OrderedDict()
         self._stamps: deque[tuple[int, str]] = deque(maxlen=KEPT_STAMPS)
         self._feed: Broadcast[InferenceResult] = Broadcast()
@@ -39,6 +41,8 @@ class ResultDesk:
         self._newest_generation = 0
         self._last_captured_ns: int | None = None
         self.on_result: Callable[[InferenceResult], None] = lambda _: None  # after it was published
+        self.on_awaited: Callable[[], None] = lambda: None  # see `await_results`
+        self.catch_up: Callable[[], None] = lambda: None  # publishes what the camera has ready
         self.unknown = 0  # results of a generation that was never announced: always a fault
 
     def announce(self, generation: int, subnet_id: str) -> None:
@@ -65,7 +69,17 @@ class ResultDesk:
         self, capacity: int, wanted: Callable[[InferenceResult], bool] | None = None
     ) -> Reader[InferenceResult]:
         """Every result from now on that is `wanted`, by default all."""
+        self.await_results()
         return self._feed.subscribe(capacity, wanted=wanted)
+
+    def await_results(self) -> None:
+        """Somebody waits for results from now on: the next are told at once. What is ready now is published before."""
+        self.on_awaited()
+        self.catch_up()
+
+    @property
+    def has_readers(self) -> bool:
+        return self._feed.readers > 0
 
     def publish(self, inferences: Iterable[RawInference]) -> list[Gap]:
         """Name and publish what the camera delivered; returns the gaps that these results ended."""
@@ -74,6 +88,7 @@ class ResultDesk:
             subnet_id = self._subnets.get(inference.generation)
             if subnet_id is None:
                 self.unknown += 1
+                self._meter.unattributed()
                 continue
             gap = self._gap(inference)
             if gap is not None:
@@ -83,6 +98,7 @@ class ResultDesk:
             self._sequence += 1
             result = InferenceResult(self._sequence, self._camera, subnet_id, self._budget_of(inference), inference)
             self._feed.publish(result)
+            self._meter.result(result)
             self.on_result(result)
         return gaps
 
@@ -93,6 +109,7 @@ class ResultDesk:
 
     def forget_line(self) -> None:
         """The camera's clock may have restarted (reset, power cycle): the next result ends no gap."""
+        self.catch_up()
         self._last_captured_ns = None
 
     def _gap(self, inference: RawInference) -> Gap | None:
@@ -105,8 +122,14 @@ class ResultDesk:
 
     def _budget_of(self, inference: RawInference) -> str:
         """The budget in force when the part was captured, not when its result came."""
-        captured_ns = self._clock.now_ns() - round(inference.latency_ms * 1e6)
+        captured_ns = exposed_ns(inference, self._clock.now_ns())
         for since_ns, budget_id in reversed(self._stamps):
             if since_ns <= captured_ns:
                 return budget_id
         return self._stamps[0][1] if self._stamps else ""
+
+
+def exposed_ns(inference: RawInference, now_ns: int) -> int:
+    """End of exposure by the host's clock."""
+    came_ns = now_ns if inference.host_ns is None else inference.host_ns
+    return came_ns - round(inference.latency_ms * 1e6)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from agent.clock import Clock
 from agent.domain.decision import Action, Decision
 from agent.domain.journal import Journal, SwapOutcome, SwapRecord
+from agent.domain.meter import NO_METER, CameraMeter
 from agent.domain.operation import PREFIX, Operation, SwapWork
 from agent.domain.states import BEFORE_GAP, SwapStage
 from agent.errors import AgentError, Cancelled, Refused, Superseded
@@ -43,6 +44,7 @@ class SwapOperations:
         desk: OperationDesk,
         actor: Actor,
         on_cancel: Callable[[], None],
+        meter: CameraMeter = NO_METER,
     ) -> None:
         """`on_cancel`: somebody has ended a swap."""
         self._on_cancel = on_cancel
@@ -51,6 +53,7 @@ class SwapOperations:
         self._clock = clock
         self._desk = desk
         self._actor = actor
+        self._meter = meter
         self._current: _Current | None = None
         self._unwritten: deque[SwapRecord] = deque(maxlen=UNWRITTEN)
 
@@ -64,10 +67,10 @@ class SwapOperations:
             work = SwapWork(swap_id, decision.active, decision.target, decision.reason.value)
             work = replace(work, expected_gap_s=self._actor.expected_gap_s)
             operation = Operation(PREFIX + swap_id, self._camera, work, self._clock.wall_ns())
-            current = self._current = _Current(operation, work, decision.budget.fail_safe, decision.budget.id)
+            current = self._current = _Current(operation, work, decision.is_for_fail_safe, decision.budget.id)
         elif self._actor.running is None:
             current.work = replace(current.work, to_subnet=decision.target, reason=decision.reason.value)
-            current.fail_safe = decision.budget.fail_safe
+            current.fail_safe = decision.is_for_fail_safe
         self._put(current)
         return current.operation
 
@@ -148,6 +151,7 @@ class SwapOperations:
             error_reason=error.reason,
         )
         self._unwritten.append(record)
+        self._meter.swap_ended(record, None)
         self._end(current, record, error)
 
     def _end(self, current: _Current, record: SwapRecord, error: AgentError | None) -> None:

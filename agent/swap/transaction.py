@@ -23,6 +23,7 @@ from agent.swap.plan import BEFORE_GAP, STAGE_OF, Plan, Step, plan_adoption, pla
 
 CANCELLED = "cancelled"  # SwapRecord.failed_step of a swap that somebody ended
 GRACE_S = 1.0  # a camera call that outlives its own deadline is given up after this
+WRITTEN_S = 5.0  # that the journal takes for the last row where its disk hangs; then it is told all the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ class SwapTransaction:
         self._permit = permit
         self._brake = brake
         self._generations = generations or Generations(journal, camera.name)
-        self._deadline_ns = 0
+        self._deadline_ns = self._forward_ns = 0
         self._self_tested = False
         self._backwards = False
 
@@ -128,8 +129,8 @@ class SwapTransaction:
         """Install `record.to_subnet`; ends VERIFIED, REFUSED, ROLLED_BACK or FAULTED and never raises AgentError.
 
         `source_of_old`: where `old` came from, if that is another library by now. Both ways have `deadline_s` each,
-        counted from the permit where one is needed; so are the record's start and duration. CancelledError leaves the
-        journal's row RUNNING: the next start recovers.
+        counted from the permit where one is needed, and end within twice that, GRACE_S and WRITTEN_S; so are the
+        record's start and duration. CancelledError leaves the journal's row RUNNING: the next start recovers.
         """
         started_ns, drawn = self._clock.now_ns(), list[int]()
         try:
@@ -140,6 +141,7 @@ class SwapTransaction:
                 record = await self._permitted(self._permit, record)
                 started_ns = self._clock.now_ns()
             self._set_deadline(deadline_s)
+            self._forward_ns = self._deadline_ns
             drawn.append(generation := await self._generations.draw())
             drawn.append(spare := await self._generations.draw())
             await self._journal.begin_swap(record)
@@ -218,7 +220,9 @@ class SwapTransaction:
         deadline_s: float,
     ) -> SwapEnd:
         self._backwards = True
+        latest_ns = self._forward_ns + round(deadline_s * 1e9)  # what a silent camera took beyond is taken off this way
         self._set_deadline(deadline_s)
+        self._deadline_ns = min(self._deadline_ns, latest_ns)
         steps = plan_swap().way_back(failed, old is not None)
         for _ in range(2):  # a glitch on the way back is worth one more try before giving up the line
             if isinstance(error, CameraGone):
@@ -299,7 +303,7 @@ class SwapTransaction:
             Step.DISABLE: lambda: camera.disable_inference(left_s),
             Step.DELETE: lambda: camera.delete_network(left_s),
             Step.UPLOAD: lambda: camera.upload_network(payload.blob, left_s, self._progress),
-            Step.ACTIVATE: lambda: camera.activate_network(payload.setup, left_s),
+            Step.ACTIVATE: lambda: camera.activate_network(payload.setup, left_s, payload.goldens),
             Step.VERIFY: lambda: self._verify(payload, left_s),
             Step.START: lambda: self._start(payload, generation, left_s),
         }
