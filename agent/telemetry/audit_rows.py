@@ -19,13 +19,18 @@ _NAMES = tuple(f.name for f in fields(AuditEntry))
 _ENTRY = ", ".join(_NAMES)
 _BYTES = ", ".join(f"CAST({name} AS BLOB)" for name in _NAMES)  # whatever somebody may have made of them
 _PUT = f"INSERT INTO audit ({_ENTRY}) VALUES ({', '.join('?' * len(_NAMES))})"
+_NEWEST = (
+    f"SELECT seq, CAST(sha256 AS BLOB), (SELECT value FROM about WHERE name = '{NEWEST}') "
+    "FROM audit ORDER BY seq DESC LIMIT 1"
+)
 _PAGE = 500
 
 
 def put_audit(db: sqlite3.Connection, entry: AuditEntry, wall_ns: int) -> None:
     """Append it to the chain. A number that was given is not given again, also where its entry is gone: that shows."""
-    last = head(db)
-    seq = max(last.seq, newest(db) or 0) + 1
+    row = db.execute(_NEWEST).fetchone()
+    last, given = (Head(int(row[0]), _text(row[1])), row[2]) if row else (anchor(db), newest(db))
+    seq = max(last.seq, given if isinstance(given, int) else 0) + 1
     chained = entry.chained(seq, wall_ns, last.sha256)
     undo.keep_new(db, "audit", str(seq))
     db.execute(_PUT, [getattr(chained, name) for name in _NAMES])

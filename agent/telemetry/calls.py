@@ -56,6 +56,11 @@ class JournalCalls:
         body = self._body
         return self._lost_before + (body.lost_notes + body.mailbox.dropped if body else 0)
 
+    @property
+    def lives(self) -> bool:
+        """False where its thread has ended though nobody closed it: nothing can be written or read again."""
+        return self._ended is None or self._body is None or self._body.mailbox.closed or not self._ended.done()
+
     def on_state(self, callback: Callable[[JournalState], None]) -> None:
         """Called on the event loop with the state now, or once it is open, and whenever it changes."""
         self._watchers.append(callback)
@@ -105,24 +110,25 @@ class JournalCalls:
         body = self._opened()
         if body.mailbox.stuck:
             raise self._stuck()
-        answered, tell = _waiter()
-        job = Job(work, tell)
+        reply = _Reply()
+        job = Job(work, reply.tell)
         body.mailbox.put(job)
-        await asyncio.wait({answered}, timeout=WRITE_PATIENCE_S)
-        if not answered.done():
+        outcome = await reply.outcome(WRITE_PATIENCE_S)
+        if outcome is None:
             await self._give_up(job)
-        return cast("T", self._value(await answered))
+            outcome = await reply.outcome(None)
+        return cast("T", self._value(outcome))
 
     async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """After the writes and notes before it, unless they hang: then past them."""
         body = self._opened()
         if not body.mailbox.stuck:
-            answered, tell = _waiter()
-            job = Job(work, tell, reads=True)
+            reply = _Reply()
+            job = Job(work, reply.tell, reads=True)
             body.mailbox.put(job)
-            await asyncio.wait({answered}, timeout=READ_PATIENCE_S)
-            if answered.done():
-                return cast("T", self._value(answered.result()))
+            outcome = await reply.outcome(READ_PATIENCE_S)
+            if outcome is not None:
+                return cast("T", self._value(outcome))
             body.mailbox.withdraw(job)
         return await self._read_aside(work)
 
@@ -160,8 +166,9 @@ class JournalCalls:
                     one.done(Outcome(error=failure))
 
     @staticmethod
-    def _value(outcome: Outcome) -> object:
+    def _value(outcome: Outcome | None) -> object:
         """What `work` answered, through an untyped queue."""
+        assert outcome is not None, "whoever waits without end is told"
         if outcome.error is not None:
             raise outcome.error
         return outcome.value
@@ -182,6 +189,48 @@ class JournalCalls:
             self._state = state
             for watcher in self._watchers:
                 watcher(state)
+
+
+class _Reply:
+    """The outcome of a job, for the one task that waits for it on the loop.
+
+    Every turn of a loaded loop counts: by asyncio.wait the task would be woken a turn later.
+    """
+
+    __slots__ = ("_came", "_loop", "_outcome")
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._outcome: Outcome | None = None
+        self._came: asyncio.Future[None] | None = None
+
+    def tell(self, outcome: Outcome) -> None:
+        """On any thread."""
+        with contextlib.suppress(RuntimeError):  # as in _from_thread
+            self._loop.call_soon_threadsafe(self._heard, outcome)
+
+    async def outcome(self, timeout_s: float | None) -> Outcome | None:
+        """None where it has not come after that time; it may be asked for again."""
+        if self._outcome is None:
+            self._came = self._loop.create_future()
+            timer = None if timeout_s is None else self._loop.call_later(timeout_s, _wake, self._came)
+            try:
+                await self._came
+            finally:
+                if timer is not None:
+                    timer.cancel()
+        return self._outcome
+
+    def _heard(self, outcome: Outcome) -> None:
+        if self._outcome is None:
+            self._outcome = outcome
+            if self._came is not None:
+                _wake(self._came)
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def _waiter() -> tuple[asyncio.Future[Outcome], Callable[[Outcome], None]]:

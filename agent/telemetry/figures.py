@@ -6,10 +6,12 @@ import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 
+from agent.clock import Clock
 from agent.domain.result import RawInference
 from agent.domain.snapshot import LatencyFigures
 
 WINDOW = 512
+SHOWN_S = 0.2  # how old figures in a status may be; less than from one turn of the loop to the next
 
 
 class RollingFigures:
@@ -64,6 +66,33 @@ class RollingFigures:
         if not self._service_ms:
             return None
         return nearest_rank(sorted(self._service_ms), 0.5) / 1000.0 * asked_per_s
+
+
+class ShownFigures:
+    """The same as a status shows them: taken every SHOWN_S, and at once for another generation or rate.
+
+    Every result makes other figures. Were each look at the status a new revision for that, one client that asks often
+    would have all who watch written to.
+    """
+
+    def __init__(self, rolling: RollingFigures, clock: Clock) -> None:
+        self._rolling = rolling
+        self._clock = clock
+        self._of: tuple[int | None, float | None] = (None, None)
+        self._taken_ns = 0
+        self._latency: LatencyFigures | None = None
+        self._load: float | None = None
+
+    def at(self, generation: int | None, asked_per_s: float | None) -> tuple[LatencyFigures | None, float | None]:
+        """Latency and load of that generation; both None where the newest results are not its own."""
+        rolling, now_ns, asked = self._rolling, self._clock.now_ns(), (generation, asked_per_s)
+        if generation is None or generation != rolling.generation:
+            return None, None
+        if self._latency is None or asked != self._of or now_ns - self._taken_ns >= SHOWN_S * 1e9:
+            self._of, self._taken_ns = asked, now_ns
+            self._latency = rolling.figures()
+            self._load = rolling.load(asked_per_s) if asked_per_s else None
+        return self._latency, self._load
 
 
 def nearest_rank(ordered: Sequence[float], quantile: float) -> float:

@@ -14,7 +14,15 @@ from agent.domain.audit_entries import claim_ended, fail_safe_entry, swap_entry
 from agent.domain.budget import Claim
 from agent.domain.decision import Decision
 from agent.domain.history import LineRow, SlowdownRow
-from agent.domain.journal import Activation, Alarm, StoredAnswer, StoredOperation, SwapOutcome, SwapRecord
+from agent.domain.journal import (
+    Activation,
+    Alarm,
+    Answered,
+    StoredAnswer,
+    StoredOperation,
+    SwapOutcome,
+    SwapRecord,
+)
 from agent.domain.orders import Orders
 from agent.domain.profile import NetProfile, StoredProfile
 from agent.domain.request import AUDITED, CURRENT, RequestMark
@@ -102,6 +110,21 @@ class SqliteJournal(JournalCalls):
                 _put_orders(db, claim.camera, orders, wall_ns)
 
         await self._marked(work)
+
+    async def answer_claim(self, claim: Claim, answered: Answered) -> bool:
+        wall_ns, change, request_id = self._clock.wall_ns(), AUDITED.get(), answered.answer.request_id
+        put_answer = self._answered(answered.answer, answered.entry)
+        if change is not None:
+            change.begun = True
+
+        def work(db: sqlite3.Connection) -> bool:
+            if request_id and standing.is_known(db, request_id):
+                return False
+            rows.put_claim(db, claim, wall_ns)
+            put_answer(db)
+            return True
+
+        return await self._ask(work)
 
     async def drop_claim(self, claim_id: str, why: str, orders: tuple[str, Orders] | None = None) -> None:
         wall_ns = self._clock.wall_ns()
@@ -219,10 +242,11 @@ class SqliteJournal(JournalCalls):
     def _audited(self, entry: AuditEntry) -> Callable[[sqlite3.Connection], None]:
         """The entry takes the place of what the change that is being made has left to be audited as."""
         wall_ns, change = self._clock.wall_ns(), AUDITED.get()
+        left = change if change is not None and change.begun else None
 
         def work(db: sqlite3.Connection) -> None:
-            if change is not None:
-                audit_rows.drop_pending(db, change)
+            if left is not None:
+                audit_rows.drop_pending(db, left)
             audit_rows.put_audit(db, entry, wall_ns)
 
         return work

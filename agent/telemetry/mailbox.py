@@ -13,6 +13,8 @@ from agent.errors import JournalError
 
 NOTES = 2048
 WRITES = 4096
+NOTES_S = 0.25  # that notes alone wait for a write which they can share a commit with
+NOTES_AT_ONCE = 256  # of so many there is enough for a commit
 
 Work = Callable[[sqlite3.Connection], object]
 
@@ -66,6 +68,7 @@ class Mailbox:
     """
 
     def __init__(self, clock: Clock, notes: int = NOTES, writes: int = WRITES) -> None:
+        self._clock = clock
         self._mutex = threading.Lock()
         self._arrived = clock.signal()
         self._jobs: deque[Job] = deque()
@@ -104,17 +107,31 @@ class Mailbox:
         self._arrived.set()
 
     def take(self, timeout_s: float | None = None) -> Batch:
-        """All that waits; blocks until there is something. Empty once closed and served, or after `timeout_s`."""
+        """All that waits; blocks until there is something. Empty once closed and served, or after `timeout_s`.
+
+        Notes alone are left for NOTES_S: a commit of their own would hold up the write that comes after them.
+        """
+        due_ns: int | None = None
         while True:
             with self._mutex:
-                if self._jobs or self._closed:
-                    batch = self._taken = self._next(tuple(self._jobs))
-                    self._jobs.clear()
-                    self._waiting = {True: 0, False: 0}
-                    return batch
-            if not self._arrived.wait(timeout_s):
+                if self._is_enough() or (self._jobs and due_ns is not None and self._clock.now_ns() >= due_ns):
+                    return self._all()
+                if self._jobs and due_ns is None:
+                    due_ns = self._clock.now_ns() + round(NOTES_S * 1e9)
+            if due_ns is not None:
+                self._arrived.wait(max(0.0, (due_ns - self._clock.now_ns()) / 1e9))
+            elif not self._arrived.wait(timeout_s):
                 return self._next(())
             self._arrived.clear()
+
+    def _is_enough(self) -> bool:
+        return self._closed or self._waiting[False] > 0 or self._waiting[True] >= NOTES_AT_ONCE
+
+    def _all(self) -> Batch:
+        batch = self._taken = self._next(tuple(self._jobs))
+        self._jobs.clear()
+        self._waiting = {True: 0, False: 0}
+        return batch
 
     def give_up(self, job: Job) -> tuple[list[Job], int | None]:
         """End the wait for a write: those that are to be told so, and the batch in which they may yet be written.

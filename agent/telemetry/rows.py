@@ -188,25 +188,26 @@ def put_claim(db: sqlite3.Connection, claim: Claim, wall_ns: int) -> None:
     """Insert, or replace and revive by id; one that is in force takes the place of its client's others."""
     if claim.notice is None:
         _replace_others(db, claim, wall_ns)
+    row = (claim.camera, msgspec.json.encode(claim).decode(), wall_ns, claim.id)
+    put = "INSERT INTO claims (camera, body, put_wall_ns, id) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
+    if db.execute(put, row).rowcount:
+        undo.keep_new(db, "claims", claim.id)
+        return
     undo.keep(db, "claims", claim.id)
-    row = (claim.id, claim.camera, msgspec.json.encode(claim).decode(), wall_ns)
-    db.execute(
-        "INSERT INTO claims (id, camera, body, put_wall_ns) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
-        "camera = excluded.camera, body = excluded.body, put_wall_ns = excluded.put_wall_ns, "
-        "dropped_wall_ns = NULL, dropped_why = NULL",
-        row,
-    )
+    revived = "camera = ?, body = ?, put_wall_ns = ?, dropped_wall_ns = NULL, dropped_why = NULL"
+    db.execute(f"UPDATE claims SET {revived} WHERE id = ?", row)
 
 
 def _replace_others(db: sqlite3.Connection, claim: Claim, wall_ns: int) -> None:
     """Not left to a second transaction: after a crash between the two an old claim would outlive its successor."""
     found = db.execute(
-        "SELECT id FROM claims WHERE camera = ? AND id != ? AND dropped_wall_ns IS NULL "
+        "SELECT id, claims.* FROM claims WHERE camera = ? AND id != ? AND dropped_wall_ns IS NULL "
         "AND json_extract(body, '$.client') = ? AND json_extract(body, '$.notice') IS NULL",
         (claim.camera, claim.id, claim.client),
     )
-    for (claim_id,) in found.fetchall():
-        drop_claim(db, claim_id, "replaced", wall_ns)
+    for claim_id, *row in found.fetchall():
+        undo.keep_read(db, "claims", claim_id, [tuple(row)])
+        db.execute("UPDATE claims SET dropped_wall_ns = ?, dropped_why = 'replaced' WHERE id = ?", (wall_ns, claim_id))
 
 
 def drop_claim(db: sqlite3.Connection, claim_id: str, why: str, wall_ns: int) -> Claim | None:
@@ -236,13 +237,10 @@ def _claim(camera: str, body: str) -> Claim | None:
 
 def put_answer(db: sqlite3.Connection, answer: StoredAnswer, wall_ns: int) -> None:
     """The first answer to a request id stays."""
-    undo.keep(db, "answers", answer.request_id)
     row = (answer.request_id, answer.method, answer.body_sha256, answer.answer, wall_ns)
-    db.execute(
-        "INSERT OR IGNORE INTO answers (request_id, method, body_sha256, answer, stored_wall_ns) "
-        "VALUES (?, ?, ?, ?, ?)",
-        row,
-    )
+    put = "INSERT INTO answers (request_id, method, body_sha256, answer, stored_wall_ns) VALUES (?, ?, ?, ?, ?)"
+    if db.execute(f"{put} ON CONFLICT (request_id) DO NOTHING", row).rowcount:
+        undo.keep_new(db, "answers", answer.request_id)
 
 
 def answer(db: sqlite3.Connection, request_id: str) -> StoredAnswer | None:

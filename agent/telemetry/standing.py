@@ -86,6 +86,12 @@ def marks(db: sqlite3.Connection, request_id: str) -> Sequence[RequestMark]:
     return tuple(RequestMark(*row) for row in db.execute(query, (request_id,)))
 
 
+def is_known(db: sqlite3.Connection, request_id: str) -> bool:
+    """Whether a request of that id was answered, or carried out for a camera."""
+    query = "SELECT 1 FROM answers WHERE request_id = :id UNION ALL SELECT 1 FROM marks WHERE request_id = :id LIMIT 1"
+    return db.execute(query, {"id": request_id}).fetchone() is not None
+
+
 def put_trust(db: sqlite3.Connection, name: str, value: str, wall_ns: int) -> None:
     undo.keep(db, "trust", name)
     db.execute("INSERT OR REPLACE INTO trust (name, value, put_wall_ns) VALUES (?, ?, ?)", (name, value, wall_ns))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -35,13 +35,17 @@ _NO_ROWS = msgspec.msgpack.encode([])
 
 def keep(db: sqlite3.Connection, table: str, identity: str) -> None:
     """Keep an image of the rows of that identity, before they are changed."""
-    rows = db.execute(f"SELECT * FROM {table} WHERE {_COLUMNS[table]} = ?", (identity,)).fetchall()
-    body = msgspec.msgpack.encode(rows)
+    keep_read(db, table, identity, db.execute(f"SELECT * FROM {table} WHERE {_COLUMNS[table]} = ?", (identity,)))
+
+
+def keep_read(db: sqlite3.Connection, table: str, identity: str, rows: Iterable[tuple[object, ...]]) -> None:
+    """The same where all columns of these rows have been read."""
+    body = msgspec.msgpack.encode(list(rows))
     db.execute("INSERT INTO images (held, identity, body) VALUES (?, ?, ?)", (table, identity, body))
 
 
 def keep_new(db: sqlite3.Connection, table: str, identity: str) -> None:
-    """The same for a row that is not there yet."""
+    """The same for a row that is not there yet, or that this transaction has just made."""
     db.execute("INSERT INTO images (held, identity, body) VALUES (?, ?, ?)", (table, identity, _NO_ROWS))
 
 
