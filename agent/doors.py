@@ -1,27 +1,32 @@
 """The ways in of a daemon: from its config, and over to another one at a reload.
 
 api.unix_socket ─► UnixDoor        api.tcp ─► TlsDoor        (there is no third)
+
+What reads certificates is loaded only where the config has `api.tcp`: it weighs 7 MiB.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from agent.api.access import Door
 from agent.api.limits import ApiLimits
-from agent.api.tls_door import Alarms, TlsDoor
-from agent.api.tls_files import TlsFiles, TlsPaths
 from agent.api.unix_door import UnixDoor
 from agent.clock import Clock, SystemClock, in_thread
 from agent.config import AgentConfig, Tls
 from agent.config.reload import Stage, Staged
 from agent.domain.reload import Change
 
+if TYPE_CHECKING:
+    from agent.api.tls_door import Alarms, TlsDoor
+    from agent.api.tls_files import TlsFiles
+
 
 def check_doors(config: AgentConfig) -> None:
     """Read what the doors of a config need. Blocks on the disk. Raises BadInput with the key that is wrong."""
     if config.api.tcp is not None:
-        TlsFiles(_paths(config.api.tcp.tls), SystemClock())
+        _files(config.api.tcp.tls, SystemClock())
 
 
 class Doors:
@@ -31,9 +36,7 @@ class Doors:
         """Blocks on the disk. Raises BadInput with the key of the config that is wrong."""
         self._clock = clock
         self._unix = UnixDoor(config.api.unix_socket, config.api.unix_roles, limits)
-        self._tls = None if (tcp := config.api.tcp) is None else TlsDoor(
-            tcp.listen, TlsFiles(_paths(tcp.tls), clock), tcp.roles, clock, alarms
-        )  # fmt: skip
+        self._tls = _tls_door(config, clock, alarms, limits)
         self._config = config
 
     @property
@@ -66,13 +69,17 @@ class Doors:
         """Those in use."""
         return None if self._tls is None else self._tls.files
 
+    @property
+    def not_after_ns(self) -> int | None:
+        """When the certificate that clients are shown ends, in wall-clock ns; None where there is no TLS door."""
+        files = self.files
+        return None if files is None else files.pair.not_after_ns
+
     def _files(self, config: AgentConfig) -> TlsFiles | None:
         """Those that a config names; the same ones where it names the same. Raises BadInput."""
         if config.api.tcp is None:
             return None
-        paths = _paths(config.api.tcp.tls)
-        used = self.files
-        return used if used is not None and used.paths == paths else TlsFiles(paths, self._clock)
+        return _files(config.api.tcp.tls, self._clock, self.files)
 
 
 class _Handover:
@@ -102,5 +109,19 @@ class _Handover:
         self._rest.undo()
 
 
-def _paths(tls: Tls) -> TlsPaths:
-    return TlsPaths(tls.cert, tls.key, tls.client_ca, tls.revoked)
+def _tls_door(config: AgentConfig, clock: Clock, alarms: Alarms, limits: ApiLimits) -> TlsDoor | None:
+    tcp = config.api.tcp
+    if tcp is None:
+        return None
+    from agent.api.tls_door import TlsDoor
+
+    files, folder = _files(tcp.tls, clock), config.api.unix_socket.parent
+    return TlsDoor(tcp.listen, files, tcp.roles, clock, alarms, limits=limits, folder=folder)
+
+
+def _files(tls: Tls, clock: Clock, used: TlsFiles | None = None) -> TlsFiles:
+    """Those that the config names, and `used` where that are the same."""
+    from agent.api.tls_files import TlsFiles, TlsPaths
+
+    paths = TlsPaths(tls.cert, tls.key, tls.client_ca, tls.revoked)
+    return used if used is not None and used.paths == paths else TlsFiles(paths, clock)

@@ -61,6 +61,14 @@ class Door(Protocol):
         """
         ...
 
+    def refused(self, peer: str, error: Rejected | None) -> str | None:
+        """A call of that connection was refused before anything of it was read; `error` None: nobody serves it.
+
+        Returns where it came from, as gRPC names addresses (`ipv4:10.0.0.7:51234`); None for a connection of another
+        door, and where gRPC's own name of it says it.
+        """
+        ...
+
 
 class Heard(Protocol):
     """Somebody who is told of calls that are refused here."""
@@ -119,9 +127,15 @@ class Access:
     def _who(self, peer: str, auth: Auth) -> Who | None:
         return next((found for door in self._doors if (found := door.who(peer, auth)) is not None), None)
 
+    def unknown(self, peer: str) -> None:
+        """A call of that connection was for a method that nobody serves."""
+        for door in self._doors:
+            door.refused(peer, None)
+
     def _tell(self, method: str, who: Who | None, peer: str, error: Rejected) -> None:
+        places = [place for door in self._doors if (place := door.refused(peer, error)) is not None]
         if self._heard is not None:
-            self._heard.refused(method, who, peer, error)
+            self._heard.refused(method, who, places[0] if places else peer, error)
 
     def _check(self, method: str, who: Who) -> None:
         needed = NEEDS.get(method)

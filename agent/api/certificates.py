@@ -14,8 +14,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID as Usage
 from agent.api.tls_files import Authorities, wall_ns
 from agent.api.unreadable import UNREADABLE
 from agent.domain.identity import uri_problem
+from agent.errors import shown
 
 MOST_KEPT = 1024
+_NOBODY = x509.Name([])
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class ClientCertificate:
 
     uri: str
     flaw: str
-    issuer: bytes = b""
+    issuer: x509.Name = _NOBODY
     serial: int = 0
     not_before_ns: int = 0
     not_after_ns: int = 0
@@ -64,13 +66,13 @@ def _read(pem: bytes, authorities: Authorities) -> _Known:
         told = ClientCertificate(
             uri,
             flaw,
-            certificate.issuer.public_bytes(),
+            certificate.issuer,
             certificate.serial_number,
             wall_ns(certificate.not_valid_before_utc),
             wall_ns(certificate.not_valid_after_utc),
         )
     except UNREADABLE as exc:
-        return _Known(ClientCertificate("", f"cannot be read ({exc})"), authorities, False)
+        return _Known(ClientCertificate("", f"cannot be read ({shown(str(exc))})"), authorities, False)
     return _Known(told, authorities, any(_issued(certificate, one) for one in authorities.certificates))
 
 
@@ -79,7 +81,7 @@ def _name(certificate: x509.Certificate) -> tuple[str, str]:
     try:
         extensions = certificate.extensions
     except UNREADABLE as exc:
-        return "", f"has extensions that cannot be read ({exc})"
+        return "", f"has extensions that cannot be read ({shown(str(exc))})"
     usages = [one.value for one in extensions if isinstance(one.value, x509.ExtendedKeyUsage)]
     if usages and not {Usage.CLIENT_AUTH, Usage.ANY_EXTENDED_KEY_USAGE} & set(usages[0]):
         return "", "is not for clients (extended key usage)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from agent.api import config, convert, convert_operation
 from agent.api.capture import CaptureHandlers
@@ -13,8 +13,9 @@ from agent.api.profile import ProfileHandlers
 from agent.api.requests import RequestLog
 from agent.api.services import Services, not_found
 from agent.api.stalls import Write
-from agent.domain.budget import ClaimKind
+from agent.domain.budget import Budget, ClaimKind
 from agent.domain.control import CameraControl, ClaimOutcome
+from agent.domain.journal import Answered
 from agent.errors import BadInput
 from agent.pb.ofa_agent.v1 import capture_pb2, config_pb2, control_pb2, types_pb2
 
@@ -25,6 +26,16 @@ Answer: TypeAlias = (
 _KINDS = {number: kind for kind, number in CLAIM_KINDS.items()}
 
 
+class _Asked(NamedTuple):
+    """What a claim is to say."""
+
+    client: str
+    budget: Budget
+    ttl_s: float | None
+    allow_infeasible: bool
+    kind: ClaimKind
+
+
 class ControlHandlers(ProfileHandlers):
     """One coroutine per RPC of the service; see Gate for how they are served."""
 
@@ -33,7 +44,7 @@ class ControlHandlers(ProfileHandlers):
         self._captures = captures
 
     async def set_budget(self, request: control_pb2.SetBudgetRequest) -> control_pb2.SetBudgetResponse:
-        return await self._requests.once(request, control_pb2.SetBudgetResponse, self._set_budget)
+        return await self._requests.once(request, control_pb2.SetBudgetResponse, self._set_budget, looks_up_late=True)
 
     async def renew_budget(self, request: control_pb2.RenewBudgetRequest) -> control_pb2.RenewBudgetResponse:
         return await self._requests.once(request, control_pb2.RenewBudgetResponse, self._renew_budget)
@@ -58,13 +69,34 @@ class ControlHandlers(ProfileHandlers):
         allow = request.allow_infeasible if request.HasField("allow_infeasible") else True
         kind = _kind(request.kind, ttl_s)
         no_etag_of_group(request.group, request.etag)
+        asked = _Asked(client, budget, ttl_s, allow, kind)
+        if not request.group:
+            return await self._set_one(request, asked)
+        await self._requests.kept(None)
         answer = control_pb2.SetBudgetResponse()
         for camera in self._services.named(request.camera, request.group):
-            async with self._commanding(camera, request.etag) as fresh:
-                outcome = (
-                    await camera.set_budget(client, budget, ttl_s, allow, kind) if fresh else camera.present(client)
-                )
-                self._fill(answer.cameras.add(camera=camera.name) if request.group else answer, camera, outcome)
+            async with self._commanding(camera) as fresh:
+                outcome = await camera.set_budget(*asked) if fresh else camera.present(client)
+                self._fill(answer.cameras.add(camera=camera.name), camera, outcome)
+        return answer
+
+    async def _set_one(self, request: control_pb2.SetBudgetRequest, asked: _Asked) -> control_pb2.SetBudgetResponse:
+        """Where it can be said before what the answer will be, it is kept together with the claim."""
+        camera, answer = self._services.camera(request.camera), control_pb2.SetBudgetResponse()
+        told = False
+
+        async def closing(foreseen: ClaimOutcome | None) -> Answered | None:
+            nonlocal told
+            if foreseen is None:
+                return await self._requests.kept(None)
+            self._fill(answer, camera, foreseen)
+            told = True
+            return await self._requests.kept(answer, foreseen.etag)
+
+        async with self._commanding(camera, request.etag) as fresh:
+            outcome = await camera.set_budget(*asked, closing) if fresh else camera.present(asked.client)
+            if not told:
+                self._fill(answer, camera, outcome)
         return answer
 
     async def _renew_budget(self, request: control_pb2.RenewBudgetRequest) -> control_pb2.RenewBudgetResponse:
@@ -106,7 +138,7 @@ class ControlHandlers(ProfileHandlers):
             answer.claim.CopyFrom(convert.claim(outcome.claim, moment))
         answer.effective.CopyFrom(convert.effective(outcome.effective))
         answer.decision.CopyFrom(convert.decision(outcome.decision, moment))
-        answer.etag = camera.etag
+        answer.etag = outcome.etag or camera.etag
         if outcome.swap_expected and outcome.swap_id is not None:
             answer.swap_id = outcome.swap_id
         if outcome.operation is not None:

@@ -33,7 +33,7 @@ def _metadata(value: Operation, moment: Moment) -> Message:
     if isinstance(work, SwapWork):
         return _swap(value, work, moment)
     if isinstance(work, ProfileWork):
-        return convert_profile.metadata(value, work)
+        return convert_profile.metadata(value, work, moment)
     return _capture(value, work, moment)
 
 

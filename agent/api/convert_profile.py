@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.api.enums import PROFILE_STAGES
-from agent.api.moment import nanoseconds, timestamp
+from agent.api.moment import Moment, nanoseconds, timestamp
 from agent.domain.operation import Operation, ProfiledNet, ProfilePlan, ProfileWork
 from agent.pb.ofa_agent.v1 import profile_pb2 as pb
 
@@ -17,7 +17,7 @@ def plan(value: ProfilePlan) -> pb.ProfilePlan:
     )
 
 
-def metadata(value: Operation, work: ProfileWork) -> pb.ProfileSubnetsMetadata:
+def metadata(value: Operation, work: ProfileWork, moment: Moment) -> pb.ProfileSubnetsMetadata:
     return pb.ProfileSubnetsMetadata(
         camera=value.camera,
         stage=PROFILE_STAGES[work.stage],
@@ -28,6 +28,7 @@ def metadata(value: Operation, work: ProfileWork) -> pb.ProfileSubnetsMetadata:
         started_at=timestamp(value.started_wall_ns),
         cancelling=value.cancelling,
         subnets=[_net(net) for net in work.nets],
+        deadline=None if value.deadline_s is None else moment.until(value.deadline_s),
     )
 
 

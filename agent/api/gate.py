@@ -24,7 +24,7 @@ from agent.api.limits import ApiLimits
 from agent.api.serving import Handlers
 from agent.api.stalls import Stalls, Write
 from agent.api.vigil import Vigil
-from agent.errors import AgentError, BadInput, ReaderStalled
+from agent.errors import AgentError, BadInput, OutOfResources, ReaderStalled
 from agent.logs import logger
 
 DETAILS_KEY = "grpc-status-details-bin"
@@ -126,12 +126,14 @@ class Gate:
         with ExitStack() as held:
             self._drain.enter()
             try:
-                self._drain.check()
                 yield held
             except (AgentError, Rejected) as error:
                 if isinstance(error, ReaderStalled):
                     self._drain.leave()  # its status waits behind what is not read, perhaps for ever
                 await _abort(context, to_status(error, _about(request)))
+            except MemoryError:
+                _log.error("handler_without_memory method=%s", method)
+                await _abort(context, to_status(OutOfResources(f"{method}: no memory"), _about(request)))
             except grpc.aio.InternalError as error:  # the client has gone, and gRPC was about to say so
                 raise asyncio.CancelledError from error
             except grpc.aio.BaseError:  # the call itself has ended already
@@ -141,6 +143,7 @@ class Gate:
                 await _abort(context, internal_status())
 
     def _admit(self, method: str, context: Context) -> Who:
+        self._drain.check()
         return self._access.admit(method, context.peer(), context.auth_context() or {})
 
     def _read(self, request: Message, body: bytes) -> None:

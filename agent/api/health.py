@@ -18,8 +18,8 @@ from agent.api.drain import Drain
 from agent.api.services import Services, not_found
 from agent.api.stalls import Write
 from agent.domain.control import Feed
+from agent.domain.serving import serves
 from agent.domain.snapshot import CameraSnapshot
-from agent.domain.states import BEFORE_GAP, CameraState
 from agent.supervisor.feed import Broadcast
 
 CAMERA = "camera/"
@@ -73,14 +73,7 @@ class HealthHandlers:
         return bool(cameras) and all(self._up(camera.snapshot()) for camera in cameras)
 
     def _up(self, snapshot: CameraSnapshot) -> bool:
-        age_s = None if snapshot.health is None else snapshot.health.last_frame_age_s
-        return self._infers(snapshot) and age_s is not None and age_s <= self._frame_age_s
-
-    @staticmethod
-    def _infers(snapshot: CameraSnapshot) -> bool:
-        if snapshot.state is CameraState.SWAPPING:
-            return snapshot.verified and snapshot.swap is not None and snapshot.swap.stage in BEFORE_GAP
-        return snapshot.verified and snapshot.state is CameraState.ACTIVE
+        return serves(snapshot, self._frame_age_s)
 
 
 class _Looks:

@@ -12,10 +12,9 @@ import os
 import secrets
 import socket
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-
-import grpc
 
 PEER = "unix-abstract:"  # gRPC's word for an address in the abstract namespace
 _NAME = "ofa-agent/"
@@ -29,14 +28,15 @@ class InnerSocket:
     file system by a process that is killed.
     """
 
-    def __init__(self, server: grpc.aio.Server, folder: Path) -> None:
-        """Bind it for a server that has not started. `folder`: where a file can be made for a moment.
+    def __init__(self, add_port: Callable[[str], int], folder: Path) -> None:
+        """Bind it for a server that has not started, by what adds a port to it. `folder`: where a file can be made for
+        a moment.
 
         Raises OSError, or RuntimeError of gRPC, where it cannot be bound or not be reached.
         """
         private = tempfile.mkdtemp(prefix=".ofa-agent-", dir=folder)  # mode 0700
         try:
-            self._place: int | None = _bound(server, private)
+            self._place: int | None = _bound(add_port, private)
         finally:
             os.rmdir(private)
         try:
@@ -65,12 +65,12 @@ class InnerSocket:
             self._place = None
 
 
-def _bound(server: grpc.aio.Server, private: str) -> int:
+def _bound(add_port: Callable[[str], int], private: str) -> int:
     """Bind by way of the folder's descriptor: its path may be longer than an address can be."""
     name = secrets.token_hex(8)  # gRPC removes it by this path at its end, when the descriptor may be another's
     folder = os.open(private, os.O_PATH | os.O_DIRECTORY)
     try:
-        server.add_insecure_port(f"unix:/proc/self/fd/{folder}/{name}")
+        add_port(f"unix:/proc/self/fd/{folder}/{name}")
         return os.open(name, os.O_PATH, dir_fd=folder)
     finally:
         with suppress(FileNotFoundError):

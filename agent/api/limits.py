@@ -21,6 +21,10 @@ class ApiLimits:
     A client elsewhere may begin `calls_per_s` calls, streams included, and `calls_burst` at once after a rest; all
     programs of one user of the machine itself `local_calls_per_s` and `local_calls_burst`.
 
+    Of a client elsewhere `bytes_per_s` are read, and `bytes_burst` at once after a rest: on all its connections, once a
+    call has told who it is; before that, of all such connections of its machine. For each call that is refused unread
+    the same are not read for `refused_s`.
+
     A request of more than `max_message_bytes` is refused. A call other than a stream ends after `call_s`, WaitOperation
     after `wait_s`, whatever deadline the client gives. A stream whose reader takes nothing for `stall_s` is ended.
 
@@ -45,6 +49,9 @@ class ApiLimits:
     connections_burst: int = 512
     calls_per_s: float = 50.0
     calls_burst: int = 100
+    bytes_per_s: float = 256 * 1024.0
+    bytes_burst: int = 64 * 1024
+    refused_s: float = 0.07
     local_calls_per_s: float = 5000.0
     local_calls_burst: int = 10_000
     max_message_bytes: int = 256 * 1024

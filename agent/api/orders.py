@@ -10,7 +10,7 @@ from agent.api.commands import local_only, no_etag_of_group
 from agent.api.enums import MODES
 from agent.api.line import LineHandlers
 from agent.api.parse import client_name, seconds_of
-from agent.api.services import not_found
+from agent.api.status import subnet_of
 from agent.domain.control import CameraControl, OrderOutcome
 from agent.domain.orders import Mode
 from agent.errors import BadInput
@@ -53,9 +53,7 @@ class OrderHandlers(LineHandlers):
 
     async def _pin_subnet(self, request: pb.PinSubnetRequest) -> pb.PinSubnetResponse:
         camera, client = self._services.camera(request.camera), client_name(request.client)
-        catalogue = camera.catalogue()
-        if catalogue is None or catalogue.get(request.subnet_id) is None:
-            raise not_found("SUBNET_NOT_FOUND", f"camera {camera.name} has no sub-net {request.subnet_id!r}")
+        subnet_of(camera, request.subnet_id)
         return await self._one(
             camera, request.etag, pb.PinSubnetResponse(), lambda one: one.pin(client, request.subnet_id)
         )

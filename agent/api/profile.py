@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
+import anyio
 from google.longrunning import operations_pb2
 from google.protobuf.empty_pb2 import Empty
 
@@ -16,13 +18,15 @@ from agent.api.orders import OrderHandlers
 from agent.api.parse import seconds_of
 from agent.api.services import Services, not_found
 from agent.api.trail import Trail
+from agent.domain.audit import AuditEntry
 from agent.domain.operation import DEFAULT_RESULTS, PREFIX, Operation, Operations, ProfileAsk
-from agent.errors import AgentError, BadInput
+from agent.errors import AgentError, BadInput, JournalError
 from agent.pb.ofa_agent.v1 import profile_pb2 as pb
 from agent.supervisor.operations import restored, swap_operation
 
 OPERATIONS = operations_pb2.DESCRIPTOR.services_by_name["Operations"]
 MAX_WAIT_S = 60.0  # of one call; a client that wants to wait longer calls again
+AUDITED_S = 0.1  # that a cancel waits for its entry in the audit; on a disk that hangs it is answered all the same
 LISTED = 50  # operations of the past, a camera and kind
 
 
@@ -96,7 +100,14 @@ class OperationHandlers:
         except (AgentError, Rejected) as error:
             self._services.journal.note_audit(replace(entry, outcome=code_of(error).name, reason=error.reason))
             raise
-        await self._services.journal.record_audit(self._trail.done(entry))
+        await self._audited(self._trail.done(entry))
+
+    async def _audited(self, entry: AuditEntry) -> None:
+        """It has been done, and nobody waits for a disk to hear so: the entry is kept until it can be written."""
+        journal = self._services.journal
+        journal.note_audit(entry)
+        with anyio.move_on_after(AUDITED_S), suppress(JournalError):
+            await journal.audit(None, 1, None)  # comes after what was to be written before
 
     async def wait_operation(self, request: operations_pb2.WaitOperationRequest) -> operations_pb2.Operation:
         """The operation once it is done, or as it is after `timeout`, which is at most and by default MAX_WAIT_S."""

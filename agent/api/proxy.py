@@ -4,7 +4,8 @@
 
 Nothing of the bytes is understood. What one side does not take, the other is not read for: at most CHUNK_BYTES wait
 here, each way, and all else in the kernel's buffers, as without a link between. A client is read no faster than any
-client has reason to send, since each byte passes the event loop that all share. Event-loop side only.
+client has reason to send, since each byte passes the event loop that all share: of one elsewhere, as its allowance
+says. Event-loop side only.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ import select
 import socket
 from collections.abc import Callable
 
+from agent.api.allowance import Allowance
+
 CHUNK_BYTES = 32 * 1024  # read at a time: two frames of HTTP/2
 LOOK_S = 1.0  # between looks at links that are stuck
 WINDOW_S = 0.01  # a client is read for a chunk in this time: 3 MB/s
+SMALL_BYTES = 4 * 1024  # read at a time of a client that has an allowance: a hundred small calls
 READ_BYTES = 256  # what a read counts for at least: 12 800 reads a second, each about 15 us
 
 
@@ -134,6 +138,64 @@ class _MeteredWay(_Way):
         self._read_on()
 
 
+class _AllowedWay(_Way):
+    """One that is read as an allowance says, which other connections of the same client share."""
+
+    __slots__ = ("_waits", "allowance")
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        ends: tuple[socket.socket, socket.socket],
+        ended: Callable[[], None],
+        allowance: Allowance,
+    ) -> None:
+        super().__init__(loop, ends, ended, lambda: None)
+        self._buffer = self._buffer[:SMALL_BYTES]
+        self._waits = False
+        self.allowance = allowance
+        if allowance.spent:
+            self._wait()
+
+    def counts_for(self, allowance: Allowance) -> None:
+        """Hold to this one from now on."""
+        if allowance is self.allowance:
+            return
+        self.allowance.leave(self)
+        self.allowance = allowance
+        if self._waits or allowance.spent:
+            self._wait()
+
+    def turn(self) -> None:
+        """Read once, and go on where there is something left."""
+        self._waits = False
+        self._read_on()
+        if not self._rest:
+            self._readable()
+
+    def stop(self) -> None:
+        self.allowance.leave(self)
+        super().stop()
+
+    def _readable(self) -> None:
+        if self.allowance.spent:  # by another connection, or by a call that was refused
+            self._wait()
+        else:
+            super()._readable()
+
+    def _passed(self, count: int) -> None:
+        self.allowance.spend(max(count, READ_BYTES))
+
+    def _read_on(self) -> None:
+        if not self._waits:
+            super()._read_on()
+
+    def _wait(self) -> None:
+        self._waits = True
+        self._loop.remove_reader(self._from)
+        self.allowance.wait(self)
+
+
 _BUFFER = bytearray(CHUNK_BYTES)  # between two calls of a _Way nothing is in it
 
 
@@ -152,13 +214,24 @@ class Link:
         outer: socket.socket,
         inner: socket.socket,
         ended: Callable[[], None],
+        allowance: Allowance | None = None,
     ) -> None:
+        """`allowance`: what may be read of the client; None: as much as of any on this machine."""
         self._outer, self._inner = outer, inner
         self._ended: Callable[[], None] | None = ended
         self._hung_up = False
         # Where gRPC takes no more it has hung up: what it said before is still to be read, and then its end.
-        self._in = _MeteredWay(loop, (outer, inner), self._all_asked, lambda: None)
+        self._in: _MeteredWay | _AllowedWay = (
+            _MeteredWay(loop, (outer, inner), self._all_asked, lambda: None)
+            if allowance is None
+            else _AllowedWay(loop, (outer, inner), self._all_asked, allowance)
+        )
         self._out = _Way(loop, (inner, outer), self.close, self.close)
+
+    def counts_for(self, allowance: Allowance) -> None:
+        """What is read of the client counts for this one from now on; for a link that has one."""
+        if isinstance(self._in, _AllowedWay):
+            self._in.counts_for(allowance)
 
     def look(self) -> None:
         """End a link whose client takes nothing while gRPC has hung up, at the second look that finds it so.

@@ -275,6 +275,11 @@ MEANINGS: Mapping[type[errors.AgentError], Meaning] = MappingProxyType(
             "A cap of the agent is reached.",
             "Wait for what you began before, then try again.",
         ),
+        errors.OutOfResources: Meaning(
+            _Code.RESOURCE_EXHAUSTED,
+            "The agent has no memory, thread or descriptor left for it.",
+            "Read the status before you try again. Look at the alarm `resources_short`: what uses the machine up?",
+        ),
         errors.ReaderStalled: Meaning(
             _Code.RESOURCE_EXHAUSTED,
             "The agent ended the stream: its reader did not read for too long.",

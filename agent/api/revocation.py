@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from agent.api.unreadable import UNREADABLE
+from agent.api.unreadable import UNREADABLE, name_shown
 from agent.errors import BadInput
 
 _BLOCK = re.compile(rb"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", re.DOTALL)
@@ -19,26 +19,29 @@ _KNOWN = (x509.IssuingDistributionPoint, x509.AuthorityKeyIdentifier, x509.CRLNu
 
 @dataclass(frozen=True, slots=True)
 class Revocations:
-    """Serial numbers by issuer (its name in DER), when each list was made, and when the first of them is due again."""
+    """Serial numbers by issuer, when each list was made, and when the first of them is due again.
 
-    serials: Mapping[bytes, frozenset[int]] = field(default_factory=dict)
-    made_ns: Mapping[bytes, int] = field(default_factory=dict)
+    A name is the same in whatever string type of ASN.1 it is written: that of a list need not be that of a certificate.
+    """
+
+    serials: Mapping[x509.Name, frozenset[int]] = field(default_factory=dict)
+    made_ns: Mapping[x509.Name, int] = field(default_factory=dict)
     next_update_ns: int | None = None
 
-    def has(self, issuer: bytes, serial: int) -> bool:
+    def has(self, issuer: x509.Name, serial: int) -> bool:
         """Whether that certificate was revoked."""
         return serial in self.serials.get(issuer, ())
 
 
 def read_revocations(path: Path, data: bytes, authorities: Sequence[x509.Certificate]) -> Revocations:
     """The lists in a file (several PEM, or one DER), each signed by one of these. Raises BadInput."""
-    serials: dict[bytes, frozenset[int]] = {}
-    made_ns: dict[bytes, int] = {}
+    serials: dict[x509.Name, frozenset[int]] = {}
+    made_ns: dict[x509.Name, int] = {}
     due_ns: list[int] = []
     for one in _lists(path, data):
         try:
             _check(path, one, authorities)
-            issuer = one.issuer.public_bytes()
+            issuer = one.issuer
             serials[issuer] = serials.get(issuer, frozenset()) | {entry.serial_number for entry in one}
             made_ns[issuer] = max(made_ns.get(issuer, 0), _ns(one.last_update_utc))
             due_ns += [] if one.next_update_utc is None else [_ns(one.next_update_utc)]
@@ -61,7 +64,7 @@ def _lists(path: Path, data: bytes) -> list[x509.CertificateRevocationList]:
 
 def _check(path: Path, one: x509.CertificateRevocationList, authorities: Sequence[x509.Certificate]) -> None:
     if not any(_signed(one, authority) for authority in authorities):
-        raise _wrong(path, f"has a list of {one.issuer.rfc4514_string()!r} that no CA of `client_ca` signed")
+        raise _wrong(path, f"has a list of {name_shown(one)} that no CA of `client_ca` signed")
     for extension in one.extensions:
         if extension.critical and not isinstance(extension.value, _KNOWN):
             raise _wrong(path, f"is a list in parts ({extension.oid.dotted_string}); a whole one is needed")

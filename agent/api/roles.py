@@ -12,7 +12,7 @@ _OPERATIONS = "google.longrunning.Operations"
 
 _READ = (
     *(f"{_STATUS}.{name}" for name in ("GetStatus", "WatchStatus", "WatchResults", "ListSubnets", "GetSubnet")),
-    *(f"{_STATUS}.{name}" for name in ("Explain", "ListSwaps", "ListAlarms")),
+    *(f"{_STATUS}.{name}" for name in ("Explain", "ListSwaps", "ListAlarms", "GetPreview")),
     *(f"{_OPERATIONS}.{name}" for name in ("GetOperation", "ListOperations", "WaitOperation")),
     *(f"grpc.health.v1.Health.{name}" for name in ("Check", "List", "Watch")),
     *(f"grpc.reflection.{version}.ServerReflection.ServerReflectionInfo" for version in ("v1", "v1alpha")),

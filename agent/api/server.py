@@ -50,7 +50,9 @@ class ApiServer:
     ) -> None:
         self._services = services
         self._limits = limits or ApiLimits()
-        self._doors = [UnixDoor(way_in, None, self._limits)] if isinstance(way_in, Path | str) else list(way_in)
+        self._doors: list[Door] = (
+            [UnixDoor(way_in, None, self._limits)] if isinstance(way_in, Path | str) else list(way_in)
+        )
         self._server: grpc.aio.Server | None = None
         self._drain: Drain | None = None
         self._refusals = Refusals(services.journal.note_audit, services.clock)
@@ -74,9 +76,11 @@ class ApiServer:
     async def _serve(self) -> None:
         self._drain = Drain()
         rates = Rates(self._limits, self._services.clock)
-        self._gate = Gate(self._drain, self._limits, Access(self._doors, self._refusals, rates))
+        access = Access(self._doors, self._refusals, rates)
+        self._gate = Gate(self._drain, self._limits, access)
         services = self._services_of(self._drain, self._gate)
-        server = self._server = make_server(self._limits.options(), self._limits.rpcs_at_once, services)
+        limits = self._limits
+        server = self._server = make_server(limits.options(), limits.rpcs_at_once, services, access.unknown)
         for door in self._doors:
             door.bind(server)
         await server.start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from agent.api import audit, convert
+from agent.api import audit, convert, preview
 from agent.api.agent_status import AgentFacts
 from agent.api.drain import Drain
 from agent.api.errors import Rejected
@@ -66,7 +66,7 @@ class StatusHandlers:
 
     async def get_subnet(self, request: status_pb2.GetSubnetRequest) -> status_pb2.GetSubnetResponse:
         camera = self._services.camera(request.camera)
-        subnet = _subnet(camera, request.subnet_id)
+        subnet = subnet_of(camera, request.subnet_id)
         return status_pb2.GetSubnetResponse(subnet=convert.subnet(subnet, subnet.id == _active(camera)))
 
     async def explain(self, request: status_pb2.ExplainRequest) -> status_pb2.ExplainResponse:
@@ -93,6 +93,9 @@ class StatusHandlers:
         self, request: audit_pb2.ListAuditEntriesRequest
     ) -> audit_pb2.ListAuditEntriesResponse:
         return await audit.list_audit_entries(self._services, request)
+
+    async def get_preview(self, request: status_pb2.GetPreviewRequest) -> status_pb2.GetPreviewResponse:
+        return await preview.get_preview(self._services, self._drain, request)
 
     async def watch_results(self, request: status_pb2.WatchResultsRequest, write: Write) -> None:
         camera = self._services.camera(request.camera)
@@ -135,7 +138,8 @@ def _active(camera: CameraControl) -> str | None:
     return snapshot.active_subnet if snapshot.verified else None
 
 
-def _subnet(camera: CameraControl, subnet_id: str) -> Subnet:
+def subnet_of(camera: CameraControl, subnet_id: str) -> Subnet:
+    """Of the camera's library. Raises Rejected, which says what there is."""
     catalogue = camera.catalogue()
     found = catalogue.get(subnet_id) if catalogue else None
     if found is None:

@@ -1,5 +1,6 @@
 """The agent's port: TCP with certificates on both sides, and nothing else.
 
+connection   as many, and as fast, as one machine may have; see agent.api.network
 handshake    the certificate that is in force now; the client's must be of `client_ca` and in its time
 each call    its time, its CA and the revoked ones once more, since connections last; then the URI's role
 """
@@ -7,15 +8,20 @@ each call    its time, its CA and the revoked ones once more, since connections 
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Protocol
 
 import anyio
 import grpc
 
+from agent.addresses import unbound
 from agent.api.access import Auth, Who
 from agent.api.certificates import ClientCertificate, ClientCertificates
 from agent.api.errors import Rejected
+from agent.api.limits import ApiLimits
+from agent.api.network import Network
 from agent.api.tls_files import Authorities, Pair, TlsFiles
 from agent.clock import Clock, in_thread
 from agent.domain.access import Role
@@ -26,6 +32,7 @@ from agent.logs import event, logger
 
 _log = logger("api")
 LOOK_S = 1.0
+BY_ROLE = frozenset({"NO_ROLE", "ROLE_TOO_LOW"})
 
 
 class Alarms(Protocol):
@@ -47,8 +54,14 @@ class TlsDoor:
         clock: Clock,
         alarms: Alarms,
         look_s: float = LOOK_S,
+        *,
+        limits: ApiLimits | None = None,
+        folder: Path | None = None,
     ) -> None:
+        """`folder`: where a socket can be made for a moment, by default that for temporary files."""
         self._listen = listen
+        self._network = Network(listen, limits or ApiLimits())
+        self._folder = Path(tempfile.gettempdir()) if folder is None else folder
         self._files = files
         self._roles = roles
         self._clock = clock
@@ -57,7 +70,16 @@ class TlsDoor:
         self._certificates = ClientCertificates()
         self._offered: tuple[Pair, Authorities] | None = None
         self._told: str | None = None  # None: nothing yet, and an earlier run may have left its alarm
-        self.port = 0
+
+    @property
+    def port(self) -> int:
+        """Where it listens; 0 before it is bound."""
+        return self._network.port
+
+    @property
+    def connections(self) -> int:
+        """Connections that are open now."""
+        return self._network.connections
 
     def __str__(self) -> str:
         host = self._listen.rpartition(":")[0]
@@ -77,25 +99,30 @@ class TlsDoor:
         self._files, self._roles = files, roles
 
     def bind(self, server: grpc.aio.Server) -> None:
-        """Raises BadInput where nothing can listen there."""
+        """Raises Refused where nothing can listen there now, BadInput where nothing ever can."""
         credentials = grpc.dynamic_ssl_server_credentials(
             self._configuration(),
             self._changed,  # type: ignore[arg-type]  # None is what gRPC's page says for no change
             require_client_authentication=True,
         )
         try:
-            self.port = server.add_secure_port(self._listen, credentials)
+            self._network.bind(lambda address: server.add_secure_port(address, credentials), self._folder)
+        except OSError as exc:
+            raise unbound("api.tcp.listen", self._listen, exc) from exc
         except RuntimeError as exc:
-            raise BadInput("api.tcp.listen", f"nothing can listen on {self._listen} ({exc})") from exc
+            raise BadInput("api.tcp.listen", f"gRPC cannot serve {self._listen} ({exc})") from exc
 
     async def open(self) -> None:
-        """Nothing to do: gRPC accepts by itself."""
+        """Take those in who wait already, and all others from now on."""
+        self._network.open()
 
     async def close(self) -> None:
-        """Nothing to do: gRPC stops accepting by itself."""
+        """Take nobody in any more."""
+        self._network.close()
 
     async def remove(self) -> None:
-        """Nothing to do: a port leaves nothing behind."""
+        """Let the last bytes through, for a moment at most, and end all that is left."""
+        await self._network.remove()
 
     async def run(self) -> None:
         """Look after the files until cancelled."""
@@ -109,14 +136,24 @@ class TlsDoor:
 
     def who(self, peer: str, auth: Auth) -> Who | None:
         """By the certificate of the connection. Raises Rejected: NO_ROLE, CERTIFICATE_EXPIRED, CERTIFICATE_REVOKED."""
-        if _first(auth, "transport_security_type") != b"ssl":
+        place = self._network.origin(peer)
+        if place is None or _first(auth, "transport_security_type") != b"ssl":
             return None
-        origin, authorities = f"tls:{peer}", self._files.authorities
+        origin, authorities = f"tls:{place}", self._files.authorities
         certificate, issued = self._certificates.read(_first(auth, "x509_pem_cert"), authorities)
         if not certificate.uri:
             raise Rejected("NO_ROLE", f"the certificate of {origin} {certificate.flaw}")
+        self._network.known(peer, certificate.uri)
         self._check(certificate, issued)
         return Who(certificate.uri, origin, role_of(certificate.uri, self._roles))
+
+    def refused(self, peer: str, error: Rejected | None) -> str | None:
+        """Who has no name, calls too fast or calls nothing is not read for a while. A role that is too low is an answer
+        like others, of which there are as many as Rates allows."""
+        by_role = error is not None and error.reason in BY_ROLE
+        if not (by_role and self._network.is_known(peer)):
+            self._network.refused(peer)
+        return self._network.origin(peer)
 
     def _check(self, certificate: ClientCertificate, issued: bool) -> None:
         what = f"the certificate of {certificate.uri!r} (serial {certificate.serial:x})"

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from agent.api.revocation import Revocations, read_revocations
-from agent.api.unreadable import UNREADABLE
+from agent.api.unreadable import UNREADABLE, name_shown
 from agent.clock import Clock
 from agent.errors import BadInput
 
@@ -200,7 +200,7 @@ def read_authorities(path: Path) -> Authorities:
     found = _certificates("client_ca", path, data)
     for one in found:
         if not _issues(one):
-            raise _wrong("client_ca", path, f"has a certificate of {one.subject.rfc4514_string()!r}, which is no CA")
+            raise _wrong("client_ca", path, f"has a certificate of {name_shown(one)}, which is no CA")
     return Authorities(data, tuple(found))
 
 

@@ -21,20 +21,17 @@ import grpc
 
 from agent.api import socket_path
 from agent.api.access import Auth, Who
+from agent.api.errors import Rejected
+from agent.api.guests import PER_CONNECTION, Guests
 from agent.api.inner_socket import InnerSocket
 from agent.api.limits import ApiLimits
+from agent.api.listening import Listening
 from agent.api.local_users import Credentials, LocalUser, Lookup, Roles, credentials, look_up
 from agent.api.places import Places
-from agent.api.proxy import LOOK_S, Link
 from agent.api.user_names import UserNames
 from agent.domain.access import Role
 from agent.errors import BadInput
 from agent.logs import event, logger
-
-ACCEPTED_AT_ONCE = 8  # in one turn of the event loop; each takes about 0.2 ms
-PAUSE_S = 0.1  # where there is no descriptor for a client; those who wait are let in later
-LAST_BYTES_S = 0.5  # for what gRPC said at its end to reach clients that read
-PER_CONNECTION = 3  # descriptors: the client's, ours to gRPC and gRPC's
 
 _log = logger("api")
 
@@ -44,8 +41,8 @@ class _Guest:
     """One connection. `who` is right while `as_of` is the door's `_granted`."""
 
     user: LocalUser
+    uid: int
     pid: int
-    link: Link
     who: Who | None = None
     as_of: int = -1
 
@@ -71,15 +68,10 @@ class UnixDoor:
         self._anybody_could_connect = roles is not None
         self._bound: tuple[int, int] | None = None
         self._owner = (-1, -1)
-        self._listener: socket.socket | None = None
-        self._inner: InnerSocket | None = None
-        self._guests: dict[str, _Guest] = {}
+        self._listening: Listening | None = None
+        self._guests: Guests[_Guest] | None = None
         self._places = Places(self._limits, time.monotonic)
         self._asking: set[asyncio.Task[None]] = set()
-        self._timer: asyncio.TimerHandle | None = None
-        self._pause: asyncio.TimerHandle | None = None
-        self._short = False
-        self._empty: asyncio.Future[None] | None = None
 
     def __str__(self) -> str:
         return str(self._path)
@@ -94,59 +86,46 @@ class UnixDoor:
     def bind(self, server: grpc.aio.Server) -> None:
         """Raises BadInput for a path that cannot be bound, Refused where another process serves it."""
         socket_path.claim(self._path)
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.setblocking(False)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.setblocking(False)
+        self._listening = Listening([listener], str(self._path), self._receive)
         try:
             with socket_path.created_with_mode(self._mode):
-                self._listener.bind(os.fspath(self._path))
+                listener.bind(os.fspath(self._path))
             self._bound = socket_path.identity(self._path)
-            self._listener.listen(socket.SOMAXCONN)
+            listener.listen(socket.SOMAXCONN)
             self._look_at_owner()
-            self._inner = InnerSocket(server, self._path.parent)
+            self._guests = Guests(InnerSocket(server.add_insecure_port, self._path.parent), self._leave)
         except (OSError, RuntimeError) as exc:
             raise BadInput("api.unix_socket", f"{self._path} cannot be bound ({exc})") from exc
         socket_path.make_room(PER_CONNECTION * self._limits.max_connections)
 
     async def open(self) -> None:
         """Take those in who wait already, and all others from now on."""
-        assert self._listener is not None, "bind comes first"
-        asyncio.get_running_loop().add_reader(self._listener, self._accept)
+        assert self._listening is not None, "bind comes first"
+        self._listening.open()
 
     async def close(self) -> None:
         """Take nobody in any more; the path is free for a successor."""
-        if self._pause is not None:
-            self._pause.cancel()
-            self._pause = None
-        if self._listener is not None:
-            asyncio.get_running_loop().remove_reader(self._listener)
-            self._listener.close()
-            self._listener = None
+        if self._listening is not None:
+            self._listening.close()
         if self._bound is not None and socket_path.identity(self._path) == self._bound:
             self._path.unlink(missing_ok=True)
         self._bound = None
 
     async def remove(self) -> None:
-        """Let the last bytes through, for LAST_BYTES_S at most, and end all that is left."""
+        """Let the last bytes through, for a moment at most, and end all that is left."""
         await self.close()
         for task in self._asking:
             task.cancel()
         if self._asking:
             await asyncio.wait(self._asking)
-        if self._guests:
-            self._empty = asyncio.get_running_loop().create_future()
-            await asyncio.wait({self._empty}, timeout=LAST_BYTES_S)
-        for guest in [*self._guests.values()]:
-            guest.link.close()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._inner is not None:
-            self._inner.close()
-            self._inner = None
+        if self._guests is not None:
+            await self._guests.remove()
 
     def who(self, peer: str, auth: Auth) -> Who | None:  # noqa: ARG002
         """By the name that the connection to gRPC has; None also for one that did not come through this door."""
-        guest = self._guests.get(peer)
+        guest = None if self._guests is None else self._guests.find(peer)
         if guest is None:
             return None
         if guest.who is None or guest.as_of != self._granted:
@@ -154,6 +133,10 @@ class UnixDoor:
             origin = f"unix:user={user.name} uid={user.uid} pid={guest.pid}"
             guest.who, guest.as_of = Who(user.name, origin, self._role(user), local=True), self._granted
         return guest.who
+
+    def refused(self, peer: str, error: Rejected | None) -> str | None:  # noqa: ARG002
+        """What comes over the socket is read at the same pace, whatever becomes of it."""
+        return None
 
     # -- roles ---------------------------------------------------------------------------------------------------------
 
@@ -188,34 +171,6 @@ class UnixDoor:
 
     # -- connections ---------------------------------------------------------------------------------------------------
 
-    def _accept(self) -> None:
-        assert self._listener is not None
-        for _ in range(ACCEPTED_AT_ONCE):
-            try:
-                client, _ = self._listener.accept()
-            except (BlockingIOError, InterruptedError):
-                return
-            except ConnectionAbortedError:
-                continue
-            except OSError as error:
-                self._wait(error)
-                return
-            if self._short:
-                self._short = False
-                event(_log, logging.INFO, "connections_accepted_again", path=self._path)
-            client.setblocking(False)
-            self._receive(client)
-
-    def _wait(self, error: OSError) -> None:
-        """No descriptor or no memory for a client: try again soon, and do not spin until then."""
-        if not self._short:
-            self._short = True
-            event(_log, logging.ERROR, "connections_wait", path=self._path, error=str(error))
-        loop, listener = asyncio.get_running_loop(), self._listener
-        assert listener is not None
-        loop.remove_reader(listener)
-        self._pause = loop.call_later(PAUSE_S, loop.add_reader, listener, self._accept)
-
     def _receive(self, client: socket.socket) -> None:
         try:
             who = self._ask(client)
@@ -239,36 +194,13 @@ class UnixDoor:
             user = await self._names.of(who)
         except asyncio.CancelledError:
             client.close()
-            self._leave(who.uid)
+            self._places.leave(who.uid)
             raise
         self._let_in(client, who, user)
 
     def _let_in(self, client: socket.socket, who: Credentials, user: LocalUser) -> None:
-        assert self._inner is not None
-        try:
-            name, inner = self._inner.connected()
-        except OSError:
-            client.close()
-            self._leave(who.uid)
-            return
-        loop = asyncio.get_running_loop()
+        assert self._guests is not None
+        self._guests.let_in(client, _Guest(user, who.uid, who.pid))
 
-        def ended() -> None:
-            del self._guests[name]
-            self._leave(who.uid)
-
-        self._guests[name] = _Guest(user, who.pid, Link(loop, client, inner, ended))
-        if self._timer is None:
-            self._timer = loop.call_later(LOOK_S, self._look)
-
-    def _look(self) -> None:
-        self._timer = None
-        for guest in [*self._guests.values()]:
-            guest.link.look()
-        if self._guests:
-            self._timer = asyncio.get_running_loop().call_later(LOOK_S, self._look)
-
-    def _leave(self, uid: int) -> None:
-        self._places.leave(uid)
-        if self._empty is not None and not self._empty.done() and not self._guests:
-            self._empty.set_result(None)
+    def _leave(self, guest: _Guest) -> None:
+        self._places.leave(guest.uid)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from contextlib import suppress
 
 from agent.api.local_users import Credentials, LocalUser, Lookup, unnamed
+from agent.errors import OutOfResources
+from agent.threads import SureThread
 
 KEPT_S = 60.0  # a user who was put into a group is in it after that at the latest, and has to log in again anyway
 MOST_KEPT = 256
@@ -60,7 +61,10 @@ class UserNames:
             with suppress(RuntimeError):  # the loop has ended meanwhile
                 loop.call_soon_threadsafe(settle, found)
 
-        threading.Thread(target=work, name=f"user-{key.uid}", daemon=True).start()
+        try:
+            SureThread(f"user-{key.uid}", work, daemon=True).start()
+        except OutOfResources:  # another connection asks again
+            settle(None)
         return answer
 
     def _keep(self, key: Credentials, user: LocalUser) -> None:
