@@ -11,7 +11,7 @@ from agent.cli.audit_source import PAGE
 from agent.cli.audit_verify import Witnesses, verify, verify_daemon
 from agent.cli.connection import CAMERA, JSON, Connection, call, connected
 from agent.cli.exits import DONE
-from agent.cli.output import print_json
+from agent.cli.output import print_json, print_lines
 from agent.domain.audit import Head
 from agent.errors import BadInput
 
@@ -41,8 +41,7 @@ def audit(ctx: click.Context, connection: Connection, camera: str, limit: int, w
 
         print_json([plain(one) for one in answer.entries])
         return DONE
-    for entry in answer.entries:
-        click.echo(_line(entry))
+    print_lines(map(_line, answer.entries))
     if not answer.entries:
         click.echo("no entries")
     return DONE

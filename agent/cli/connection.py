@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
-from collections.abc import Awaitable, Callable, Mapping
+import signal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from agent.cli import completing
 from agent.cli.exits import DONE, CallFailed
+from agent.cli.interrupts import Insistence, run_interruptible
 from agent.errors import BadInput
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_SOCKET = "/run/ofa-agent/api.sock"
 CALL_TIMEOUT_S = 15.0
+STREAM = Insistence()
 ATTEMPTS, FIRST_DELAY_S, LONGEST_DELAY_S = 3, 0.1, 1.0  # somebody waits at the terminal
 
 
@@ -48,6 +51,7 @@ class TlsPaths:
 
 _PLACE = ("socket", "address", "client_name")
 _TLS = ("ca", "cert", "key", "server_name")
+PARAMETERS = (*_PLACE, *_TLS)  # names of what `connected` adds
 
 
 def connected(command: F) -> F:
@@ -58,13 +62,13 @@ def connected(command: F) -> F:
     def with_connection(*args: Any, **kwargs: Any) -> Any:
         # gRPC writes what it thinks of a failed handshake to stderr, unless it hears this before it is imported.
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-        given = {name: kwargs.pop(name) for name in (*_PLACE, *_TLS)}
-        return command(*args, connection=_connection(given), **kwargs)
+        given = {name: kwargs.pop(name) for name in PARAMETERS}
+        return command(*args, connection=connection_of(given), **kwargs)
 
     options = (
         click.option(
             "--socket",
-            type=click.Path(path_type=Path),
+            type=click.Path(path_type=Path, readable=False),  # what a user may not do with it is told by trying
             default=DEFAULT_SOCKET,
             envvar="OFA_AGENT_SOCKET",
             show_default=True,
@@ -104,10 +108,10 @@ def _file(name: str, text: str) -> Callable[[F], F]:
     return click.option(f"--{name}", type=kind, metavar="FILE", envvar=variable, show_envvar=True, help=text)
 
 
-def _connection(given: Mapping[str, Any]) -> Connection:
+def connection_of(given: Mapping[str, Any]) -> Connection:
     """As the options say, or that of the command above (`alarms` for `alarms ack`) where none was given here."""
     context = click.get_current_context()
-    if isinstance(context.obj, Connection) and not any(_is_typed(context, name) for name in (*_PLACE, *_TLS)):
+    if isinstance(context.obj, Connection) and not any(_is_typed(context, name) for name in PARAMETERS):
         return context.obj
     if not _is_remote(context, given["address"]):
         useless = next((name for name in _TLS if _is_typed(context, name)), None)
@@ -142,7 +146,13 @@ def _is_typed(context: click.Context, name: str) -> bool:
 
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-CAMERA = click.option("--camera", default="", metavar="NAME", help="The camera; may be left out where there is one.")
+CAMERA = click.option(
+    "--camera",
+    default="",
+    metavar="NAME",
+    shell_complete=completing.cameras,
+    help="The camera; may be left out where there is one.",
+)
 GROUP = click.option("--group", default="", metavar="NAME", help="All cameras of this group, instead of one camera.")
 ETAG = click.option("--etag", default="", metavar="E", help="Refuse it where the state is not this one any more.")
 
@@ -155,13 +165,20 @@ def one_of(camera: str, group: str) -> None:
 
 def call(connection: Connection, ask: Callable[[AgentClient], Awaitable[T]]) -> T:
     """One exchange with the daemon. Raises DaemonUnreachable, CallFailed."""
-    return asyncio.run(_exchange(connection, ask))
+    return run_interruptible(lambda: _exchange(connection, ask))
 
 
-def follow(connection: Connection, stream: Callable[[AgentClient], Awaitable[int]]) -> int:
-    """As `call` for a stream: Ctrl-C is the usual way to end it and no failure."""
+def follow(
+    connection: Connection,
+    stream: Callable[[AgentClient], Awaitable[int]],
+    *,
+    timeout_s: float = CALL_TIMEOUT_S,
+    insist: Insistence = STREAM,
+    signals: Sequence[signal.Signals] = (signal.SIGINT,),
+) -> int:
+    """As `call` for a stream that only reads: Ctrl-C (any of `signals`) is the usual way to end it and no failure."""
     try:
-        return asyncio.run(_exchange(connection, stream))
+        return run_interruptible(lambda: _exchange(connection, stream, timeout_s), insist, signals)
     except KeyboardInterrupt:
         return DONE
 
@@ -175,12 +192,17 @@ def client_of(connection: Connection, timeout_s: float, retry: Retry | None = No
     return AgentClient(connection.target, connection.client, timeout_s, retry, tls)
 
 
-async def _exchange(connection: Connection, ask: Callable[[AgentClient], Awaitable[T]]) -> T:
+async def _exchange(
+    connection: Connection, ask: Callable[[AgentClient], Awaitable[T]], timeout_s: float = CALL_TIMEOUT_S
+) -> T:
     from agent.client import Retry, RpcFailed
 
     retry = Retry(ATTEMPTS, FIRST_DELAY_S, LONGEST_DELAY_S)
     try:
-        async with client_of(connection, CALL_TIMEOUT_S, retry) as client:
+        async with client_of(connection, timeout_s, retry) as client:
             return await ask(client)
     except RpcFailed as exc:
-        raise CallFailed(exc.message, exc.code, exc.reason) from exc
+        message = exc.message
+        if exc.code == exc.reason == "DEADLINE_EXCEEDED":  # gRPC's own, which says no more than that
+            message = f"{connection.target}: the agent has not answered within {timeout_s:g} s; is it stopped or busy?"
+        raise CallFailed(message, exc.code, exc.reason) from exc

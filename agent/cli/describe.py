@@ -5,16 +5,18 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from agent.cli.fit import cells, clip, clip_middle
 from agent.cli.orders import order_flags, order_lines
-from agent.cli.output import number, percent, size
+from agent.cli.output import megabytes, number, percent
 from agent.cli.wire import seconds, word
 
 if TYPE_CHECKING:
     from agent.pb.ofa_agent.v1 import types_pb2 as pb
 
-DECISION_HEADINGS = ("", "sub-net", "fits", "accuracy", "service", "latency", "measured")
-SUBNET_HEADINGS = ("sub-net", "accuracy", "predicted", "size", "input", "active")
-SWAP_HEADINGS = ("UTC", "from", "to", "reason", "outcome", "gap")
+DECISION_HEADINGS = ("", "sub-net", "fits", "accuracy %", "service ms", "latency ms", "measured")
+SUBNET_HEADINGS = ("sub-net", "accuracy %", "predicted ms", "size MB", "input px", "active")
+_LEAST_NAME = 6  # columns of a name in a line of a result
+SWAP_HEADINGS = ("UTC", "from", "to", "reason", "outcome", "gap s")
 
 
 def status_lines(status: pb.CameraStatus) -> list[str]:
@@ -123,9 +125,9 @@ def candidate_rows(decision: pb.Decision) -> list[tuple[str, ...]]:
             "*" if c.subnet_id == decision.target_subnet_id else "",
             c.subnet_id,
             "yes" if c.feasible else f"no: {_respects(c.why_not)}",
-            percent(c.accuracy),
-            number(c.service_bound_ms, 1, " ms"),
-            number(c.latency_bound_ms, 1, " ms"),
+            percent(c.accuracy, ""),
+            number(c.service_bound_ms),
+            number(c.latency_bound_ms),
             str(c.measured_count),
         )
         for c in decision.candidates
@@ -137,9 +139,9 @@ def subnet_row(subnet: pb.Subnet) -> tuple[str, ...]:
     taken = subnet.input
     return (
         subnet.id,
-        percent(subnet.accuracy.top1),
-        number(subnet.predicted_ms, 1, " ms"),
-        size(subnet.artifacts[0].size_bytes) if subnet.artifacts else "-",
+        percent(subnet.accuracy.top1, ""),
+        number(subnet.predicted_ms),
+        megabytes(subnet.artifacts[0].size_bytes) if subnet.artifacts else "-",
         f"{taken.width}x{taken.height}x{taken.channels}",
         "yes" if subnet.active else "",
     )
@@ -154,16 +156,25 @@ def swap_row(swap: pb.Swap) -> tuple[str, ...]:
         swap.to_subnet_id,
         swap.reason,
         outcome if not swap.failed_step else f"{outcome} ({swap.failed_step})",
-        number(seconds(swap.gap), 2, " s") if swap.HasField("gap") else "-",
+        number(seconds(swap.gap), 2) if swap.HasField("gap") else "-",
     )
 
 
-def result_line(result: pb.InferenceResult) -> str:
-    """A result in one line."""
+def result_line(result: pb.InferenceResult, width: int | None = None) -> str:
+    """A result in one line; within `width` columns names are cut for it, the longest first."""
+    names = [result.camera, result.label or f"class {result.class_id}", result.subnet_id]
+    line = _result_words(result, *names)
+    while width is not None and cells(line) > width and max(map(cells, names)) > _LEAST_NAME:
+        longest = max(range(len(names)), key=lambda i: cells(names[i]))
+        names[longest] = clip_middle(names[longest], cells(names[longest]) - 1)
+        line = _result_words(result, *names)
+    return line if width is None else clip(line, width)
+
+
+def _result_words(result: pb.InferenceResult, camera: str, name: str, subnet: str) -> str:
     part = f"part {result.part}" if result.HasField("part") else f"frame {result.frame_id}"
-    name = result.label or f"class {result.class_id}"
     return (
-        f"{result.camera} {part}: {name} {result.confidence:.2f}  {result.subnet_id} (generation {result.generation})"
+        f"{camera} {part}: {name} {result.confidence:.2f}  {subnet} (generation {result.generation})"
         f"  service {number(result.service_ms or None)} ms, latency {number(result.latency_ms)} ms"
     )
 

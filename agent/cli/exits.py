@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from agent.errors import (
     AgentError,
     BadInput,
@@ -53,6 +55,7 @@ class CallFailed(AgentError):
 
     def __init__(self, message: str, code: str, reason: str) -> None:
         super().__init__(message)
+        self.code = code
         self.exit_code = exit_code_of(code, reason)
 
 
@@ -77,4 +80,6 @@ def _exit_code_of_kind(kind: type[Exception]) -> int:
 
 def one_line(error: Exception) -> str:
     """The message of an error without line breaks; never empty."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
     return " ".join(str(error).split()) or type(error).__name__

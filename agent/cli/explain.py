@@ -10,12 +10,14 @@ import click
 
 from agent.cli.connection import CAMERA, JSON, Connection, call, connected
 from agent.cli.exits import DONE
-from agent.cli.output import WIDTH, print_json, print_table
+from agent.cli.fit import clip_middle
+from agent.cli.output import WIDTH, print_json, print_lines, print_table
 
 if TYPE_CHECKING:
     from agent.pb.ofa_agent.v1 import types_pb2 as pb
 
 _LABEL = 10
+_MOST_NAME = 28  # columns of a sub-net's id
 _MEANINGS = {
     "in_time": "share of results that would be in time",
     "correct_parts_per_minute": "parts that would be judged in time and correctly",
@@ -60,18 +62,15 @@ def explain(
         print_json(plain(decision))
         return DONE
     tried = any(bound is not None for bound in bounds.values())
-    for line in summary_lines(decision, tried):
-        click.echo(line)
+    print_lines(summary_lines(decision, tried))
     for headings, rows, left in tables(decision):
         click.echo()
         print_table(headings, rows, left)
-    for line in legend_lines(decision):
-        click.echo(line)
+    print_lines(legend_lines(decision))
     reasons = list(reason_lines(decision))
     if reasons:
         click.echo("\nwhy not:")
-    for line in reasons:
-        click.echo(line)
+    print_lines(reasons)
     return DONE
 
 
@@ -99,7 +98,7 @@ def tables(decision: pb.Decision) -> Iterator[tuple[Sequence[str], list[tuple[st
     names = list(dict.fromkeys(figure.name for one in decision.candidates for figure in one.figures))
     columns = [(_spaced(name), [_figure(one, name) for one in decision.candidates]) for name in names]
     nets = [one.subnet_id for one in decision.candidates]
-    first = max(map(len, ("sub-net", *nets)))
+    first = min(max(map(len, ("sub-net", *nets))), _MOST_NAME)
     while columns:
         taken, width = 0, first
         for heading, cells in columns:
@@ -126,11 +125,13 @@ def legend_lines(decision: pb.Decision) -> Iterator[str]:
 
 def reason_lines(decision: pb.Decision) -> Iterator[str]:
     """Why each candidate that lost did."""
-    width = max((len(one.subnet_id) for one in decision.candidates), default=0)
+    width = min(max((len(one.subnet_id) for one in decision.candidates), default=0), _MOST_NAME)
     for one in decision.candidates:
         if one.why_not:
-            lead = f"  {one.subnet_id:<{width}}  "
-            yield from textwrap.wrap(one.why_not, WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead))
+            indent = " " * (width + 4)
+            told = textwrap.wrap(one.why_not, WIDTH, initial_indent=indent, subsequent_indent=indent)
+            yield f"  {clip_middle(one.subnet_id, width):<{width}}{told[0][width + 2 :]}"
+            yield from told[1:]
 
 
 def _explained(heading: str, words: str) -> list[str]:
@@ -138,7 +139,8 @@ def _explained(heading: str, words: str) -> list[str]:
 
 
 def _labelled(label: str, text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent=f"{label:<{_LABEL}}", subsequent_indent=" " * _LABEL)
+    lead, rest = f"{label:<{_LABEL}}", " " * _LABEL
+    return textwrap.wrap(text, WIDTH, initial_indent=lead, subsequent_indent=rest, break_on_hyphens=False)
 
 
 def _figure(candidate: pb.Candidate, name: str) -> str:

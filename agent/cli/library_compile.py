@@ -11,6 +11,7 @@ import click
 from agent.cli.connection import JSON
 from agent.cli.exits import DONE, FAILED
 from agent.cli.output import print_json, size
+from agent.cli.progress import working
 
 if TYPE_CHECKING:
     from agent.builder.targets.firefly import FireflyTarget
@@ -108,7 +109,9 @@ def _with_myriad(target: MyriadTarget, file: Path, out: Path, as_json: bool) -> 
             " pixels; extract with --fold-input, or compile with --input fp16"
         )
     target.prepare(_say)
-    return _finish(target.compile_ir(ir, _say), ir, (BLOB_FORMAT, target.name, target.used_shaves), out, as_json)
+    with working(f"compiling {file.name} for {target.name}", target.deadline_s, quiet=as_json) as say:
+        data = target.compile_ir(ir, say)
+    return _finish(data, ir, (BLOB_FORMAT, target.name, target.used_shaves), out, as_json)
 
 
 def _with_ncsdk(target: FireflyTarget, file: Path, out: Path, as_json: bool) -> int:
@@ -117,7 +120,8 @@ def _with_ncsdk(target: FireflyTarget, file: Path, out: Path, as_json: bool) -> 
 
     ir = _read(file)
     try:
-        data = target.compile_ir(ir, _say)
+        with working(f"compiling {file.name} with the NCSDK", target.deadline_s, quiet=as_json) as say:
+            data = target.compile_ir(ir, say)
     except ToolsMissing:
         left = hand_over(target, ir, out)
         if as_json:

@@ -14,9 +14,11 @@ from agent.cli.output import number, percent, print_json, print_table, size
 
 if TYPE_CHECKING:
     from agent.builder.forecast import Forecast
+    from agent.builder.pareto import Ladder
+    from agent.library.manifest import Subnet
 
 _FILE = click.Path(path_type=Path)
-_STEP_HEADINGS = ("from", "to", "gain", "swap", "pays after")
+_STEP_HEADINGS = ("from", "to", "gain %", "swap s", "pays after s")
 
 
 @click.command()
@@ -65,26 +67,48 @@ def predict(
 
 @click.command()
 @click.argument("path", type=_FILE)
-@click.option("--png", type=_FILE, help="Draw accuracy against latency, and the break-even dwell of each step.")
+@click.option("--png", type=_FILE, help="Draw it: accuracy over service time, sizes, and when each step pays.")
+@click.option("--measured", type=_FILE, help="Service times that a camera measured (`profile --out`), drawn beside.")
 @JSON
-def pareto(path: Path, png: Path | None, as_json: bool) -> int:
+def pareto(path: Path, png: Path | None, measured: Path | None, as_json: bool) -> int:
     """The steps of a ladder: what each gains, and how long a line has to stay until its swap has paid."""
-    from agent.builder.pareto import draw, read_ladder
+    from agent.builder.pareto import read_ladder
 
-    ladder = read_ladder(path)
     if png is not None:
-        draw(ladder, png)
+        from agent.cli.picture import check_drawing
+
+        check_drawing(png)
+    ladder = read_ladder(path, measured)
+    if png is not None:
+        from agent.cli.ladder_picture import draw_ladder
+
+        draw_ladder(ladder, png)
     if as_json:
-        print_json({"steps": [dataclasses.asdict(step) for step in ladder.steps], "png": png})
+        steps = [dataclasses.asdict(step) for step in ladder.steps]
+        print_json({"rungs": [_rung(ladder, one) for one in ladder.rungs], "steps": steps, "png": png})
         return DONE
     rows = [
-        (one.from_id, one.to_id, f"{100 * one.gain:+.1f} %", f"{one.gap_s:.1f} s", number(one.break_even_s, 0, " s"))
+        (one.from_id, one.to_id, f"{100 * one.gain:+.1f}", f"{one.gap_s:.1f}", number(one.break_even_s, 0))
         for one in ladder.steps
     ]
     print_table(_STEP_HEADINGS, rows, left=2)
     if png is not None:
         click.echo(f"drawn: {png}")
     return DONE
+
+
+def _rung(ladder: Ladder, one: Subnet) -> dict[str, object]:
+    """What the picture shows of a rung."""
+    accuracy = one.accuracy
+    return {
+        "id": one.id,
+        "top1": accuracy.top1,
+        "ci95_low": accuracy.ci95_low,
+        "ci95_high": accuracy.ci95_high,
+        "predicted_ms": one.latency.predicted_ms,
+        "measured_ms": ladder.measured.get(one.id),
+        "size_bytes": one.artifacts[0].size_bytes,
+    }
 
 
 def _lines(found: Forecast) -> list[tuple[str, str]]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
-from agent.cli.output import number, percent, print_table, size
+from agent.cli.output import megabytes, number, percent, print_lines, print_table
 
 if TYPE_CHECKING:
     from agent.library import LibrarySummary
 
-LADDER_HEADINGS = ("sub-net", "accuracy", "95 % interval", "predicted", "side", "MMACs", "size")
+LADDER_HEADINGS = ("sub-net", "accuracy %", "95 % interval", "predicted ms", "side px", "MMACs", "size MB")
 
 
 def print_ladder(summary: LibrarySummary) -> None:
@@ -19,19 +17,18 @@ def print_ladder(summary: LibrarySummary) -> None:
     rows = [
         (
             one.id,
-            percent(one.top1),
+            percent(one.top1, ""),
             f"{100 * one.ci95_low:.1f}-{100 * one.ci95_high:.1f}",
-            number(one.predicted_ms, 1, " ms"),
+            number(one.predicted_ms),
             str(one.resolution),
             number((one.macs_dense + one.macs_depthwise) / 1e6 or None, 2),
-            size(one.size_bytes),
+            megabytes(one.size_bytes),
         )
         for one in summary.subnets
     ]
     print_table(LADDER_HEADINGS, rows)
     untested = [one.id for one in summary.subnets if not one.goldens]
     if untested:
-        click.echo(
-            f"no golden images: {', '.join(untested)}. After an upload these are verified by the camera's own report"
-            " of size, input and classes alone (status: verified_by properties)."
-        )
+        nets = ", ".join(untested)
+        text = "After an upload these are verified by the camera's own report of size, input and classes alone"
+        print_lines([f"no golden images: {nets}. {text} (status: verified_by properties)."])

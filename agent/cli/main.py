@@ -8,8 +8,10 @@ import sys
 from collections.abc import Sequence
 
 import click
+from click.shell_completion import CompletionItem
 
 from agent.cli.exits import DONE, FAILED, exit_code, one_line
+from agent.cli.extras import how_to_install
 from agent.errors import AgentError
 
 # Name: (module:attribute, line for --help). The module is imported only when its command runs.
@@ -20,6 +22,7 @@ _COMMANDS = {
     "camera": ("agent.cli.camera:camera", "List, dump, compare and commission cameras."),
     "capture": ("agent.cli.capture:capture", "Labelled images of a running camera."),
     "check": ("agent.cli.check:check", "Check a config and its library without touching a camera."),
+    "completion": ("agent.cli.completion:completion", "The script that lets a shell complete words."),
     "demo": ("agent.cli.demo:demo", "Run agent, simulated camera and a client for about a minute."),
     "explain": ("agent.cli.explain:explain", "Why this sub-net, or which one under another budget."),
     "library": ("agent.cli.library:library", "Build, verify and look into libraries."),
@@ -28,6 +31,7 @@ _COMMANDS = {
     "operations": ("agent.cli.operations:operations", "List, show, cancel or follow what takes time."),
     "pin": ("agent.cli.pin:pin", "Keep one sub-net on the camera."),
     "pki": ("agent.cli.pki:pki", "A certificate authority for plants without one."),
+    "preview": ("agent.cli.preview:preview", "What a camera sees now, as a small picture."),
     "profile": ("agent.cli.profile:profile", "Measure sub-nets on the camera itself."),
     "reload": ("agent.cli.reload:reload", "Have the daemon take over its config file."),
     "replay": ("agent.cli.replay:replay", "Policies on a trace, against what was possible."),
@@ -41,7 +45,7 @@ _COMMANDS = {
     "support-bundle": ("agent.cli.support_bundle:support_bundle", "An archive for whoever is to help, redacted."),
     "swaps": ("agent.cli.read:swaps", "Past swaps and their gaps."),
     "unpin": ("agent.cli.pin:unpin", "Let the policy choose again."),
-    "watch": ("agent.cli.streams:watch", "State changes as they come."),
+    "watch": ("agent.cli.streams:watch", "A live table of the cameras; elsewhere their changes as they come."),
 }
 
 
@@ -57,6 +61,16 @@ class _LazyGroup(click.Group):
         module, attribute = _COMMANDS[cmd_name][0].split(":")
         command = getattr(importlib.import_module(module), attribute)
         return command if isinstance(command, click.Command) else None
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """As click's own, which imports every command for its line of help."""
+        if incomplete and not incomplete[0].isalnum():
+            return click.Command.shell_complete(self, ctx, incomplete)
+        return [
+            CompletionItem(name, help=line)
+            for name, (_, line) in sorted(_COMMANDS.items())
+            if name.startswith(incomplete)
+        ]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
@@ -85,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         outcome = root.main(args=arguments, prog_name="ofa-agent", standalone_mode=False)
     except click.ClickException as exc:
-        exc.show()
+        _show(exc)
         return exc.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("stopped", err=True)
@@ -97,7 +111,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (AgentError, OSError, TimeoutError) as exc:
         click.echo(one_line(exc), err=True)
         return exit_code(exc)
+    except ModuleNotFoundError as exc:
+        line = how_to_install(exc)
+        if line is None:
+            raise
+        click.echo(line, err=True)
+        return FAILED
     return outcome if isinstance(outcome, int) else DONE
+
+
+def _show(error: click.ClickException) -> None:
+    """One line and where to read more; the help itself where a group was called without a command."""
+    path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx is not None else ""
+    if not path or isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):  # since click 8.2
+        error.show()
+        return
+    message = " ".join(error.format_message().split()).rstrip(".")
+    first = message[:1].lower() if message[1:2].islower() else message[:1]
+    click.echo(f"{path}: {first}{message[1:]}; see `{path} --help`", err=True)
 
 
 def _nearest(word: str) -> str:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from agent.cli import completing
 from agent.cli.connection import CAMERA, JSON, Connection, call, connected
 from agent.cli.exits import DONE, CallFailed
-from agent.cli.output import percent, print_json, print_table
+from agent.cli.output import percent, print_json, print_lines, print_table
 from agent.cli.swap_follow import Progress, waiting_s
 from agent.errors import BadInput
 
@@ -53,7 +54,7 @@ def list_(connection: Connection, camera: str, ended: bool, as_json: bool) -> in
 
 
 @operations.command()
-@click.argument("operation", metavar="ID")
+@click.argument("operation", metavar="ID", shell_complete=completing.operations)
 @JSON
 @connected
 def show(connection: Connection, operation: str, as_json: bool) -> int:
@@ -66,13 +67,12 @@ def show(connection: Connection, operation: str, as_json: bool) -> int:
     if as_json:
         print_json(_plain(found))
         return DONE
-    for line in operation_lines(found):
-        click.echo(line)
+    print_lines(operation_lines(found))
     return DONE
 
 
 @operations.command()
-@click.argument("operation", metavar="ID")
+@click.argument("operation", metavar="ID", shell_complete=completing.operations)
 @connected
 def cancel(connection: Connection, operation: str) -> int:
     """Ask one to end: a swap in its gap puts the previous network back."""
@@ -89,7 +89,7 @@ def cancel(connection: Connection, operation: str) -> int:
 
 
 @operations.command()
-@click.argument("operation", metavar="ID")
+@click.argument("operation", metavar="ID", shell_complete=completing.operations)
 @waiting_s
 @JSON
 @connected
@@ -99,7 +99,7 @@ def wait(connection: Connection, operation: str, timeout_s: float, as_json: bool
     async def exchange(client: AgentClient) -> Operation:
         from agent.client import RpcFailed
 
-        name, told = await name_of(client, operation), Progress(quiet=as_json, words=_state_words)
+        name, told = await name_of(client, operation), Progress(as_json, words=_state_words, share=_share)
         try:
             return await client.wait_operation(name, timeout_s, told)
         except RpcFailed as error:
@@ -111,8 +111,7 @@ def wait(connection: Connection, operation: str, timeout_s: float, as_json: bool
     if as_json:
         print_json(_plain(ended))
         return DONE
-    for line in operation_lines(ended):
-        click.echo(line)
+    print_lines(operation_lines(ended))
     return DONE
 
 
@@ -142,7 +141,11 @@ async def name_of(client: AgentClient, word: str) -> str:
     names |= {_PREFIX + one.id for one in (await client.list_swaps(limit=1000)).swaps}
     found = sorted(name for name in names if name.startswith(_PREFIX + wanted))
     if len(found) != 1:
-        why = f"stands for {len(found)} operations; give more of it" if found else "is no operation that is known"
+        why = (
+            f"stands for {len(found)} operations; give more of it"
+            if found
+            else "is no operation that is known; `ofa-agent operations list --all` shows them"
+        )
         raise BadInput("ID", f"{word!r} {why}")
     return found[0]
 
@@ -154,6 +157,18 @@ def _row(operation: Operation) -> tuple[str, ...]:
     at = moment(metadata.started_at.ToDatetime()) if metadata is not None else "-"  # type: ignore[attr-defined]
     name = operation.name.removeprefix(_PREFIX)
     return name[:8], at, _camera(operation), _work(operation), _state(operation)
+
+
+def _share(operation: Operation) -> float | None:
+    """How much is done of what is counted."""
+    from agent.pb.ofa_agent.v1 import capture_pb2, profile_pb2
+
+    metadata = _metadata(operation)
+    if isinstance(metadata, profile_pb2.ProfileSubnetsMetadata):
+        return metadata.done / metadata.total if metadata.total else None
+    if isinstance(metadata, capture_pb2.CaptureMetadata):
+        return metadata.taken / metadata.count if metadata.count else None
+    return None
 
 
 def _state_words(operation: Operation) -> str:

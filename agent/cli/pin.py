@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from agent.cli import completing
 from agent.cli.connection import CAMERA, ETAG, GROUP, JSON, Connection, connected, one_of
 from agent.cli.orders import order
 from agent.cli.swap_follow import waiting
 
 
 @click.command()
-@click.argument("subnet_id", metavar="ID")
+@click.argument("subnet_id", metavar="ID", shell_complete=completing.subnets)
 @CAMERA
 @ETAG
 @waiting

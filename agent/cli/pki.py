@@ -30,6 +30,10 @@ def _days(default: int) -> Callable[[F], F]:
     return click.option("--days", type=int, metavar="N", help=text)
 
 
+def _of_a_client(command: F) -> F:
+    return _DIR(click.argument("name")(_days(825)(JSON(command))))
+
+
 @click.group()
 def pki() -> None:
     """A small certificate authority: for plants that have none.
@@ -71,10 +75,7 @@ def server(folder: Path, hosts: tuple[str, ...], days: int | None, as_json: bool
 
 
 @pki.command()
-@_DIR
-@click.argument("name")
-@_days(825)
-@JSON
+@_of_a_client
 def client(folder: Path, name: str, days: int | None, as_json: bool) -> int:
     """A certificate for one client. NAME: a gateway, a PLC, an engineer's laptop."""
     issued = _opened(folder).issue_client(name, _now(), days)
@@ -83,10 +84,7 @@ def client(folder: Path, name: str, days: int | None, as_json: bool) -> int:
 
 
 @pki.command()
-@_DIR
-@click.argument("name")
-@_days(825)
-@JSON
+@_of_a_client
 def renew(folder: Path, name: str, days: int | None, as_json: bool) -> int:
     """A new key and certificate. The one before stays valid until its end."""
     issued = _opened(folder).renew(name, _now(), days)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from agent.cli import completing
 from agent.cli.connection import CAMERA, JSON, Connection, call, connected
 from agent.cli.exits import DONE, FAILED, CallFailed
 from agent.cli.output import number, print_json, print_table
+from agent.cli.progress import ProgressLine, time_words
 from agent.errors import BadInput
 
 if TYPE_CHECKING:
@@ -27,7 +30,14 @@ _OTHER_SHAVES = 12  # of a library that does not tell
 
 @click.command()
 @CAMERA
-@click.option("--subnet", "subnets", multiple=True, metavar="ID", help="Only this one; may be given several times.")
+@click.option(
+    "--subnet",
+    "subnets",
+    multiple=True,
+    metavar="ID",
+    shell_complete=completing.subnets,
+    help="Only this one; may be given several times.",
+)
 @click.option("--frames", type=click.IntRange(20, 1000), default=300, show_default=True, help="Results of each.")
 @click.option("--while-running", is_flag=True, help="Though the line runs: each swap costs its parts of some seconds.")
 @click.option("--plan", "only_plan", is_flag=True, help="Say what it would do and how long it takes, and stop there.")
@@ -81,23 +91,28 @@ def plan_words(plan: ProfilePlan) -> str:
     count = len(plan.subnet_ids)
     return (
         f"{count} sub-net{'s' if count != 1 else ''}, {plan.results} results each: about "
-        f"{_time(plan.takes.ToTimedelta().total_seconds())}, of which "
-        f"{_time(plan.gaps.ToTimedelta().total_seconds())} without inference"
+        f"{time_words(plan.takes.ToTimedelta().total_seconds())}, of which "
+        f"{time_words(plan.gaps.ToTimedelta().total_seconds())} without inference"
     )
 
 
 async def _followed(client: AgentClient, operation: Operation, quiet: bool) -> Operation:
     """Until it is done; a line for each sub-net on the way. Ctrl-C asks it to end and waits for that."""
-    told = 0
+    told, line = 0, ProgressLine(live=not quiet and sys.stderr.isatty())
 
     async def follow() -> Operation:
         nonlocal told, operation
-        async for newest in client.operation_changes(operation.name):
-            operation, found = newest, _metadata(newest)
-            for net in () if quiet else found.subnets[told:]:
-                left = _time(found.remaining.ToTimedelta().total_seconds())
-                click.echo(f"{_net_words(net)}; {found.total - told - 1} more, about {left}")
-                told += 1
+        try:
+            async for newest in client.operation_changes(operation.name):
+                operation, found = newest, _metadata(newest)
+                left_s = found.remaining.ToTimedelta().total_seconds()
+                for net in () if quiet else found.subnets[told:]:
+                    line.clear()
+                    click.echo(f"{_net_words(net)}; {found.total - told - 1} more, about {time_words(left_s)}")
+                    told += 1
+                line.draw(_now_words(found), found.done / found.total if found.total else None, left_s)
+        finally:
+            line.clear()
         return operation
 
     try:
@@ -111,6 +126,13 @@ async def _followed(client: AgentClient, operation: Operation, quiet: bool) -> O
         click.echo("cancelling; the camera goes back to what the policy wants", err=True)
         await client.cancel_operation(operation.name)
         return await follow()
+
+
+def _now_words(found: ProfileSubnetsMetadata) -> str:
+    """`station-1: 4 of 9, MEASURING net-2`."""
+    from agent.cli.wire import word
+
+    return f"{found.camera}: {found.done} of {found.total}, {word(found, 'stage')} {found.subnet_id}".rstrip()
 
 
 async def _cancel(client: AgentClient, camera: str) -> int:
@@ -190,8 +212,3 @@ def _metadata(operation: Operation) -> ProfileSubnetsMetadata:
     found = ProfileSubnetsMetadata()
     operation.metadata.Unpack(found)
     return found
-
-
-def _time(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import click
 
+from agent.cli import completing
 from agent.cli.connection import CAMERA, JSON, Connection, call, connected
-from agent.cli.exits import DONE
-from agent.cli.output import print_json, print_table
+from agent.cli.exits import DONE, CallFailed
+from agent.cli.output import print_json, print_lines, print_table
+from agent.errors import BadInput
 
 
 @click.command()
@@ -23,10 +25,8 @@ def status(connection: Connection, camera: str, as_json: bool) -> int:
     if as_json:
         print_json(plain(answer))
         return DONE
-    for line in (line for one in answer.cameras for line in status_lines(one)):
-        click.echo(line)
-    for line in agent_lines(answer.agent) if answer.HasField("agent") else ():
-        click.echo(line)
+    print_lines(line for one in answer.cameras for line in status_lines(one))
+    print_lines(agent_lines(answer.agent) if answer.HasField("agent") else ())
     return DONE
 
 
@@ -46,7 +46,7 @@ def subnets(connection: Connection, camera: str, as_json: bool) -> int:
     if not answer.HasField("library"):
         click.echo("no library: the camera streams without a network")
         return DONE
-    click.echo(f"library {answer.library.name} version {answer.library.version}")
+    print_lines([f"library {answer.library.name} version {answer.library.version}"])
     print_table(SUBNET_HEADINGS, [subnet_row(one) for one in answer.subnets])
     return DONE
 
@@ -88,18 +88,22 @@ def alarms(ctx: click.Context, connection: Connection, camera: str, include_clea
     if as_json:
         print_json([plain(one) for one in answer.alarms])
         return DONE
-    for line in (line for alarm in answer.alarms for line in alarm_lines(alarm)):
-        click.echo(line)
+    print_lines(line for alarm in answer.alarms for line in alarm_lines(alarm))
     if not answer.alarms:
         click.echo("no alarms")
     return DONE
 
 
 @alarms.command()
-@click.argument("alarm_id", type=int, metavar="ID")
+@click.argument("alarm_id", type=int, metavar="ID", shell_complete=completing.alarms)
 @connected
 def ack(connection: Connection, alarm_id: int) -> int:
     """Acknowledge one alarm; a FAULTED camera then tries again."""
-    answer = call(connection, lambda client: client.acknowledge_alarm(alarm_id))
+    try:
+        answer = call(connection, lambda client: client.acknowledge_alarm(alarm_id))
+    except CallFailed as error:
+        if error.code != "NOT_FOUND":
+            raise
+        raise BadInput("ID", f"{error}; `ofa-agent alarms --all` shows those that are") from error
     click.echo(f"alarm {answer.alarm.id} acknowledged by {answer.alarm.acknowledged_by}")
     return DONE

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from agent.replay.trace import Trace
 
 _FILE = click.Path(path_type=Path)
-_HEADINGS = ("policy", "U/U*", "to fixed", "in time", "late", "in gaps", "swaps", "miss run")
+_HEADINGS = ("policy", "U/U*", "to fixed %", "in time %", "late", "in gaps", "swaps", "miss run")
 _WIDTH = 80
 _MOST_NETS = 6
 _SECONDS = click.FloatRange(0, 1e4)
@@ -42,6 +42,7 @@ _QUANTILE = click.FloatRange(0.5, 0.9999)
 @click.option("--seed", type=click.IntRange(0), default=0, help="Of the jitter.")
 @click.option("--swap-base-s", type=_SECONDS, default=1.0, show_default=True, help="A swap without upload.")
 @click.option("--swap-s-per-mb", type=_SECONDS, default=0.22, show_default=True, help="More for each million bytes.")
+@click.option("--png", type=_FILE, help="Draw the first policy: budget, sub-nets, gaps, misses, and the optimum.")
 @click.option("--write-trace", "trace_out", type=_FILE, help="Also write the trace that was replayed (CSV).")
 @JSON
 def replay(
@@ -57,6 +58,7 @@ def replay(
     seed: int,
     swap_base_s: float,
     swap_s_per_mb: float,
+    png: Path | None,
     trace_out: Path | None,
     as_json: bool,
 ) -> int:
@@ -68,6 +70,10 @@ def replay(
 
     asked = [name.strip() for name in policy.split(",") if name.strip()] or DEFAULT_POLICIES
     names = known([*asked, BEST_FIXED, *((*ORACLES, OPTIMUM) if oracle else ())])
+    if png is not None:
+        from agent.cli.picture import check_drawing
+
+        check_drawing(png)
     trace, ladder, past = _told(trace_file, site, library, swap_base_s, swap_s_per_mb)
     if trace_out is not None:
         _write(trace_out, trace)
@@ -75,12 +81,16 @@ def replay(
     before = {}
     if learn_file is not None:
         before = {SHIPPED: Line(read_trace(learn_file), ladder, Noise(sigma=jitter, seed=seed + 1))}
-    rows = compare(line, names, Terms(quantile, notice_s), before)
+    rows = compare(line, names if png is None else known([*names, OPTIMUM]), Terms(quantile, notice_s), before)
+    if png is not None:
+        _draw(line, rows, png)
+        rows = [row for row in rows if row.policy in names]
     happened = None if past is None else past.row(line, rows)
     if as_json:
         source = {"trace": str(trace_file)} if past is None else {"history": past.about()}
         about: dict[str, object] = {**source, "duration_s": line.trace.end_s, "parts": len(line.part_times)}
         about |= {"learned_from": None if learn_file is None else str(learn_file)}
+        about |= {"png": None if png is None else str(png)}
         about |= {"notice_s": notice_s, "quantile": quantile, "jitter": jitter, "seed": seed}
         policies = {row.policy: row.to_json(ladder) for row in rows}
         if past is not None and happened is not None:
@@ -92,6 +102,8 @@ def replay(
     show(line, [*rows, happened] if happened is not None else rows, notice_s)
     if past is not None:
         past.show_swaps()
+    if png is not None:
+        click.echo(f"drawn: {png}")
     return DONE
 
 
@@ -109,6 +121,14 @@ def _told(
         raise BadInput("--trace", "give either a trace, or a journal with --from-journal")
     ladder = read_ladder(library, swap_base_s, swap_s_per_mb)
     return read_trace(trace_file), ladder, None
+
+
+def _draw(line: Line, rows: Sequence[Row], png: Path) -> None:
+    from agent.cli.replay_picture import draw_replay
+    from agent.replay.policies import BEST_FIXED, OPTIMUM
+
+    by_name = {row.policy: row for row in rows}
+    draw_replay(line, rows, by_name[OPTIMUM], by_name[BEST_FIXED], png)
 
 
 def _write(file: Path, trace: Trace) -> None:
@@ -151,8 +171,8 @@ def _cells(row: Row) -> tuple[str, ...]:
     return (
         row.policy,
         number(row.ratio, 4),
-        "-" if row.to_fixed is None else f"{100 * row.to_fixed:+.2f} %",
-        number(found.attainment and 100 * found.attainment, 2, " %"),
+        "-" if row.to_fixed is None else f"{100 * row.to_fixed:+.2f}",
+        number(found.attainment and 100 * found.attainment, 2),
         str(found.late),
         str(found.in_gap),
         str(found.swaps),

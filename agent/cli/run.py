@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from agent.cli.blas import use_one_thread
+from agent.errors import BadInput, SdkError
+from agent.heap import starting, use_one_heap
 
 if TYPE_CHECKING:
     from agent.config import AgentConfig
+    from agent.config.last_good import Loaded
+    from agent.staging import Ahead
 
 CONFIG = click.option(
     "--config", required=True, type=click.Path(path_type=Path, dir_okay=False), help="Config file (YAML)."
@@ -28,21 +32,37 @@ CONFIG = click.option(
 def run(config: Path, or_last_good: bool) -> int:
     """Run the daemon until SIGTERM or SIGINT; SIGHUP reloads the config."""
     use_one_thread()
+    use_one_heap()
+    with starting():
+        return _run(config, or_last_good)
+
+
+def _run(config: Path, or_last_good: bool) -> int:
     # Else its library has a line for every handshake that fails, as many as whoever is on the network likes.
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-    from agent.config.last_good import load, load_or_last_good
+    from agent.config.last_good import load
 
-    if or_last_good:
-        from agent.doors import check_doors
-        from agent.staging import open_shelf
-
-        def check(found: AgentConfig) -> None:
-            check_doors(found)
-            open_shelf(found)
-
-        loaded = load_or_last_good(config, check)
-    else:
-        loaded = load(config)
+    loaded, ahead = _usable(config) if or_last_good else (load(config), None)
     from agent.app import run_daemon
 
-    return run_daemon(loaded)
+    try:
+        return run_daemon(loaded, ahead)
+    except SdkError as exc:
+        # Exit code 2: the config asks for what is not there, and a service that starts again meets the same.
+        raise BadInput(f"{config}: sdk", str(exc)) from exc
+
+
+def _usable(config: Path) -> tuple[Loaded, Ahead]:
+    """The file or the last good copy of it, and the library of whichever it is."""
+    from agent.config.last_good import load_or_last_good
+    from agent.doors import check_doors
+    from agent.staging import Ahead, open_shelf
+
+    ahead = Ahead()
+
+    def check(found: AgentConfig) -> None:
+        nonlocal ahead
+        check_doors(found)
+        ahead = Ahead(open_shelf(found))
+
+    return load_or_last_good(config, check), ahead

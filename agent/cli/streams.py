@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -10,7 +12,7 @@ import click
 
 from agent.cli.connection import CAMERA, JSON, Connection, connected, follow
 from agent.cli.exits import DONE
-from agent.cli.output import print_json_line
+from agent.cli.output import print_json_line, width_shown
 
 if TYPE_CHECKING:
     from agent.client import AgentClient
@@ -23,10 +25,18 @@ WAIT_S = 30.0
 @click.command()
 @CAMERA
 @click.option("--count", type=click.IntRange(1), help="End after this many changes.")
+@click.option("--lines", "as_lines", is_flag=True, help="Lines on a terminal as well.")
 @JSON
 @connected
-def watch(connection: Connection, camera: str, count: int | None, as_json: bool) -> int:
-    """Every change of a camera's state, one line each, until Ctrl-C."""
+def watch(connection: Connection, camera: str, count: int | None, as_lines: bool, as_json: bool) -> int:
+    """A live table of the camera, or of all cameras, until Ctrl-C.
+
+    With --lines, --count or --json, and where the output is no terminal: every change of one camera, a line each.
+    """
+    if not (as_lines or as_json or count) and _is_terminal():
+        from agent.cli.live.show import show
+
+        return show(connection, camera)
 
     async def stream(client: AgentClient) -> int:
         left = count
@@ -61,6 +71,11 @@ def results(connection: Connection, camera: str, endless: bool, count: int, as_j
     return follow(connection, stream)
 
 
+def _is_terminal() -> bool:
+    """One on which a cursor can be moved."""
+    return sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+
+
 async def _within(answer: Awaitable[T]) -> T:
     try:
         return await asyncio.wait_for(answer, WAIT_S)
@@ -87,4 +102,4 @@ def _show_result(result: InferenceResult, as_json: bool) -> None:
         return
     from agent.cli.describe import result_line
 
-    click.echo(result_line(result))
+    click.echo(result_line(result, width_shown()))

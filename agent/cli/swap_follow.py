@@ -12,6 +12,7 @@ import click
 
 from agent.cli.exits import CallFailed
 from agent.cli.output import number, percent
+from agent.cli.progress import ProgressLine, TimeLeft
 from agent.errors import NotPermitted
 
 if TYPE_CHECKING:
@@ -117,42 +118,53 @@ async def _coming(client: AgentClient, begun: Begun, timeout_s: float) -> str:
 class Progress:
     """Tells on stderr how far an operation is: a line for each stage; alone on a terminal, one that changes.
 
-    `words` are those of an operation that is no swap.
+    `words` are those of an operation that is no swap, `share` how much of it is done, 0 to 1.
     """
 
-    def __init__(self, quiet: bool, alone: bool = True, words: Callable[[Operation], str] = lambda _: "") -> None:
+    def __init__(
+        self,
+        quiet: bool,
+        alone: bool = True,
+        words: Callable[[Operation], str] = lambda _: "",
+        share: Callable[[Operation], float | None] = lambda _: None,
+    ) -> None:
+        self._share = share
         self._quiet, self._live, self._words = quiet, alone and sys.stderr.isatty(), words
-        self._stage, self._open = "", False
+        self._line, self._left, self._stage = ProgressLine(self._live), TimeLeft(), ""
         self.camera = ""
 
     def __call__(self, operation: Operation) -> None:
         from agent.pb.ofa_agent.v1.orders_pb2 import SwapMetadata
 
-        found = SwapMetadata()
+        found, share = SwapMetadata(), self._share(operation)
         if operation.metadata.Unpack(found):
-            self.camera, words = found.camera, progress_words(found)
+            self.camera, words, share = found.camera, progress_words(found), found.progress
         else:
             words = self._words(operation)
-        stage = words.partition(",")[0]
-        if not words or self._quiet or operation.done or (not self._live and stage == self._stage):
+        if not words or self._quiet or operation.done:
             return
-        self._stage = stage
-        click.echo(f"\r{words:<79}" if self._live else words, nl=not self._live, err=True)
-        self._open = self._live
+        if self._live:
+            self._line.draw(words, share, None if share is None else self._left(share))
+        elif (stage := words.partition(",")[0]) != self._stage:
+            self._stage = stage
+            click.echo(words, err=True)
 
     def end(self) -> None:
         """Leave the line that changes."""
-        if self._open:
-            click.echo(err=True)
-            self._open = False
+        self._line.end()
 
 
 def progress_words(swap: orders_pb2.SwapMetadata) -> str:
     """`station-1: UPLOADING, 43 %, gap 1.2 s of about 2.4 s`."""
+    return f"{swap.camera}: {stage_words(swap)}"
+
+
+def stage_words(swap: orders_pb2.SwapMetadata) -> str:
+    """`UPLOADING, 43 %, gap 1.2 s of about 2.4 s`."""
     from agent.cli.wire import seconds, word
 
     stage = word(swap, "stage")
-    parts = [f"{swap.camera}: {'begins' if stage == 'UNSPECIFIED' else stage}", percent(swap.progress)]
+    parts = ["begins" if stage == "UNSPECIFIED" else stage, percent(swap.progress)]
     gap_s, expected_s = seconds(swap.gap_so_far), seconds(swap.expected_gap)
     if gap_s > 0:
         parts.append(f"gap {gap_s:.1f} s of about {expected_s:.1f} s")

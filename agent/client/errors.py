@@ -13,6 +13,7 @@ from types import MappingProxyType
 import grpc
 from google.rpc import error_details_pb2, status_pb2
 
+from agent.client.absence import why_absent
 from agent.client.handshake import hint
 from agent.errors import AgentError, DaemonUnreachable, tree
 
@@ -72,7 +73,7 @@ def failure(error: grpc.aio.AioRpcError, target: str) -> RpcFailed | DaemonUnrea
     if code is grpc.StatusCode.UNAVAILABLE and "info" not in details:
         if what_to_do := hint(message, target):
             return DaemonUnreachable(f"{target}: {what_to_do}")
-        return DaemonUnreachable(f"{target}: no answer from the agent ({message}); is it running?")
+        return DaemonUnreachable(f"{target}: no answer from the agent{why_absent(message, target)}")
     return _answer(code.name, message, details)
 
 

@@ -108,6 +108,14 @@ class StatusCalls(Calls):
         request = audit_pb2.ListAuditEntriesRequest(camera=camera, limit=limit, after=after)
         return await self._status("ListAuditEntries", request, audit_pb2.ListAuditEntriesResponse)
 
+    async def get_preview(self, camera: str = "", max_width: int = 0) -> status_pb2.GetPreviewResponse:
+        """A small JPEG of what the camera sees now, at most `max_width` pixels wide (0: the daemon's default).
+
+        The daemon waits up to 8 s for a frame, as while a swap has stopped the stream.
+        """
+        request = status_pb2.GetPreviewRequest(camera=camera, max_width=max_width)
+        return await self._status("GetPreview", request, status_pb2.GetPreviewResponse)
+
     def _watch(
         self,
         method: str,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
-from agent.cli.demo.summary import PHASE_HEADINGS, closing_lines, phase_row, to_json
+from agent.cli.demo.summary import PHASE_HEADINGS, busy_line, closing_lines, phase_row, to_json
 from agent.cli.exits import DONE, FAILED
 from agent.cli.output import print_json, print_table
 
@@ -47,6 +48,9 @@ def demo(seconds: float, as_json: bool, state_dir: Path, supernet: Path | None) 
         print_table(PHASE_HEADINGS, [phase_row(one) for one in outcome.score.phases])
         for line in closing_lines(outcome):
             click.echo(line)
+    busy = busy_line(os.getloadavg()[0], os.cpu_count() or 1) if outcome.problems else None
+    if busy is not None:
+        click.echo(busy, err=as_json)
     return FAILED if outcome.problems else DONE
 
 

@@ -21,6 +21,7 @@ from agent.cli.demo.places import CAMERA, Places, prepare
 from agent.cli.demo.plant import Plant
 from agent.cli.demo.score import Phase, PhaseScore, Received, Truth, score
 from agent.cli.demo.screen import Screen
+from agent.cli.demo.shipped import shipped
 from agent.cli.demo.summary import Outcome, SwapLine, judge
 from agent.cli.demo.supply import LINE_SEED, digests
 from agent.cli.wire import seconds, word
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from agent.client import AgentClient
     from agent.pb.ofa_agent.v1.types_pb2 import CameraStatus, Swap
 
-GATEWAY = Path(__file__).parents[3] / "deploy" / "clients" / "python" / "gateway.py"
+GATEWAY = shipped("clients/python/gateway.py")
 START_TIMEOUT_S = 60.0
 SETTLE_S = 1.0  # the last results are still on their way when the gateway ends
 _UNKNOWN = Truth({}, {})

@@ -9,9 +9,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from agent.cli.demo.phases import TIME_SCALE
+from agent.cli.demo.shipped import shipped
 from agent.errors import BuildError
 
-SUPERNET = Path(__file__).parents[3] / "deploy" / "demo" / "supernet.safetensors"
+SUPERNET = shipped("demo/supernet.safetensors")
 # The supernet was trained on scene 1 and chosen on scene 2. These are other scenes, and the line shows a third one.
 CALIBRATION_SEED, HELD_OUT_SEED, LINE_SEED = 101, 102, 103
 CALIBRATION_IMAGES, HELD_OUT_IMAGES = 1024, 3000
@@ -24,7 +25,7 @@ def ensure_library(folder: Path, supernet: Path, tell: Callable[[str], None]) ->
     from agent.library import verify_library
 
     if not supernet.is_file():
-        raise BuildError(f"{supernet}: the demo's supernet is missing; run from a checkout or give --supernet")
+        raise BuildError(f"{supernet}: the demo's supernet is missing; install ofa-agent again or give --supernet")
     out, stamp = folder / "library", _stamp(supernet)
     if _read_stamp(folder) == stamp and verify_library(out).ok:
         return out
