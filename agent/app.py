@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import faulthandler
 import fcntl
 import logging
 import os
@@ -22,6 +24,7 @@ from typing import TYPE_CHECKING
 import anyio
 from anyio.abc import TaskGroup
 
+from agent import heap
 from agent.api.limits import ApiLimits
 from agent.api.server import ApiServer
 from agent.api.services import Services
@@ -38,21 +41,27 @@ from agent.config.reload import ReloadDesk
 from agent.domain.device import CameraInfo
 from agent.domain.line import LineInput
 from agent.domain.orders import Window
-from agent.domain.reload import Reloading
+from agent.domain.reload import Reloading, ReloadReport
 from agent.doors import Doors
-from agent.errors import AgentError, BadInput, CameraGone, Refused
+from agent.errors import AgentError, BadInput, CameraGone, Refused, SdkMissing
 from agent.library.files import make_folder
 from agent.logs import configure, event, logger
+from agent.page import Shown, StatusPage
 from agent.policy.tickets import TicketRules
-from agent.staging import Staging, Told
+from agent.service import Service
+from agent.staging import Ahead, Staging, Told
 from agent.supervisor import Parts, Supervisor, SupervisorSettings
 from agent.supervisor.alarms import StandingAlarms
 from agent.supervisor.group import SwapGroup
 from agent.supervisor.library_age import LibraryAge
+from agent.supervisor.resources import ResourceWatch
+from agent.systemd import Notifier, notifier
 from agent.telemetry.agent_trail import AgentTrail
 from agent.telemetry.boot import boot_id_reader
 from agent.telemetry.ids import IdSource, RandomIds
 from agent.telemetry.journal import SqliteJournal
+from agent.telemetry.metrics import Metrics, Watched
+from agent.threads import take_short_turns
 
 if TYPE_CHECKING:  # the simulation is loaded only where a config names it
     from agent.sim.spec import SimulationSpec
@@ -60,6 +69,7 @@ if TYPE_CHECKING:  # the simulation is loaded only where a config names it
 _log = logger("app")
 JOURNAL_NAME = "journal.sqlite3"
 LOCK_NAME = "agent.lock"
+_NO_WRITING = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT})
 DRAIN_S = 10.0
 IDLE_PROFILING_AFTER_S = 120.0  # a stop that has lasted so long is likely to last a swap more, and the way back
 LEASE_MARGIN_S = 10.0  # calls that outlive their deadline, and the first result after a swap
@@ -78,25 +88,49 @@ class Agent:
         )
         self.trail = AgentTrail(self.journal)
         self.config_data = b""  # the bytes that the config was read from
+        self.ahead: Ahead | None = None  # its library, where that is open
         self.alarms = StandingAlarms(self.journal, clock)
         self.library_age = LibraryAge(self.alarms.desk(""), clock)
         self._owners: dict[int, SystemOwner] = {}
         self._groups = swap_groups(config, clock)
         self.supervisors: dict[str, Supervisor] = {}
+        self._cameras: dict[str, WorkerCamera] = {}
         self.staging: Staging | None = None
+        self.page = StatusPage()
+        self.metrics = Metrics(clock, Watched(self.supervisors, self.alarms.standing))
 
     def services(self, config: Reloading | None = None) -> Services:
         groups = {group.name: group.cameras for group in self.config.groups}
         return Services(self.supervisors, self.journal, self.clock, groups, self.alarms, config)
+
+    def service(self, told: Notifier) -> Service:
+        return Service(told, self.clock, self.supervisors, self._cameras, lambda: self.journal.lives)
+
+    def shown(self, config: Reloading) -> Shown:
+        """What the status page shows."""
+        clock, boot_id, metrics = self.clock, self._boot_id, self.metrics
+        pictures = {name: supervisor.pictures for name, supervisor in self.supervisors.items()}
+        return Shown(
+            self.supervisors, pictures, self.journal, self.alarms, clock, boot_id, lambda: config.report, metrics
+        )
 
     def reload_desk(self, loaded: Loaded, doors: Doors) -> ReloadDesk:
         """The desk of an agent that runs on what was loaded."""
         assert self.staging is not None, "the agent does not run"
         return ReloadDesk(loaded, doors.staging(self.staging.stage), self.alarms.desk(""), self.clock)
 
+    def on_reload(self, report: ReloadReport, config: bytes) -> None:
+        """How a reload ended, into the audit and the metrics; `config` is the one that runs since."""
+        self.trail.reloaded(report, config)
+        self.metrics.reloaded(report)
+
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Open the journal, supervise the cameras; on the way out finish what runs, then close everything."""
+    async def running(self, after: asyncio.Event | None = None) -> AsyncIterator[None]:
+        """Open the journal, supervise the cameras; on the way out finish what runs, then close everything.
+
+        Nothing is asked of a camera before `after` is set.
+        """
+        after = after or _set()
         async with AsyncExitStack() as stack:
             await self.journal.open()
             stack.push_async_callback(self.journal.close)
@@ -106,12 +140,13 @@ class Agent:
             stack.push_async_callback(self.alarms.close)
             await self.alarms.restore(camera.name for camera in self.config.cameras)
             self.staging = Staging(self.clock, self.journal, supervisor_settings, self._relet, self._info_of)
-            await self.staging.open(self.config)
+            await self.staging.open(self.config, self.ahead)
             self.library_age.use(self.staging.aged)
             for camera in self.config.cameras:
                 sdk, serial = stack.enter_context(sdk_for(camera, self.clock))
                 worker = WorkerCamera(camera_settings(camera, serial), self._owner(sdk), self.clock)
                 stack.push_async_callback(worker.close)
+                self._cameras[camera.name] = worker
                 self.supervisors[camera.name] = self._supervisor(camera, worker, self.staging.told[camera.name])
             self.staging.attach(self.supervisors)
             for supervisor in self.supervisors.values():
@@ -119,17 +154,19 @@ class Agent:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self.alarms.run, name="alarms")
                 tasks.start_soon(self.library_age.run, name="library-age")
+                tasks.start_soon(ResourceWatch(self.alarms.desk("")).run, name="resources")
                 for name, supervisor in self.supervisors.items():
-                    tasks.start_soon(supervisor.run, name=f"supervise-{name}")
+                    tasks.start_soon(_run_after, after, supervisor, name=f"supervise-{name}")
                 try:
                     yield
                 finally:
-                    await self._stop(tasks)
+                    await self._stop(tasks, after)
 
-    async def _stop(self, tasks: TaskGroup) -> None:
+    async def _stop(self, tasks: TaskGroup, begun: asyncio.Event) -> None:
         """Let running swaps end; what does not within DRAIN_S is cancelled and recovered at the next start."""
         for supervisor in self.supervisors.values():
             supervisor.stop()
+        begun.set()  # one that never began is stopped by running to its end
         with anyio.CancelScope(shield=True):
             with anyio.move_on_after(DRAIN_S):
                 await self._all_stopped()
@@ -152,6 +189,7 @@ class Agent:
                 self._boot_id,
                 group,
                 self.alarms,
+                self.metrics.camera(camera.name),
             )
         )
 
@@ -160,9 +198,11 @@ class Agent:
         return self.supervisors[camera].snapshot().info
 
     def _relet(self, config: AgentConfig) -> None:
-        """Swaps that may take longer hold their tickets for longer; another library may be of another age."""
+        """Swaps that may take longer hold their tickets for longer; another library may be of another age, and the page
+        show other things."""
         assert self.staging is not None, "the agent does not run"
         self.library_age.use(self.staging.aged)
+        self.page.use(config)
         for group in config.groups:
             for member in group.cameras:
                 self._groups[member].relet(lease_s(config, group))
@@ -178,8 +218,13 @@ def sdk_for(camera: cfg.Camera, clock: Clock) -> Iterator[tuple[Sdk, str]]:
     if camera.sdk == "spinnaker":
         yield load_spinnaker(), camera.serial or ""
         return
-    from agent.sim import bus, pyspin
-    from agent.sim.remote import RemoteBusDevice
+    try:
+        from agent.sim import bus, pyspin
+        from agent.sim.remote import RemoteBusDevice
+    except ModuleNotFoundError as exc:
+        raise SdkMissing(
+            f"the simulated camera needs {exc.name}: install ofa-agent-simulation or ofa-agent[sim]"
+        ) from exc
 
     simulation = camera.simulation or cfg.Simulation()
     if simulation.socket is not None:
@@ -306,7 +351,7 @@ def camera_settings(camera: cfg.Camera, serial: str) -> CameraSettings:
 def state_lock(state_dir: Path) -> Iterator[None]:
     """Two daemons must not share a journal. Raises Refused where another one holds the directory."""
     make_folder(state_dir)
-    descriptor = os.open(state_dir / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = _lockable(state_dir)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -318,12 +363,33 @@ def state_lock(state_dir: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def run_daemon(loaded: Loaded) -> int:
-    """The daemon in the foreground until SIGTERM or SIGINT; returns its exit code. Raises AgentError at start."""
+def _lockable(state_dir: Path) -> int:
+    """The lock file, which may be on a disk that is full or read-only: a daemon that can be read is better than none.
+
+    Where it cannot even be made, the folder takes its place.
+    """
+    path = state_dir / LOCK_NAME
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno not in _NO_WRITING:
+            raise
+        return os.open(path if path.exists() else state_dir, os.O_RDONLY | os.O_CLOEXEC)
+
+
+def run_daemon(loaded: Loaded, ahead: Ahead | None = None) -> int:
+    """The daemon in the foreground until SIGTERM or SIGINT; returns its exit code. Raises AgentError at start.
+
+    `ahead`: the library of the config, where it is open.
+    """
     configure()
+    take_short_turns()
+    told = notifier()
+    if told.watchdog_s is not None:
+        faulthandler.enable()  # the watchdog kills by SIGABRT: where every thread was is in the log then
     with state_lock(loaded.config.state_dir):
         try:
-            asyncio.run(_run(loaded))
+            asyncio.run(_run(loaded, told, ahead))
         except Exception as error:
             only = _only(error)
             if isinstance(only, AgentError):
@@ -338,35 +404,56 @@ def _only(error: BaseException) -> BaseException:
     return _only(inner[0]) if len(inner) == 1 else error
 
 
-async def _run(loaded: Loaded) -> None:
+async def _run(loaded: Loaded, told: Notifier, ahead: Ahead | None) -> None:
     stop, hangup = asyncio.Event(), _Hangup()
+    told.status("starting: the journal, the library, the cameras")
     with _signals(stop, hangup):
-        async with serving(loaded, SystemClock(), RandomIds()) as (agent, desk):
+        daemon = serving(loaded, SystemClock(), RandomIds(), ahead)
+        async with daemon as (agent, desk), agent.service(told).told(desk):
             hangup.heard_by(desk)
+            heap.started()
             event(_log, logging.INFO, "ready", socket=loaded.config.api.unix_socket, cameras=len(agent.supervisors))
             await stop.wait()
             event(_log, logging.INFO, "stopping")
 
 
 @asynccontextmanager
-async def serving(loaded: Loaded, clock: Clock, ids: IdSource) -> AsyncIterator[tuple[Agent, ReloadDesk]]:
-    """A whole daemon but for its process: cameras, API and reload."""
+async def serving(
+    loaded: Loaded, clock: Clock, ids: IdSource, ahead: Ahead | None = None
+) -> AsyncIterator[tuple[Agent, ReloadDesk]]:
+    """A whole daemon but for its process: cameras, API and reload. `ahead`: the config's library, if it is open."""
     agent, limits = Agent(loaded.config, clock, ids), ApiLimits()
-    agent.config_data = loaded.data
+    agent.config_data, agent.ahead = loaded.data, ahead
     doors = _doors(loaded, agent, limits)  # before any camera is touched
-    async with agent.running():
+    serves = asyncio.Event()  # clients are let in first: a camera takes seconds, and a swap of its network more
+    async with agent.running(serves):
         desk = agent.reload_desk(loaded, doors)
-        desk.on_report = agent.trail.reloaded
+        desk.on_report = agent.on_reload
         server = ApiServer(agent.services(desk), doors.all, limits)
-        async with server, anyio.create_task_group() as tasks:
+        agent.metrics.reloaded(desk.report)
+        agent.metrics.watched.streams = lambda: server.streams
+        agent.metrics.watched.not_after_ns = lambda: doors.not_after_ns
+        async with server, agent.page.serving(loaded.config, agent.shown(desk)), anyio.create_task_group() as tasks:
             await desk.started()
             tasks.start_soon(desk.run, name="reload-desk")
             tasks.start_soon(doors.run, name="doors")
             tasks.start_soon(server.watch, name="api")
+            serves.set()
             try:
                 yield agent, desk
             finally:
                 tasks.cancel_scope.cancel()
+
+
+async def _run_after(event: asyncio.Event, supervisor: Supervisor) -> None:
+    await event.wait()
+    await supervisor.run()
+
+
+def _set() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
 
 
 def _doors(loaded: Loaded, agent: Agent, limits: ApiLimits) -> Doors:

@@ -76,6 +76,11 @@ def law_from(path: Path, library: Path, prior: LatencyLaw) -> LatencyLaw:
     return fit_law(measurements(path, read.subnets, library), prior)
 
 
+def service_times(path: Path) -> dict[str, float]:
+    """Medians in ms, by sub-net. Raises BuildError."""
+    return {subnet_id: entry.service_ms for subnet_id, entry in _read(path).subnets.items()}
+
+
 def measurements(path: Path, entries: Mapping[str, _Entry], library: Path) -> list[Measurement]:
     """What was measured, with the work of each sub-net. Raises BuildError where that of one is not known."""
     manifest = _manifest(library)

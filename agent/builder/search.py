@@ -128,16 +128,22 @@ def propose(
 
     genome = Genome(candidates.space)
     limit = math.inf if options.max_latency_ms is None else options.max_latency_ms
+    known: dict[bytes, tuple[Candidate, float, bool]] = {}  # a population is asked four times, and hardly changes
 
-    def at(genes: NDArray[np.int64]) -> Candidate:
-        return candidates.of(genome.decode(genes))
+    def at(genes: NDArray[np.int64]) -> tuple[Candidate, float, bool]:
+        """With its predicted accuracy and whether it is refused."""
+        key = genes.tobytes()
+        if key not in known:
+            one = candidates.of(genome.decode(genes))
+            known[key] = one, model.predict(one), candidates.refusal(one.arch) is not None
+        return known[key]
 
     problem = FunctionalProblem(
         len(genome.sizes),
-        objs=[lambda genes: at(genes).predicted_ms, lambda genes: -model.predict(at(genes))],
+        objs=[lambda genes: at(genes)[0].predicted_ms, lambda genes: -at(genes)[1]],
         constr_ieq=[
-            lambda genes: max(at(genes).predicted_ms / limit - 1, 0.0),
-            lambda genes: float(candidates.refusal(genome.decode(genes)) is not None),
+            lambda genes: max(at(genes)[0].predicted_ms / limit - 1, 0.0),
+            lambda genes: float(at(genes)[2]),
         ],
         xl=np.zeros(len(genome.sizes)),
         xu=np.array(genome.sizes) - 1,
@@ -150,8 +156,8 @@ def propose(
         mutation=PM(prob_var=2 / len(genome.sizes), eta=3, vtype=float, repair=RoundingRepair()),
     )
     result = minimize(problem, algorithm, ("n_gen", GENERATIONS), seed=options.seed + len(tried), verbose=False)
-    found = {} if result.X is None else {at(genes): None for genes in np.atleast_2d(result.X)}
-    legal = [one for one in found if candidates.refusal(one.arch) is None and one.predicted_ms <= limit]
+    found = {} if result.X is None else dict.fromkeys(at(genes) for genes in np.atleast_2d(result.X))
+    legal = [one for one, _, refused in found if not refused and one.predicted_ms <= limit]
     return sorted(legal, key=lambda one: (one.predicted_ms, one.arch.to_json()))
 
 
