@@ -3,6 +3,7 @@ differ.
 
     docs/reference/errors.md    every status that the API answers
     docs/reference/alarms.md    every alarm
+    docs/reference/vendor-errors.md    every error number of the camera's SDK
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from agent.api.errors import RETRY_AFTER_S
 from agent.api.reasons import MEANINGS, REJECTIONS, Meaning
+from agent.camera.vendor_errors import CODES, VendorCode
 from agent.cli.exits import exit_code_of
 from agent.domain.alarms import ALARMS, HOLD_OFF_S, AlarmKind
 from agent.errors import AgentError, tree
@@ -59,6 +61,30 @@ something until a person has seen it, or tells of something that is over and mus
 
 critical: inspection stands or is about to. warning: it goes on, though not as it should. info: good to know.
 """
+_VENDOR_HEAD = """# The vendor's error numbers
+
+PySpin gives every failure a number. The agent keeps it: in brackets in its messages and in `ofa-agent swaps`, and as
+`vendor_code` in the API's errors. Numbers below -2000 come from GenICam, the node map of the camera. The agent goes by
+the number and never by the name or the text, which changed between releases of the SDK.
+
+*Reason* is what the API's error says (see [errors](errors.md)). A number that is not here is a `CAMERA_FAILED`. What
+the symptoms look like on a line, and what to check in which order: [troubleshooting](../how-to/troubleshoot.md).
+"""
+_VENDOR_TAIL = """## Texts that users of the SDK have met
+
+| text | number | what it was |
+| --- | --- | --- |
+| Failed waiting for EventData on NEW_BUFFER_DATA event | `-1011` | No frame in time: no trigger, or no cable. |
+| Camera is not streaming | `-1010` | A frame was asked for outside of acquisition. |
+| Could not write Port at address | `-1010` | A USB transfer failed: cable, hub, or too little memory for USB. |
+| Could not read the XML URL | `-1008` | Opened right after another program was killed; opening again works. |
+| something still holds a reference to the camera | `-1004` | A program gave the SDK back before the camera. |
+| Camera is still streaming | `-1004` | A program closed the camera before it stopped acquisition. |
+| Could not stop acquisition. Access denied | `-1005` | Another program has the camera. |
+| Please try reconnecting the device | `-1006` | The cable was out for a moment: the camera has to be opened anew. |
+| has been removed from the list and is no longer valid | `-1002` | The same, or a reset. |
+| System instance cannot be acquired | | The path of the SDK's GenTL files is not set: install the SDK again. |
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -77,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def pages() -> dict[str, str]:
     """The text of each page by its name."""
-    return {"errors.md": errors_page(), "alarms.md": alarms_page()}
+    return {"errors.md": errors_page(), "alarms.md": alarms_page(), "vendor-errors.md": vendor_errors_page()}
 
 
 def errors_page() -> str:
@@ -101,6 +127,15 @@ def alarms_page() -> str:
         kinds = sorted((kind for kind in ALARMS.values() if kind.number // 100 == room), key=lambda kind: kind.number)
         parts += [f"## {title}\n", *(_alarm(kind) for kind in kinds)]
     return "\n".join(parts)
+
+
+def vendor_errors_page() -> str:
+    rows = [_vendor_row(number, code) for number, code in sorted(CODES.items(), reverse=True)]
+    return "\n".join([_VENDOR_HEAD, _table(("number", "name", "reason", "what to do"), rows), _VENDOR_TAIL])
+
+
+def _vendor_row(number: int, code: VendorCode) -> tuple[str, ...]:
+    return (f"`{number}`", f"`{code.name}`", f"`{code.leaf.reason}`", f"{code.advice[0].upper()}{code.advice[1:]}.")
 
 
 def further_kinds() -> list[tuple[type[AgentError], type[AgentError]]]:
