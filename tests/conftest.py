@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import gc
 import logging
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.reliability.recorder import Recorder, add_options
+from tests.support.forks import Forks
 from tests.support.hardware import chosen
 from tests.support.leaks import Descriptors, open_descriptors
 from tests.support.libraries import build_ladder
+from tests.support.order import keep_order, longest_first
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -22,10 +27,21 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--sdk", choices=("simulated", "spinnaker"), default="simulated", help="camera of tests/contract")
     parser.addoption("--serial", default="", help="with --sdk spinnaker: which camera; may be left out for just one")
+    add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and commands then cut their tables to it
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job: processes of ours inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     chosen.sdk, chosen.serial = config.getoption("--sdk"), config.getoption("--serial")
+    config.pluginmanager.register(Recorder(config), "reliability")
+    keep_order(config)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):  # one of several processes
+        longest_first(items)
 
 
 @pytest.fixture(scope="session")
@@ -118,7 +134,22 @@ def no_leaked_task(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def ladder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library of five real sub-nets, built once a session; read it, never write to it."""
-    folder = tmp_path_factory.mktemp("ladder")
-    build_ladder(folder)
+    """A library of five real sub-nets, built once for all processes of the suite; read it, never write to it."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder, built = shared / "ladder", shared / "ladder.built"
+    with (shared / "ladder.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not built.exists():
+            folder.mkdir(exist_ok=True)
+            build_ladder(folder)
+            built.touch()
     return folder / "library"
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """Starts processes of `ofa-agent` that have nothing left to import."""
+    with Forks() as served:
+        yield served

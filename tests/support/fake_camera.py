@@ -67,6 +67,8 @@ class FakeCamera:
     can_inject: bool = True
     inputs: dict[str, bool] = field(default_factory=dict)  # level of each digital input
     taps: list[FakeTap] = field(default_factory=list)
+    tells_results: bool = True
+    times_each: bool = False
     _results: list[RawInference] = field(default_factory=list)
     _counts: dict[str, int] = field(default_factory=dict)
     _callback: Callable[[CameraEvent], None] | None = None
@@ -114,7 +116,9 @@ class FakeCamera:
         self.blob = blob
         progress(len(blob), len(blob))
 
-    async def activate_network(self, setup: NetworkSetup, deadline_s: float) -> None:
+    async def activate_network(
+        self, setup: NetworkSetup, deadline_s: float, goldens: Sequence[GoldenCheck] = ()
+    ) -> None:
         self._called("activate")
         self.enabled = setup.subnet_id
 
@@ -146,6 +150,12 @@ class FakeCamera:
         taken, self._results = self._results, []
         return taken
 
+    def time_results(self, each: bool) -> None:
+        self.times_each = each
+
+    def tell_results(self, at_once: bool) -> None:
+        self.tells_results = at_once
+
     def on_event(self, callback: Callable[[CameraEvent], None]) -> None:
         self._callback = callback
 
@@ -170,4 +180,5 @@ class FakeCamera:
         self._results.append(
             RawInference(self.generation, 1, captured_ns, captured_ns, 2, 0.9, service_ms, latency_ms, part=1)
         )
-        self.emit(EventKind.RESULTS)
+        if self.tells_results:
+            self.emit(EventKind.RESULTS)

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, replace
 
 from agent.domain.budget import Budget, Claim, ClaimKind, EffectiveBudget, Priority
 from agent.domain.capture import CaptureAsk
-from agent.domain.control import ClaimOutcome, Committed, LineOutcome, OrderOutcome, Prepared, ProfileStarted
+from agent.domain.control import ClaimOutcome, Closing, Committed, LineOutcome, OrderOutcome, Prepared, ProfileStarted
 from agent.domain.decision import Account, Action, Candidate, Decision, Reason
 from agent.domain.device import CameraInfo, Health
 from agent.domain.journal import Alarm, SwapRecord
 from agent.domain.notice import AnnouncedChange, ChangeState, LineReport, LineState
 from agent.domain.operation import Operation, ProfileAsk, ProfilePlan, ProfileStage, ProfileWork, SwapWork
 from agent.domain.orders import NO_ORDERS, Inhibit, Mode, Orders, Pin
+from agent.domain.preview import Jpeg, Preview
 from agent.domain.result import Box, InferenceResult, RawInference, StreamCounts
 from agent.domain.snapshot import CameraSnapshot, ComingCause, ComingSwap, LatencyFigures, Proof, RunningSwap
 from agent.domain.states import CameraState, Degraded, SwapStage
@@ -214,7 +215,10 @@ class FakeControl:
         ttl_s: float | None,
         allow_infeasible: bool,
         kind: ClaimKind | None = None,
+        closing: Closing | None = None,
     ) -> ClaimOutcome:
+        if closing is not None:
+            await closing(None)
         await self._change("set_budget", client, budget, ttl_s, allow_infeasible)
         kind = kind or (ClaimKind.MANUAL if ttl_s is None else ClaimKind.LEASE)
         expires = None if ttl_s is None else round(ttl_s * 1e9)
@@ -262,6 +266,12 @@ class FakeControl:
         self.captures.append(capture)
         self.desk.put(capture.operation, lambda: capture.end(Cancelled("cancelled")))
         return capture
+
+    async def preview(self, max_width: int) -> Preview:
+        await self._change("preview", max_width)
+        size = (max_width, max_width * 3 // 4, 1440, 1080)
+        jpeg = Jpeg(1, 17, 7, 7_000_000, 1, 3, *size, b"jpeg")
+        return Preview(self.name, 1_700_000_000_123_456_000, jpeg, "w1-big", a_result(7, self.name))
 
     async def acknowledge(self, key: str, by: str) -> None:
         await self._change("acknowledge", f"{key} {by}")

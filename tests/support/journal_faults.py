@@ -48,6 +48,7 @@ class Disk:
     hang_s: float = 0.0
     commit_fails: bool = False
     connected: int = 0
+    commits: int = 0
 
     def connect(self, path: Path) -> sqlite3.Connection:
         if self.unreachable:
@@ -77,6 +78,7 @@ class Disk:
         execute(f"PRAGMA query_only = {int(self.read_only)}")
 
     def after_commit(self) -> None:
+        self.commits += 1
         hang_s, self.hang_s = self.hang_s, 0.0
         self.clock.sleep(hang_s)
         if self.commit_fails:

@@ -13,6 +13,7 @@ from agent.domain.history import LineRow, SlowdownRow
 from agent.domain.journal import (
     Activation,
     Alarm,
+    Answered,
     JournalState,
     StoredAnswer,
     StoredOperation,
@@ -22,7 +23,7 @@ from agent.domain.journal import (
 from agent.domain.operation import PREFIX
 from agent.domain.orders import Orders
 from agent.domain.profile import NetProfile, StoredProfile, newest
-from agent.domain.request import CURRENT, RequestMark
+from agent.domain.request import CURRENT, RequestMark, on_its_own
 from agent.errors import JournalError
 
 
@@ -99,6 +100,16 @@ class MemoryJournal:
         self.known_claims[claim.id] = claim
         if orders is not None:
             self._put_orders(claim.camera, orders)
+
+    async def answer_claim(self, claim: Claim, answered: Answered) -> bool:
+        self._write()
+        request_id = answered.answer.request_id
+        if request_id and (request_id in self.answers or any(one == request_id for one, _ in self.marks)):
+            return False
+        with on_its_own():
+            await self.put_claim(claim)
+        await self.store_answer(answered.answer, answered.entry)
+        return True
 
     async def drop_claim(self, claim_id: str, why: str, orders: tuple[str, Orders] | None = None) -> None:
         self._change()

@@ -95,11 +95,16 @@ def keys(folder: Path) -> None:
     assert main(["library", "keygen", str(folder / "line.pem")]) == 0
 
 
+def environment(folder: Path) -> None:
+    """The virtual environment of the repository."""
+    (folder / ".venv").symlink_to(ROOT / ".venv")
+
+
 def demo_library(folder: Path) -> None:
     """What `make demo` leaves."""
+    environment(folder)
     (folder / ".demo").mkdir()
     (folder / ".demo" / "library").symlink_to((folder / "library").resolve())
-    (folder / ".venv").symlink_to(ROOT / ".venv")
 
 
 def stand_in(words: list[str], folder: Path, ladder: Path) -> None:
@@ -125,4 +130,5 @@ STAGES: dict[str, tuple[Stage, ...]] = {
     "docs/how-to/run-a-pyspin-program.md": (program,),
     "docs/how-to/build-a-library.md": (keys,),
     "docs/tutorial/first-swap.md": (demo_library,),
+    "docs/tutorial/from-images-to-a-camera.md": (environment,),
 }

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.sim.server import plant_path
+from tests.support.forks import Forked, Forks
 
 PROGRAMS = Path(__file__).resolve().parents[1] / "programs"
-SIM = (sys.executable, "-m", "agent", "sim")
+AGENT = (sys.executable, "-m", "agent")
 DEADLINE_S = 60.0
 ENTER = "\n" * 8  # more than any program asks for
 MAGIC = {
@@ -71,29 +72,34 @@ class Outcome:
     folder: Path
 
 
-def start(work: Run | Chain, folder: Path, files: Path) -> list[Outcome]:
-    """Run the programs of `work` in `folder`."""
+def start(work: Run | Chain, folder: Path, files: Path, forks: Forks | None) -> list[Outcome]:
+    """Run the programs of `work` in `folder`; without `forks` each in an interpreter that imports all that it needs."""
     runs = work.runs if isinstance(work, Chain) else (work,)
-    with device(work.spec) if isinstance(work, Chain) and work.shared else nullcontext(()) as options:
-        return [_start(run, folder, files, options) for run in runs]
+    with device(work.spec, forks) if isinstance(work, Chain) and work.shared else nullcontext(()) as options:
+        return [_start(run, folder, files, options, forks) for run in runs]
 
 
-def _start(run: Run, folder: Path, files: Path, options: tuple[str, ...]) -> Outcome:
+def _start(run: Run, folder: Path, files: Path, options: tuple[str, ...], forks: Forks | None) -> Outcome:
     given = [one.replace("{files}", str(files)) for one in (*run.options, str(PROGRAMS / run.script), *run.arguments)]
-    command = (*SIM, "exec", *options, *given)
-    done = subprocess.run(
-        command, input=ENTER, capture_output=True, text=True, timeout=DEADLINE_S, cwd=folder, check=False
-    )
+    command = ("sim", "exec", *options, *given)
+    if forks is not None:
+        done = forks.run(command, given=ENTER, timeout=DEADLINE_S, cwd=folder)
+    else:
+        done = subprocess.run(
+            (*AGENT, *command), input=ENTER, capture_output=True, text=True, timeout=DEADLINE_S, cwd=folder, check=False
+        )
     return Outcome(done.returncode, done.stdout, done.stderr, folder)
 
 
 @contextmanager
-def device(spec: str) -> Iterator[tuple[str, ...]]:
+def device(spec: str, forks: Forks | None) -> Iterator[tuple[str, ...]]:
     """A device process; the options that make a program use it."""
     folder = tempfile.mkdtemp(prefix="ofa-test-")  # a socket's path must be short
     path = Path(folder) / "camera.sock"
-    command = (*SIM, "serve", "--socket", str(path), "--spec", spec)
-    serving = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    command = ("sim", "serve", "--socket", str(path), "--spec", spec)
+    serving: Forked | subprocess.Popen[bytes] = (
+        forks.start(command) if forks is not None else subprocess.Popen((*AGENT, *command), stdout=subprocess.DEVNULL)
+    )
     try:
         deadline = time.monotonic() + DEADLINE_S
         while not plant_path(path).is_socket():

@@ -27,8 +27,8 @@ from agent.sim.link import LocalBusDevice
 from agent.sim.spec import FaultSpec
 from agent.sim.truth import TruthReport
 from agent.supervisor import Supervisor
-from agent.telemetry.digest import journal_digest
 from agent.telemetry.ids import SeededIds
+from tests.support.journal_digest import journal_digest
 
 CAMERA = "station-1"
 FEED = 4096
@@ -39,7 +39,8 @@ READ_EVERY_S = 5.0
 class Act:
     """At `at_s` the line runs at `parts_per_minute`, and its controller asks for `budget` (None: asks nothing).
 
-    `strike` arms faults and `plant` does something to the camera just before.
+    `strike` arms faults and `plant` does something to the camera just before; `pin` is the sub-net that an operator
+    wants then, by the beginning of its name.
     """
 
     at_s: float
@@ -47,6 +48,7 @@ class Act:
     budget: Budget | None = None
     strike: tuple[FaultSpec, ...] = ()
     plant: Callable[[Firefly], None] | None = None
+    pin: str = ""
 
 
 @dataclass
@@ -130,6 +132,9 @@ async def _line(device: Firefly, supervisor: Supervisor, acts: Sequence[Act]) ->
         device.set_line(act.parts_per_minute)
         if act.budget is not None:
             await supervisor.set_budget("plc", act.budget, None, True)
+        if act.pin:
+            (wanted,) = [one.id for one in _catalogue(supervisor) if one.id.startswith(act.pin)]
+            await supervisor.pin("operator", wanted)
 
 
 async def _watch(supervisor: Supervisor, outcome: Outcome) -> None:
