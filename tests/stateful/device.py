@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from agent.clock import Clock
-from agent.domain.device import CameraInfo, Picture, ProgressFn
-from agent.errors import CameraGone
+from agent.clock import Clock, SystemClock
+from agent.domain.device import CameraInfo, GoldenCheck, GoldenOutcome, Picture, ProgressFn
+from agent.errors import CameraGone, CameraTimeout
 from tests.support.fake_camera import INFO, FakeCamera
 
+LOOK_S = 0.005
 SERVICE_MS: Mapping[str, float] = {"small": 16.0, "middle": 28.0, "large": 45.0}
 
 
@@ -31,21 +32,30 @@ class Plate:
 
 @dataclass
 class StationCamera(FakeCamera):
-    """A `Camera` of one run of the agent. `upload_s`: what an upload takes; `dead`: that run is no more."""
+    """A `Camera` of one run of the agent. `upload_s`: what an upload takes; `dead`: that run is no more.
+
+    `hangs`: calls that are given up at their deadline, by what `clock` says; `silent`: they never come back at all.
+    """
 
     run: int = 1
+    clock: Clock = field(default_factory=SystemClock)
+    hangs: frozenset[str] = frozenset()
+    silent: bool = False
 
     plate: Plate = field(default_factory=lambda: Plate("station-1"))
     upload_s: float = 0.0
     dead: bool = False
     frames: int = 0
 
-    def successor(self, fail: Mapping[tuple[str, int], Exception]) -> StationCamera:
+    def successor(self, fail: Mapping[tuple[str, int], Exception], hangs: frozenset[str]) -> StationCamera:
         """The same camera for the next run, as this one left it."""
         self.dead = True
         return StationCamera(
             name=self.name,
             fail=fail,
+            clock=self.clock,
+            hangs=hangs,
+            silent=self.silent,
             blob=self.blob,
             enabled=self.enabled,
             plate=self.plate,
@@ -67,7 +77,24 @@ class StationCamera(FakeCamera):
         self.streaming = False
         return replace(INFO, serial=f"serial-{self.name}", network_bytes=len(self.blob or b""))
 
+    async def _hang(self, call: str, deadline_s: float) -> None:
+        if call not in self.hangs:
+            return
+        until_ns = self.clock.now_ns() + round(deadline_s * 1e9)
+        while self.silent or self.clock.now_ns() < until_ns:  # noqa: ASYNC110
+            await asyncio.sleep(LOOK_S)
+        raise CameraTimeout(f"{call}: not done within {deadline_s:.2f} s")
+
+    async def stop_stream(self, deadline_s: float) -> None:
+        await self._hang("stop", deadline_s)
+        await super().stop_stream(deadline_s)
+
+    async def self_test(self, goldens: Sequence[GoldenCheck], deadline_s: float) -> tuple[GoldenOutcome, ...]:
+        await self._hang("self_test", deadline_s)
+        return await super().self_test(goldens, deadline_s)
+
     async def upload_network(self, blob: bytes, deadline_s: float, progress: ProgressFn) -> None:
+        await self._hang("upload", deadline_s)
         if self.upload_s:
             await asyncio.sleep(self.upload_s)
         await super().upload_network(blob, deadline_s, progress)

@@ -1,4 +1,4 @@
-"""Short programs written by hand: the building blocks, and those that broke a promise of the agent once."""
+"""Short programs written by hand: the building blocks, and those that broke a promise once, or were misjudged."""
 
 from __future__ import annotations
 
@@ -95,3 +95,16 @@ FOUND |= {
     for n in (8, 9, 10)
 }
 FOUND |= {f"an older claim came back after a crash at commit {n}": replaced_and_released(n) for n in (1, 2)}
+
+_SILENT = Setting(hangs={(1, "station-1"): frozenset({"stop"})}, silent=True, swap_deadline_s=0.3)
+MISJUDGED: dict[str, Program] = {  # the agent kept its promises, and was told not to
+    "a renewal that was given up and carried out had no place in the order": turns(
+        ([LEASE, LOOK], []),
+        ([Step(3, Do.RENEW, how=How.GIVE_UP, with_id=True, moment_s=0.002)], []),
+        ([], [NEWER]),
+        ([RETRY, LOOK], []),
+    ),
+    "a swap of a silent camera was late where only the clock had leapt": program(
+        ([LOOK], Disturbance(Blow.LEAP, seconds=70.0)), setting=_SILENT
+    ),
+}

@@ -58,7 +58,7 @@ def outside_of_its_window_nothing_swaps(model: Model, _: Plates) -> None:
     if opens is None or model.record.faulty:  # a camera that lost its network takes another one at any time
         return
     for before, after in _pairs(model.record):
-        safe = any(one.status.budget.fail_safe for one in (before, after))
+        safe = _may_be_safe(model, before, after)
         asked = [*opens, *model.attempts["ProfileSubnets"]]
         if _swapped(before, after) and not safe and not any(_overlaps(one, 0, after.ended_ns) for one in asked):
             raise _broken(model.record, f"a swap outside of window {model.record.setting.window.value}", before, after)
@@ -231,6 +231,15 @@ def _swapped(before: Seen, after: Seen) -> bool:
     return all(networks) and networks[0] != networks[1]
 
 
+def _may_be_safe(model: Model, before: Seen, after: Seen) -> bool:
+    """Whether the fail-safe budget may have been in force, also in between where nobody looked."""
+    if any(one.status.budget.fail_safe for one in (before, after)):
+        return True
+    leases = [write for (_, camera), writes in model.writes.items() if camera == after.status.camera
+              for write in writes if write.ttl_ns is not None and write.lease]  # fmt: skip
+    return any(write.lo_ns + (write.ttl_ns or 0) <= after.ended_ns for write in leases)
+
+
 def _outranks(claim: types_pb2.Claim) -> bool:
     return claim.kind in (types_pb2.CLAIM_KIND_MAINTENANCE, types_pb2.CLAIM_KIND_LOCAL_OVERRIDE)
 
@@ -258,7 +267,8 @@ def _disturbed(model: Model, seen: Seen, call: Call) -> bool:
     """Whether anything else may have changed the camera between the two."""
     status = seen.status
     timed = any(one.HasField("remaining") for one in status.claims) or status.changes or status.orders.inhibitions
-    others = [one for one in model.record.of(*CHANGING, "RenewBudget") if one is not call]
+    answers = ("RenewBudget", "AcknowledgeAlarm")  # the latter of any alarm: it may be that of an expired lease
+    others = [one for one in model.record.of(*CHANGING, *answers) if one is not call]
     busy = any(one.began_ns <= call.ended_ns and one.ended_ns >= seen.began_ns for one in others)
     earlier = any(
         one.run == call.run and one.verdict is Verdict.OPEN and one.began_ns <= call.ended_ns for one in others

@@ -14,6 +14,8 @@ from google.protobuf.message import Message
 from agent.domain.audit import AuditEntry, Head
 from agent.domain.notice import ChangeState
 from agent.pb.ofa_agent.v1 import capture_pb2, status_pb2, types_pb2
+from tests.stateful.model import Write
+from tests.stateful.operations import ENDED_BEATS, answered_operations, deadline_ns_of, in_answer, operations_in
 from tests.stateful.program import Blow, Disturbance, Do, How, Phase, Program, Step
 from tests.stateful.record import Audited, Broken, Call, Happening, Record, Seen, Watch
 from tests.stateful.requests import ANSWERS, METHODS, SERVICE, Clerk
@@ -67,8 +69,9 @@ class Player:
 
     def __init__(self, program: Program, folder: Path, makers: Makers | None = None) -> None:
         self.program = program
-        self.record = Record(program.setting, faulty=bool(program.setting.faults))
+        self.record = Record(program.setting, faulty=bool(program.setting.faults or program.setting.hangs))
         self.world = World(folder, program.setting, makers)
+        self.record.beats, self.record.contents = self.world.beats, self.world.file.contents
         self._clients = [Client(name) for name in program.names]
         self._clerk = Clerk(program)
         self._calls_in_phase = 0
@@ -85,6 +88,7 @@ class Player:
             for client in self._clients:
                 await client.close()
             await self.world.close()
+        self.record.loads = [Write(value, lo_ns, hi_ns, True) for lo_ns, hi_ns, value in self.world.loads]
         return self.record
 
     # -- phases -------------------------------------------------------------------------------------------------------
@@ -113,7 +117,7 @@ class Player:
         happening = self._happens(str(disturbance))
         happening.run = world.runs
         if blow is Blow.LEAP:
-            world.clock.leap(disturbance.seconds)
+            self._leaps(happening, disturbance.seconds)
         elif blow is Blow.SUSPEND:
             world.clock.suspend(disturbance.seconds)
         elif blow is Blow.WALL:
@@ -130,6 +134,15 @@ class Player:
         happening = Happening(self.record.next_order(), self.world.clock.boottime_ns(), what)
         self.record.happenings.append(happening)
         return happening
+
+    def _leaps(self, happening: Happening, seconds: float) -> None:
+        happening.leapt_ns = round(seconds * 1e9)
+        self.world.clock.leap(seconds)
+
+    def _time_passes(self, seconds: float) -> None:
+        happening = self._happens(f"leap seconds={seconds:g}")
+        happening.ended_ns = happening.began_ns
+        self._leaps(happening, seconds)
 
     async def _caught_up(self) -> None:
         """Wait until the agent has done what its clock says is due; raises Broken where it never does."""
@@ -213,6 +226,9 @@ class Player:
     async def _end_operations(self) -> None:
         """Cancel those that run; each has to end. One that is held on its way back ends with its patience."""
         client = self._clients[0]
+        if self.program.seed % 3 == 0:
+            await self._let_time_pass(client)
+        self.world.heal()  # else the next swap hangs, and the one after it
         for operation in await self._operations(client):
             if not operation.done:
                 request = operations_pb2.CancelOperationRequest(name=operation.name)
@@ -223,8 +239,17 @@ class Player:
                 await asyncio.sleep(0.005)
                 looks += 1
                 if looks == LOOKS:
-                    self._happens(f"leap seconds={RETURN_S:g}").ended_ns = self.world.clock.boottime_ns()
-                    self.world.clock.leap(RETURN_S)
+                    self._time_passes(RETURN_S)
+
+    async def _let_time_pass(self, client: Client) -> None:
+        """Beyond the deadlines of all that runs, and then for as long as that may take to end."""
+        deadlines_ns = [ns for one in await self._operations(client) if (ns := deadline_ns_of(one)) is not None]
+        if not deadlines_ns:
+            return
+        self._time_passes(max(deadlines_ns) / 1e9)
+        until = len(self.record.beats) + ENDED_BEATS + 10
+        while len(self.record.beats) < until and any(not one.done for one in await self._operations(client)):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
     # -- steps --------------------------------------------------------------------------------------------------------
 
@@ -233,7 +258,11 @@ class Player:
         if step.do in METHODS:
             about = await self._about(client, step)
             request = self._clerk.request(step, client.name, about, client.etags.get(camera, ""))
+            file, clock = self.world.file, self.world.clock
+            if step.do is Do.RELOAD:
+                file.write(clock.boottime_ns(), None if step.wrong else 400.0 - step.number / 1024)
             await self._send(client, METHODS[step.do], request, step)
+            file.put_right(clock.boottime_ns())
         elif step.do is Do.STATUS:
             await self._status(client, camera)
         elif step.do is Do.REST:
@@ -287,8 +316,7 @@ class Player:
                 by.etags[request.camera] = call.answer.etag  # type: ignore[attr-defined,union-attr]
             if method == "PrepareBudget" and call.answer is not None:
                 by.prepared_id = call.answer.prepared_id  # type: ignore[attr-defined]
-            elif method == "ProfileSubnets" and call.answer is not None:
-                by.operations.append(call.answer.operation.name)  # type: ignore[attr-defined]
+            by.operations += [one.name for one in in_answer(call.answer)]
 
     async def _follow(self, client: Client, step: Step) -> None:
         names = [name for one in self._clients for name in one.operations]
@@ -312,6 +340,7 @@ class Player:
         method = path.rpartition("/")[2]
         clock, record = self.world.clock, self.record
         call = Call(record.next_order(), self.world.runs, client or by.name, method, request, clock.boottime_ns(), step)
+        call.began_beat = len(record.beats)
         record.calls.append(call)
         going: Any = channel.unary_unary(path, _serialize, None)(request, timeout=CALL_S)
         ended = asyncio.create_task(_ended(going), name="call")
@@ -326,9 +355,10 @@ class Player:
         if power.is_cut:  # what comes now was never sent: the process ended with its power
             call.code, call.text, call.body = "UNAVAILABLE", "the power was cut", None
         call.ended_ns, call.ended_order = clock.boottime_ns(), record.next_order()
+        call.ended_now_ns, call.ended_beat = clock.now_ns(), len(record.beats)
         if call.body is not None and method in ANSWERS:
             call.answer = ANSWERS[method].FromString(call.body)
-        call.operations = _operations_in(call)
+        call.operations = operations_in(call)
         return call
 
     async def _status(self, client: Client, camera: str) -> Seen | None:
@@ -441,33 +471,6 @@ def _is_still(status: types_pb2.CameraStatus) -> bool:
 
 def _last_revision(watch: Watch) -> int:
     return max((message.revision for message in watch.messages), default=0)  # type: ignore[attr-defined]
-
-
-def answered_operations(record: Record) -> list[str]:
-    """The names of those that the answers to commands told of, each once."""
-    names: dict[str, None] = {}
-    for call in record.calls:
-        answer: Any = call.answer
-        parts = [answer, *getattr(answer, "cameras", ()), *getattr(answer, "changes", ())]
-        for part in parts:
-            operation = getattr(part, "operation", None)
-            if operation is not None and operation.name:
-                names[operation.name] = None
-    for watch in record.watches:
-        for message in watch.messages if watch.kind == "capture" else ():
-            if message.operation_name:  # type: ignore[attr-defined]
-                names[message.operation_name] = None  # type: ignore[attr-defined]
-    return list(names)
-
-
-def _operations_in(call: Call) -> tuple[Any, ...]:
-    if call.body is None:
-        return ()
-    if call.method == "ListOperations":
-        return tuple(operations_pb2.ListOperationsResponse.FromString(call.body).operations)
-    if call.method in ("WaitOperation", "GetOperation"):
-        return (operations_pb2.Operation.FromString(call.body),)
-    return ()
 
 
 async def _ended(call: Any) -> tuple[str, str, bytes | None]:

@@ -23,6 +23,7 @@ class Do(Enum):
     REPORT = "report"
     ACKNOWLEDGE = "acknowledge"
     PROFILE = "profile"
+    RELOAD = "reload"  # write the config file, and ask for it to be read
     MODE = "mode"
     PIN = "pin"
     UNPIN = "unpin"
@@ -47,7 +48,7 @@ class Do(Enum):
 
 ORDERS = frozenset({Do.MODE, Do.PIN, Do.UNPIN, Do.ROLLBACK, Do.PERMIT, Do.INHIBIT})
 BUDGETS = frozenset({Do.SET, Do.RENEW, Do.RELEASE})
-MUTATIONS = ORDERS | BUDGETS | {Do.PREPARE, Do.COMMIT, Do.REPORT, Do.ACKNOWLEDGE, Do.PROFILE}
+MUTATIONS = ORDERS | BUDGETS | {Do.PREPARE, Do.COMMIT, Do.REPORT, Do.ACKNOWLEDGE, Do.PROFILE, Do.RELOAD}
 
 
 class How(Enum):
@@ -166,13 +167,14 @@ _WEIGHTS: dict[Do, float] = {
     Do.REPORT: 2,
     Do.ACKNOWLEDGE: 2,
     Do.PROFILE: 0.7,
+    Do.RELOAD: 0.7,
     Do.MODE: 1.2,
     Do.PIN: 1.2,
     Do.UNPIN: 0.8,
     Do.ROLLBACK: 0.6,
     Do.PERMIT: 1.0,
     Do.INHIBIT: 1.2,
-    Do.CANCEL: 0.5,
+    Do.CANCEL: 1.0,
     Do.WAIT: 0.3,
     Do.STATUS: 5,
     Do.SWAPS: 0.5,
@@ -188,7 +190,7 @@ _WEIGHTS: dict[Do, float] = {
 }
 _FOLLOWERS = {Do.PREPARE: (Do.COMMIT, 0.6), Do.SET: (Do.RENEW, 0.2), Do.PROFILE: (Do.CANCEL, 0.3)}
 _FLAGGED = frozenset({Do.SET, Do.COMMIT, Do.REPORT, Do.PROFILE, Do.PERMIT})
-_WITH_OTHER = frozenset({Do.SET, Do.PROFILE, Do.RETRY, Do.REUSE, Do.WATCH_RESULTS})
+_WITH_OTHER = frozenset({Do.SET, Do.REPORT, Do.PROFILE, Do.RETRY, Do.REUSE, Do.WATCH_RESULTS})
 _ABOUT = frozenset({Do.RETRY, Do.REUSE, Do.CANCEL, Do.WAIT})
 _BLOWS: dict[Blow, float] = {
     Blow.NOTHING: 3,
@@ -247,7 +249,17 @@ class _Maker:
             faults=faults,
             window=drawn.choice((Window.ANY, Window.ANY, Window.ANY, Window.PERMIT, Window.LINE_STOPPED)),
             scheduled=drawn.random() < 0.25,
+            hangs=(hangs := self._hangs(cameras)),
+            silent=bool(hangs) and drawn.random() < 0.3,
+            swap_deadline_s=0.3 if hangs else 60.0,
         )
+
+    def _hangs(self, cameras: tuple[str, ...]) -> dict[tuple[int, str], frozenset[str]]:
+        """In few histories: each waits for the deadline of a swap, which then is short."""
+        if self.drawn.random() > 0.08:
+            return {}
+        places = [(run, name) for run in range(1, 4) for name in cameras if self.drawn.random() < 0.5]
+        return {place: frozenset({self.drawn.choice(("stop", "self_test", "upload"))}) for place in places}
 
     def _phase(self, clients: int, setting: Setting) -> Phase:
         drawn = self.drawn
@@ -285,7 +297,7 @@ class _Maker:
             moment_s=drawn.choice((0.0, 0.0005, 0.001, 0.002, 0.005)) if how in (How.GIVE_UP, How.CUT) else 0.0,
             of=drawn.randint(0, 5) if do in _ABOUT else 0,
             due_s=drawn.choice((0.0, 0.5, 2.0, 10.0)) if do is Do.PREPARE else 0.0,
-            wrong=bounded and drawn.random() < 0.06,
+            wrong=(bounded and drawn.random() < 0.06) or (do is Do.RELOAD and drawn.random() < 0.25),
             choice=drawn.randint(1, 3) if chosen else 0,
             with_etag=do in (ORDERS | BUDGETS) and drawn.random() < 0.3,
         )

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 from agent.domain.budget import Budget
 from agent.pb.ofa_agent.v1 import types_pb2
 from tests.stateful.device import Plate
+from tests.stateful.linear_calls import one_order_explains_every_answer
 from tests.stateful.model import Bounds, Ground, InForce, Model, Write, arbitrated, value_of
+from tests.stateful.operations import OPERATION_PROMISES
 from tests.stateful.orders import ORDER_PROMISES
 from tests.stateful.record import ETERNITY_NS, Broken, Call, Record, Seen, Verdict
+from tests.stateful.reloads import a_reload_that_was_answered_is_in_force
 from tests.stateful.requests import CAPTURED
 from tests.stateful.world import DEFAULT, FAIL_SAFE, SCHEDULED
 from tests.support.audit_promises import audit_faults
@@ -290,6 +294,9 @@ PROMISES: tuple[Promise, ...] = (
     a_capture_brings_what_was_asked,
     the_audit_tells_of_every_change_and_swap_once,
     *ORDER_PROMISES,
+    *OPERATION_PROMISES,
+    a_reload_that_was_answered_is_in_force,
+    one_order_explains_every_answer,
 )
 
 
@@ -361,7 +368,9 @@ def _grounds(record: Record) -> list[Ground]:
     """With a schedule the last entry whose time came holds, by a wall clock that may have been moved."""
     fail_safe = _bounds(FAIL_SAFE)
     if not record.setting.scheduled:
-        return [Ground(_bounds(DEFAULT), types_pb2.BUDGET_PRIORITY_DEFAULT, fail_safe)]
+        known = {one.latency_ms for one in record.contents} - {None}
+        defaults = [replace(_bounds(DEFAULT), latency_ms=one) for one in known]
+        return [Ground(one, types_pb2.BUDGET_PRIORITY_DEFAULT, fail_safe) for one in defaults]
     return [Ground(_bounds(one), types_pb2.BUDGET_PRIORITY_SCHEDULE, fail_safe) for one in SCHEDULED]
 
 

@@ -50,6 +50,9 @@ class Call:
     body: bytes | None = None
     answer: Message | None = None
     operations: tuple[Any, ...] = ()  # google.longrunning.Operation that it tells of
+    began_beat: int = 0  # see World.beats
+    ended_beat: int = 0
+    ended_now_ns: int = 0  # by the clock of deadlines, which stands while the host is suspended
 
     @property
     def verdict(self) -> Verdict:
@@ -108,7 +111,7 @@ class Watch:
 
 @dataclass(slots=True)
 class Happening:
-    """Something that was done to the agent or its clocks."""
+    """Something that was done to the agent or its clocks. `leapt_ns`: by what the clock of deadlines leapt."""
 
     order: int
     began_ns: int
@@ -117,6 +120,7 @@ class Happening:
     reboot: bool = False
     restart: bool = False
     run: int = 0  # the one that it ended
+    leapt_ns: int = 0
 
     def __str__(self) -> str:
         return f"[{self.order:3}    ] ---- {self.what}"
@@ -145,6 +149,10 @@ class Record:
     audit: Audited | None = None  # None: the history did not come to its end
     rests_ns: list[int] = field(default_factory=list)  # when all that was due had been done
     orders: int = 0
+    contents: Sequence[Any] = ()  # of the config file: tests.stateful.config_file.Content
+    loads: list[Any] = field(default_factory=list)  # of it at a start, as tests.stateful.model.Write
+    beats: list[int] = field(default_factory=list)  # see World.beats
+    searched: list[int] = field(default_factory=list)  # states that the search for one order looked at, by camera
 
     def next_order(self) -> int:
         self.orders += 1

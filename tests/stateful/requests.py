@@ -8,8 +8,9 @@ from typing import Any
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
-from agent.pb.ofa_agent.v1 import capture_pb2, control_pb2, orders_pb2, profile_pb2, types_pb2
+from agent.pb.ofa_agent.v1 import capture_pb2, config_pb2, control_pb2, orders_pb2, profile_pb2, types_pb2
 from tests.stateful.program import ORDERS, Do, Program, Step
+from tests.stateful.world import GROUP
 
 SERVICE = "ofa_agent.v1.ControlService"
 METHODS: dict[Do, str] = {
@@ -21,6 +22,7 @@ METHODS: dict[Do, str] = {
     Do.REPORT: "ReportLine",
     Do.ACKNOWLEDGE: "AcknowledgeAlarm",
     Do.PROFILE: "ProfileSubnets",
+    Do.RELOAD: "ReloadConfig",
     Do.MODE: "SetMode",
     Do.PIN: "PinSubnet",
     Do.UNPIN: "UnpinSubnet",
@@ -36,6 +38,7 @@ ANSWERS: dict[str, type[Message]] = {
     "CommitBudget": control_pb2.CommitBudgetResponse,
     "ReportLine": control_pb2.ReportLineResponse,
     "AcknowledgeAlarm": control_pb2.AcknowledgeAlarmResponse,
+    "ReloadConfig": config_pb2.ReloadConfigResponse,
     "ProfileSubnets": profile_pb2.ProfileSubnetsResponse,
     "SetMode": orders_pb2.SetModeResponse,
     "PinSubnet": orders_pb2.PinSubnetResponse,
@@ -100,13 +103,17 @@ class Clerk:
     def _other(self, step: Step, camera: str, common: dict[str, Any], about: str) -> Message:
         if step.do is Do.REPORT:
             rate = -1.0 if step.wrong else 300.0 + step.number / 8
+            whole = step.other and self._program.setting.grouped
+            place = {"group": GROUP} if whole else {"camera": camera}
             return control_pb2.ReportLineRequest(
-                **common, camera=camera, stopped=step.flag, parts_per_minute=rate, ttl=_duration(step.ttl_s)
+                **common, **place, stopped=step.flag, parts_per_minute=rate, ttl=_duration(step.ttl_s)
             )
         if step.do is Do.ACKNOWLEDGE:
             return control_pb2.AcknowledgeAlarmRequest(**common, alarm_id=int(about or 999_999))
         if step.do in ORDERS:
             return self._order(step, camera, common)
+        if step.do is Do.RELOAD:
+            return config_pb2.ReloadConfigRequest(**common)
         assert step.do is Do.PROFILE, step.do
         return profile_pb2.ProfileSubnetsRequest(
             **common,

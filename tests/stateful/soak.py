@@ -33,11 +33,14 @@ class Tally:
     histories: int = 0
     calls: int = 0
     runs: int = 0
+    searches: int = 0  # for one order of a camera's calls
+    largest_search: int = 0  # in states
     failures: dict[int, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         played = f"{self.histories} histories, {self.calls} calls, {self.runs} runs of the agent"
-        return f"{played}, {len(self.failures)} failed"
+        searched = f"{self.searches} searches of at most {self.largest_search} states"
+        return f"{played}, {searched}, {len(self.failures)} failed"
 
 
 @contextmanager
@@ -112,6 +115,8 @@ async def play_all(
             continue
         tally.calls += len(player.record.calls)
         tally.runs += player.world.runs
+        tally.searches += len(player.record.searched)
+        tally.largest_search = max(tally.largest_search, *player.record.searched)
         if tally.histories % 500 == 0:
             told(str(tally))
     await held.close(None)

@@ -11,22 +11,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import anyio
 import pytest
 
 from agent.api import ApiServer, Services
 from agent.api.requests import RequestLog
 from agent.clock import Clock
 from agent.domain.budget import Claim, ClaimKind
-from agent.domain.journal import StoredAnswer
+from agent.domain.journal import Answered, StoredAnswer
 from agent.domain.orders import NO_ORDERS, Orders
 from agent.supervisor import Parts, Supervisor
 from agent.telemetry.journal import SqliteJournal
 from tests.stateful.found import LEASE, LOOK, NEWER, NOTHING, PIN, REST, RESTART, RETRY, SET, program, turns
+from tests.stateful.operations import deadline_ns_of
+from tests.stateful.play import Client, Player
 from tests.stateful.power import LeapClock
 from tests.stateful.program import Blow, Disturbance, Do, How, Program, Step
 from tests.stateful.record import Broken
 from tests.stateful.soak import play_program, quiet
-from tests.stateful.world import LIMITS, Makers
+from tests.stateful.world import LIMITS, PATIENCE_S, Makers, Setting
 
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 T = TypeVar("T")
@@ -41,6 +44,10 @@ class ForgetsAnswers(SqliteJournal):
     async def request_marks(self, *args: Any, **kwargs: Any) -> Any:
         return frozenset()
 
+    async def answer_claim(self, claim: Claim, answered: Answered) -> bool:
+        nameless = replace(answered.answer, request_id="")
+        return await super().answer_claim(claim, replace(answered, answer=nameless))
+
 
 class ForgetsManualClaims(SqliteJournal):
     """A restart comes up without them."""
@@ -54,6 +61,10 @@ class WritesNoClaim(SqliteJournal):
 
     async def put_claim(self, claim: Claim, *also: Any) -> None:
         return
+
+    async def answer_claim(self, claim: Claim, answered: Answered) -> bool:
+        await self.store_answer(answered.answer, answered.entry)
+        return True
 
 
 class KeepsReleasedClaims(SqliteJournal):
@@ -111,11 +122,11 @@ class TakesAnyEtag(Supervisor):
 class RunsEveryRequest(RequestLog):
     """Whatever its id."""
 
-    async def once(self, request: Any, answer_type: type[T], act: Any) -> T:  # type: ignore[override,type-var,unused-ignore]
+    async def once(self, request: Any, answer_type: type[T], act: Any, **how: Any) -> T:  # type: ignore[override,type-var,unused-ignore]
         anew = type(request)()
         anew.CopyFrom(request)
         anew.request_id = ""
-        answer: T = await super().once(anew, answer_type, act)  # type: ignore[type-var]
+        answer: T = await super().once(anew, answer_type, act, **how)  # type: ignore[type-var]
         return answer
 
 
@@ -211,6 +222,51 @@ def test_an_inhibition_that_is_not_heeded_is_told(monkeypatch: pytest.MonkeyPatc
     played = program(([REST, Step(10, Do.INHIBIT), LOOK, PIN, REST], NOTHING))
     with quiet(), pytest.raises(Broken, match="nothing swaps while it is inhibited"):
         asyncio.run(play_program(played))
+
+
+def test_a_reload_that_is_answered_and_not_heeded_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Supervisor, "reconfigure", lambda *_: None)
+    with quiet(), pytest.raises(Broken, match="a reload that was answered is in force"):
+        asyncio.run(play_program(program(([Step(16, Do.RELOAD), LOOK], NOTHING))))
+
+
+def test_a_cancel_that_waits_for_the_end_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    from agent.api.profile import OperationHandlers
+
+    at_once = OperationHandlers.cancel_operation
+
+    async def at_the_end(self: OperationHandlers, request: Any) -> Any:
+        answer = await at_once(self, request)
+        found = self._found(request.name)
+        await found[0].wait(request.name, 60.0) if found else None
+        return answer
+
+    monkeypatch.setattr(OperationHandlers, "cancel_operation", at_the_end)
+    begun = [REST, PIN, Step(14, Do.WAIT), Step(15, Do.WAIT)]
+    played = program(([*begun, Step(16, Do.CANCEL)], NOTHING), setting=Setting(upload_s=0.6))
+    with quiet(), pytest.raises(Broken, match="a cancel is answered at once"):
+        asyncio.run(play_program(played))
+
+
+def test_an_operation_that_outlives_its_deadline_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    from agent.supervisor import actor
+    from agent.swap import transaction
+
+    setting = Setting(hangs={(1, "station-1"): frozenset({"upload"})}, silent=True, swap_deadline_s=0.3)
+    monkeypatch.setattr(actor, "WRITTEN_S", -2 * setting.swap_deadline_s)
+    monkeypatch.setattr(transaction, "GRACE_S", 2.5)
+    let_time_pass = Player._let_time_pass
+
+    async def once_it_hangs(self: Player, client: Client) -> None:
+        with anyio.fail_after(PATIENCE_S):  # the agent decides by itself when the first swap begins
+            while all(deadline_ns_of(one) is None for one in await self._operations(client)):  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+        await let_time_pass(self, client)
+
+    monkeypatch.setattr(Player, "_let_time_pass", once_it_hangs)
+    lets_time_pass = replace(program(([LOOK], NOTHING), setting=setting), seed=3)
+    with quiet(), pytest.raises(Broken, match="an operation ends by its deadline"):
+        asyncio.run(play_program(lets_time_pass))
 
 
 def test_a_program_is_the_same_for_the_same_seed_and_none_other() -> None:

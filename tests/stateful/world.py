@@ -16,6 +16,7 @@ from agent.supervisor import Parts, Supervisor, SupervisorSettings
 from agent.supervisor.group import SwapGroup
 from agent.telemetry.ids import RandomIds
 from agent.telemetry.journal import SqliteJournal
+from tests.stateful.config_file import ConfigFile, reload_desk, settings_under
 from tests.stateful.device import Plate, StationCamera
 from tests.stateful.power import LeapClock, Power
 from tests.support.ladders import LadderSource
@@ -30,7 +31,7 @@ SCHEDULE = tuple(
 LIMITS = ApiLimits(heartbeat_s=0.2, drain_s=5.0, health_poll_s=0.02)
 GROUP = "line-1"
 PATIENCE_S = 20.0  # for what takes milliseconds on a quiet machine
-PARTS_EVERY_S = 0.004
+PARTS_EVERY_S = 0.004  # also the beat by which it is told how long something took a machine that had time for it
 
 MakeSupervisor = Callable[[Parts], Supervisor]
 MakeServer = Callable[[Services, Path], ApiServer]
@@ -38,7 +39,8 @@ MakeServer = Callable[[Services, Path], ApiServer]
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What differs from world to world. `faults`: by (run, camera) what its camera fails with, see FakeCamera.fail."""
+    """What differs from world to world. `faults`: by (run, camera) what its camera fails with, see FakeCamera.fail;
+    `hangs`: the same for calls that hang, see StationCamera."""
 
     cameras: tuple[str, ...] = ("station-1",)
     min_dwell_s: float = 0.0
@@ -47,6 +49,9 @@ class Setting:
     window: Window = Window.ANY
     scheduled: bool = False
     faults: Mapping[tuple[int, str], Mapping[tuple[str, int], Exception]] = field(default_factory=dict)
+    hangs: Mapping[tuple[int, str], frozenset[str]] = field(default_factory=dict)
+    silent: bool = False
+    swap_deadline_s: float = 60.0
 
     def supervisor(self) -> SupervisorSettings:
         return SupervisorSettings(
@@ -54,6 +59,7 @@ class Setting:
             fail_safe_budget=FAIL_SAFE,
             accepted_formats=("openvino-ir-10",),
             min_dwell_s=self.min_dwell_s,
+            swap_deadline_s=self.swap_deadline_s,
             tick_s=0.01,
             backoff_s=0.005,
             backoff_max_s=0.02,
@@ -96,7 +102,10 @@ class World:
         self.run: Run | None = None
         self.runs = 0
         self.crashed_runs: set[int] = set()
+        self.file = ConfigFile(folder, setting.cameras, DEFAULT.max_latency_ms or 0.0)
+        self.loads: list[tuple[int, int, float]] = []  # began, ended, and the default that was read
         self.at_work = True  # parts pass the cameras
+        self.beats: list[int] = []  # the clock, each PARTS_EVERY_S that the event loop had turns for
         self._folder = folder
         self._makers = makers or Makers()
         self._boot = 1
@@ -131,6 +140,11 @@ class World:
             await asyncio.wait({self._parts})
             self._parts = None
 
+    def heal(self) -> None:
+        """The cameras hang no more."""
+        for camera in self._cameras.values():
+            camera.hangs = frozenset()
+
     async def restart(self, reboot: bool = False) -> None:
         """Stop in order and start anew; `reboot`: so did the host."""
         async with self._changing:
@@ -160,30 +174,38 @@ class World:
         power = Power(self._power_failed)
         journal = self._makers.journal(self._folder / "journal.sqlite3", self.clock, RandomIds(), connect=power.connect)
         await journal.open()
-        settings, boot_id = self.setting.supervisor(), f"boot-{self._boot}"
+        began_ns, loaded, boot_id = self.clock.boottime_ns(), self.file.load(), f"boot-{self._boot}"
+        settings = settings_under(self.setting.supervisor(), loaded.config)
         rules = TicketRules(GROUP, self.setting.cameras, 1, 5.0, 10.0)
         group = SwapGroup(rules, self.clock) if self.setting.grouped else None
-        supervisors = {}
-        for name in self.setting.cameras:
+        supervisors, sources = {}, {name: LadderSource() for name in self.setting.cameras}
+        for name, source in sources.items():
             camera = self._cameras[name] = self._camera(name)
             supervisors[name] = self._makers.supervisor(
-                Parts(camera, journal, self.clock, settings, LadderSource(), RandomIds().uuid, boot_id, group)
+                Parts(camera, journal, self.clock, settings, source, RandomIds().uuid, boot_id, group)
             )
+        desk = await reload_desk(loaded, settings, supervisors, sources, self.clock, journal)
         for one in supervisors.values():
             await one.load()
         tasks = [asyncio.create_task(one.run(), name=f"supervise-{name}") for name, one in supervisors.items()]
         groups = {GROUP: self.setting.cameras}
-        server = self._makers.server(Services(supervisors, journal, self.clock, groups), self.socket)
+        server = self._makers.server(Services(supervisors, journal, self.clock, groups, None, desk), self.socket)
         await server.start()
+        self.loads.append((began_ns, self.clock.boottime_ns(), loaded.config.policy.default_budget.max_latency_ms or 0))
         self.run = Run(self.runs, boot_id, power, journal, supervisors, server, tasks)
         self.up.set()
 
     def _camera(self, name: str) -> StationCamera:
         faults = self.setting.faults.get((self.runs, name), {})
         before = self._cameras.get(name)
+        hangs = self.setting.hangs.get((self.runs, name), frozenset())
         if before is not None:
-            return before.successor(faults)
-        return StationCamera(name=name, fail=faults, plate=self.plates[name], upload_s=self.setting.upload_s)
+            return before.successor(faults, hangs)
+        setting, plate = self.setting, self.plates[name]
+        return StationCamera(
+            name=name, fail=faults, plate=plate, upload_s=setting.upload_s,
+            clock=self.clock, hangs=hangs, silent=setting.silent,
+        )  # fmt: skip
 
     async def _end(self) -> None:
         """As the daemon ends: the server, the supervisors, the journal."""
@@ -221,6 +243,7 @@ class World:
     async def _pass_parts(self) -> None:
         while True:
             await asyncio.sleep(PARTS_EVERY_S)
+            self.beats.append(self.clock.now_ns())
             if self.at_work:
                 for camera in self._cameras.values():
                     camera.work(self.clock, 4)
