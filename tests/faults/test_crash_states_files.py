@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,18 +17,23 @@ from agent.errors import BadInput, SignatureInvalid
 from agent.library import generate_key, open_library, publish, sign_library, signing
 from agent.library.files import make_folder
 from agent.library.publish import Publication
+from agent.pki import files as pki_files
+from agent.pki.authority import Authority
 from agent.sim.flash import Flash, StoredFile
 from agent.sim.spec import StorageSpec
 from tests.faults.crash_states import file_runs
 from tests.faults.crash_states.file_runs import Part, publishing
 from tests.faults.crash_states.report import failures, unrecorded
 from tests.faults.crash_states.states import states
+from tests.reliability.recorder import Reliability
 from tests.support.tiny_libraries import decoded, tiny_manifest
 
 LIBRARY = Path("plant") / "line" / "library"  # the folders above it are not there at first
 STATE = Path("state")
 KEYS = Path("keys")
 FLASH = Path("flash.zip")
+CA = Path("ca")
+NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 CONFIGS = [
     f"library: {{path: lib}}\ncameras: [{{name: {name}, sdk: simulated, simulation: {{socket: s}}}}]\n"
     f"version: 1 # {name * 900}\n".encode()
@@ -133,6 +140,32 @@ def keys_there(_: Path) -> Callable[[Path], Hashable]:
     return look
 
 
+def authorities(_: Path) -> list[Part]:
+    """The CA of a plant: made, a client issued and killed before its link is there, revoked, its list signed anew."""
+    revoked = ((1, 1, 1, False), (1, 1, 2, False))
+    return [
+        Part(lambda root: Authority.create(root / CA, "plant", NOW)),
+        Part(lambda root: Authority(root / CA).issue_client("plc", NOW), killed_in=(pki_files, "point", "plc")),
+        Part(lambda root: Authority(root / CA).revoke("plc", NOW, "key-compromise"), between=revoked),
+        Part(lambda root: Authority(root / CA).write_crl(NOW), between=((1, 1, 3, True),)),
+    ]
+
+
+def authority_there(_: Path) -> Callable[[Path], Hashable]:
+    """How many were issued and revoked, the number of the list, and whether the list has all that were revoked."""
+
+    def look(root: Path) -> Hashable:
+        if not (root / CA).exists():
+            return "none"
+        found = Authority(root / CA)
+        found._ca_key()  # raises where it is not the key of this CA
+        entries = found.entries(NOW)
+        revoked = [entry for entry in entries if entry.issued.revoked is not None]
+        return len(entries), len(revoked), found.index.crl_number, found.crl_until() is not None
+
+    return look
+
+
 def flashes(_: Path) -> list[Part]:
     def save(root: Path, fill: bytes) -> None:
         Flash(StorageSpec(flash_file=str(root / FLASH))).save(
@@ -174,12 +207,16 @@ STORIES = {
     "library": Story(libraries, library_there),
     "last good config": Story(configs, config_there),
     "keys": Story(keys, keys_there),
+    "CA": Story(authorities, authority_there),
     "state folder": Story(state_folders, state_folder_there),
     "flash": Story(flashes, flash_there, durable=False),
 }
 
 
-def found_wrong(tmp_path: Path, name: str, seed: int, each: int, points: int | None, most: int = 20) -> list[str]:
+def found_wrong(
+    tmp_path: Path, name: str, seed: int, each: int, points: int | None, most: int = 20,
+    counted: Callable[[int], None] = lambda _: None,
+) -> list[str]:  # fmt: skip
     story = STORIES[name]
     root, aside = tmp_path / "recorded", tmp_path / "aside"
     root.mkdir()
@@ -189,7 +226,7 @@ def found_wrong(tmp_path: Path, name: str, seed: int, each: int, points: int | N
     assert len(set(played.outcomes)) > 1, "steps that change nothing prove nothing"
     left = states(played.record, seed, each, points)
     return failures(
-        left, lambda state, at: file_runs.fault(played, state, at, story.durable), f"{name} seed {seed}", most
+        left, lambda state, at: file_runs.fault(played, state, at, story.durable), f"{name} seed {seed}", most, counted
     )
 
 
@@ -200,8 +237,10 @@ def test_after_a_power_loss_there_is_the_old_or_the_new_one(tmp_path: Path, name
 
 @pytest.mark.soak
 @pytest.mark.parametrize("name", STORIES)
-def test_in_every_state_there_is_the_old_or_the_new_one(tmp_path: Path, name: str) -> None:
-    assert found_wrong(tmp_path, name, seed=2, each=60, points=None) == []
+def test_in_every_state_there_is_the_old_or_the_new_one(tmp_path: Path, name: str, reliability: Reliability) -> None:
+    each = reliability.scaled(60, least=2)
+    counted = partial(reliability.count, 1, "states", seed=2)
+    assert found_wrong(tmp_path, name, seed=2, each=each, points=None, counted=counted) == []
 
 
 def test_a_key_can_be_made_on_a_stick_whose_file_system_has_no_links(
@@ -236,6 +275,7 @@ def _hasty(path: Path, data: bytes) -> None:
         ("last good config", last_good, "_write_durably", _hasty),
         ("last good config", last_good, "_sync", _nothing),
         ("keys", signing, "sync_directory", _nothing),
+        ("CA", pki_files, "sync", _nothing),
     ],
 )
 def test_code_that_leaves_out_a_sync_or_replaces_in_two_steps_is_found_out(

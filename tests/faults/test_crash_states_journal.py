@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,16 +14,19 @@ from agent.telemetry.places import Places
 from tests.faults.crash_states import journal_run
 from tests.faults.crash_states.report import failures, unrecorded
 from tests.faults.crash_states.states import states
+from tests.reliability.recorder import Reliability
 
 
 def journal_failures(
     root: Path, seed: int, each: int, points: int | None, steps: int = 25, most: int = 20,
-    rewrite: Callable[[str], str] = str,
+    rewrite: Callable[[str], str] = str, counted: Callable[[int], None] = lambda _: None,
 ) -> list[str]:  # fmt: skip
     played = journal_run.play(root, seed, lives=3, steps=steps, rewrite=rewrite)
     assert not unrecorded(played.record)
     found = states(played.record, seed, each, points)
-    return failures(found, lambda state, at: journal_run.fault(state, at, played.dumps), f"journal seed {seed}", most)
+    return failures(
+        found, lambda state, at: journal_run.fault(state, at, played.dumps), f"journal seed {seed}", most, counted
+    )
 
 
 def test_after_a_power_loss_the_journal_has_what_was_acknowledged_and_no_third_state(tmp_path: Path) -> None:
@@ -31,8 +35,12 @@ def test_after_a_power_loss_the_journal_has_what_was_acknowledged_and_no_third_s
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(4))
-def test_in_thousands_of_states_the_journal_is_the_old_or_the_new_one(tmp_path: Path, seed: int) -> None:
-    assert journal_failures(tmp_path, seed=100 + seed, each=4, points=None) == []
+def test_in_thousands_of_states_the_journal_is_the_old_or_the_new_one(
+    tmp_path: Path, seed: int, reliability: Reliability
+) -> None:
+    counted = partial(reliability.count, 1, "states", seed=100 + seed)
+    points = None if reliability.scale == 1.0 else reliability.scaled(1000, least=20)
+    assert journal_failures(tmp_path, seed=100 + seed, each=4, points=points, counted=counted) == []
 
 
 @pytest.mark.parametrize("level", ["OFF", "NORMAL"])

@@ -22,6 +22,7 @@ from agent.domain.orders import Mode, Orders, Pin
 from agent.domain.request import CURRENT, RequestMark
 from agent.errors import JournalError
 from agent.telemetry.journal import SqliteJournal
+from tests.reliability.recorder import Reliability
 from tests.support.journal_faults import Bench
 
 KINDS = (
@@ -206,9 +207,10 @@ def test_what_was_confirmed_is_there_and_what_was_refused_is_not(script: list[St
 
 
 @pytest.mark.soak
-def test_long_histories_hold_the_same() -> None:
-    refused = 0
-    for seed in range(400):
+def test_long_histories_hold_the_same(reliability: Reliability) -> None:
+    refused, seeds = 0, reliability.seeds(range(400))
+    for seed in seeds:
+        reliability.count(5, "histories of the journal", seed="0..399")
         chance = random.Random(seed)
         script = [
             Step(chance.choice(KINDS), chance.choice(CAMERAS), chance.randrange(4))
@@ -218,4 +220,4 @@ def test_long_histories_hold_the_same() -> None:
             history = History(Path(folder), script)
             history.play()
             refused += history.refused
-    assert refused > 400, "a run in which hardly a write fails proves nothing"
+    assert refused > len(seeds), "a run in which hardly a write fails proves nothing"

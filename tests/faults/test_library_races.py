@@ -27,6 +27,7 @@ from agent.staging import Staging
 from agent.supervisor.source import LibrarySource
 from agent.swap.transaction import Payload
 from tests.contract.rig import SMALL_CHUNKS, Rig, play
+from tests.reliability.recorder import Reliability
 from tests.support.library_station import CAMERA, Station
 from tests.support.tiny_libraries import png, publish_tiny, tiny_ir, tiny_manifest, tiny_subnet
 
@@ -183,9 +184,11 @@ def test_whatever_changes_between_two_reads_what_is_handed_out_was_signed(
 @pytest.mark.soak
 @pytest.mark.parametrize("name", STRIKES)
 def test_at_no_point_between_two_reads_a_change_gets_past_the_signature(
-    name: str, scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reliability: Reliability
 ) -> None:
-    struck(name, range(points(scene, tmp_path / "plain", monkeypatch)), scene, tmp_path, monkeypatch)
+    for point in reliability.seeds(range(points(scene, tmp_path / "plain", monkeypatch))):
+        struck(name, [point], scene, tmp_path, monkeypatch)
+        reliability.count(11, "changes between reads")
 
 
 def test_a_change_after_the_check_is_not_uploaded(scene: Path, tmp_path: Path) -> None:
@@ -230,7 +233,7 @@ def small(folder: Path) -> Station:
     return station
 
 
-def test_every_bit_of_manifest_signature_and_key_counts(tmp_path: Path) -> None:
+def test_every_bit_of_manifest_signature_and_key_counts(tmp_path: Path, reliability: Reliability) -> None:
     station = small(tmp_path)
     root = station.folder / "small"
     manifest, signature = ((root / name).read_bytes() for name in ("manifest.json", "manifest.json.sig"))
@@ -240,10 +243,12 @@ def test_every_bit_of_manifest_signature_and_key_counts(tmp_path: Path) -> None:
         assert not holds(changed, signature, keys), changed
     for changed in all_flipped(signature):
         assert not holds(manifest, changed, keys), changed
-    for changed in all_flipped(station.public.read_bytes()):
+    public = station.public.read_bytes()
+    for changed in all_flipped(public):
         station.public.write_bytes(changed)
         with pytest.raises(SignatureInvalid):  # no key, or another one
             verify(manifest, signature, trusted([station.public]), "key")
+    reliability.count(11, "flips", 8 * (len(manifest) + len(signature) + len(public)))
 
 
 def all_flipped(data: bytes) -> Iterator[bytes]:
@@ -260,17 +265,21 @@ def holds(manifest: bytes, signature: bytes, keys: Sequence[Any]) -> bool:
 
 @pytest.mark.parametrize("signed", [True, False], ids=["signed", "unsigned"])
 def test_a_flipped_bit_of_a_file_is_found_before_anything_is_handed_out(tmp_path: Path, signed: bool) -> None:
-    bits(tmp_path, signed, lambda _: [random.Random(7).randrange(8)], step=3)
+    assert bits(tmp_path, signed, lambda _: [random.Random(7).randrange(8)], step=3) > 0
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("signed", [True, False], ids=["signed", "unsigned"])
-def test_every_flipped_bit_of_a_file_is_found_before_anything_is_handed_out(tmp_path: Path, signed: bool) -> None:
-    bits(tmp_path, signed, lambda _: range(8), step=1)
+def test_every_flipped_bit_of_a_file_is_found_before_anything_is_handed_out(
+    tmp_path: Path, signed: bool, reliability: Reliability
+) -> None:
+    step = round(1 / reliability.scale)
+    reliability.count(11, "flips", bits(tmp_path, signed, lambda _: range(8), step))
 
 
-def bits(folder: Path, signed: bool, chosen: Callable[[int], Iterable[int]], step: int) -> None:
-    station = small(folder)
+def bits(folder: Path, signed: bool, chosen: Callable[[int], Iterable[int]], step: int) -> int:
+    """How many were flipped and found."""
+    station, count = small(folder), 0
     library = open_library(station.link, trusted_keys=[station.public] if signed else None)
     payload_of = LibrarySource(library, station.clock)._read
     assert payload_of("net-0").sha256 == Path(BLOB).stem
@@ -282,5 +291,7 @@ def bits(folder: Path, signed: bool, chosen: Callable[[int], Iterable[int]], ste
                 path.write_bytes(flipped(data, place, bit))
                 with pytest.raises(DigestMismatch):
                     payload_of("net-0")
+                count += 1
         path.write_bytes(data)
     assert payload_of("net-0").sha256 == Path(BLOB).stem
+    return count

@@ -25,7 +25,7 @@ STORMS: dict[str, dict[str, cfg.Plain]] = {
         "seconds": 0.5,
     },
     "bus": {
-        "rates": {"register": 0.002, "stream": 0.004, "connect": 0.3},
+        "rates": {"register": 0.004, "stream": 0.008, "connect": 0.3},
         "effects": ["unplug", "reset", "reset_loop", "busy"],
         "seconds": 2.0,
     },

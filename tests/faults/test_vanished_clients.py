@@ -12,12 +12,13 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from agent.domain.orders import Mode
+from tests.reliability.recorder import Reliability
 from tests.stateful.soak import quiet
 from tests.stateful.world import FAIL_SAFE, Setting, World
 from tests.support.device_process import REPOSITORY
@@ -32,7 +33,7 @@ PROCESS_S = 30.0
 VANISHED_BY = (signal.SIGKILL, signal.SIGSTOP)
 
 
-def judge(seeds: range | tuple[int, ...]) -> list[str]:
+def judge(seeds: Sequence[int], reliability: Reliability | None = None) -> list[str]:
     """What is wrong with these stories, in words."""
     wrong = []
     with quiet():
@@ -40,6 +41,11 @@ def judge(seeds: range | tuple[int, ...]) -> list[str]:
             told = play(seed)
             if told.early_s > 0 or told.late_s > WITHIN_S or told.written_s > WITHIN_S:
                 wrong.append(f"{told} in {Story.of(seed)}")
+                if reliability is not None:
+                    reliability.failed(6, wrong[-1], seed)
+            if reliability is not None:
+                reliability.count(6, "clients", seed=f"0..{MANY - 1}")
+                reliability.measured(6, "fail_safe_after_ttl_s", told.late_s, most=WITHIN_S)
     return wrong
 
 
@@ -52,8 +58,8 @@ def test_stories_that_broke_the_promise_once_keep_it() -> None:
 
 
 @pytest.mark.soak
-def test_the_fail_safe_is_in_time_over_many_stories() -> None:
-    assert not judge(range(MANY))
+def test_the_fail_safe_is_in_time_over_many_stories(reliability: Reliability) -> None:
+    assert not judge(reliability.seeds(range(MANY)), reliability)
 
 
 def test_the_stories_tell_of_everything_that_can_befall_a_lease() -> None:
@@ -70,7 +76,7 @@ def test_an_order_that_is_being_written_outlives_the_expiry_of_a_lease() -> None
 
 
 def test_a_client_process_that_is_killed_or_stopped_holds_its_budget_for_its_ttl(
-    tmp_path: Path, record_property: Callable[[str, object], None]
+    tmp_path: Path, record_property: Callable[[str, object], None], reliability: Reliability
 ) -> None:
     async def both() -> list[float]:
         folders = [tmp_path / by.name for by in VANISHED_BY]
@@ -83,6 +89,7 @@ def test_a_client_process_that_is_killed_or_stopped_holds_its_budget_for_its_ttl
     for by, seconds in zip(VANISHED_BY, late_s, strict=True):
         record_property(f"fail_safe_after_ttl_s_{by.name}", round(seconds, 3))
         sys.stdout.write(f"{by.name}: fail-safe {seconds * 1e3:.0f} ms after the ttl of the last renewal\n")
+        reliability.count(6, f"processes hit by {by.name}")
         assert seconds >= 0.0
 
 

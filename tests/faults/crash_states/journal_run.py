@@ -14,7 +14,16 @@ from typing import TypeAlias
 from agent.clock import VirtualClock, run_virtual
 from agent.domain.audit import AuditEntry, ChainCheck
 from agent.domain.budget import Budget, Claim, ClaimKind
-from agent.domain.journal import Activation, Alarm, JournalState, StoredAnswer, StoredOperation, SwapOutcome, SwapRecord
+from agent.domain.journal import (
+    Activation,
+    Alarm,
+    Answered,
+    JournalState,
+    StoredAnswer,
+    StoredOperation,
+    SwapOutcome,
+    SwapRecord,
+)
 from agent.domain.orders import Mode, Orders, Pin
 from agent.domain.profile import NetProfile
 from agent.domain.request import CURRENT, RequestMark
@@ -98,7 +107,8 @@ class _Asker:
         self._swaps: list[SwapRecord] = []
         self._calls = (
             self._claim, self._claim, self._drop, self._orders, self._begin, self._generation, self._finish,
-            self._answer, self._answer, self._operation, self._alarm, self._acknowledge, self._profile, self._note,
+            self._answer, self._answered, self._answered, self._operation, self._alarm, self._acknowledge,
+            self._profile, self._note,
         )  # fmt: skip
 
     async def one(self) -> None:
@@ -142,6 +152,16 @@ class _Asker:
             self._id("r"), "SetBudget", "cd" * 32, self.chance.randbytes(self.chance.choice((40, 6000)))
         )
         await self._journal.store_answer(answer, self._entry("SetBudget"))
+
+    async def _answered(self) -> None:
+        """A claim together with its answer; one in three comes again."""
+        request = self._id("r") if self.chance.randrange(3) else f"r-{self._life}-{self.chance.randrange(self._count)}"
+        answer = StoredAnswer(request, "SetBudget", "cd" * 32, self.chance.randbytes(self.chance.choice((40, 6000))))
+        claim = Claim(
+            self._id("a"), f"plc-{self.chance.randrange(3)}", self._camera(), ClaimKind.LEASE,
+            Budget(max_latency_ms=float(self.chance.randrange(10, 90))), 60.0, 100, "boot-1",
+        )  # fmt: skip
+        await self._journal.answer_claim(claim, Answered(answer, self._entry("SetBudget")))
 
     async def _operation(self) -> None:
         body = self.chance.randbytes(200)

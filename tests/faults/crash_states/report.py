@@ -14,8 +14,14 @@ from tests.faults.crash_states.states import State, Tree, final_tree
 _MEMORY = Path("/dev/shm")
 
 
-def failures(states: Iterable[State], fault: Callable[[State, Path], str], what: str, most: int = 20) -> list[str]:
-    """What is wrong with which state, at most so many; the count goes to standard error, also where all is well."""
+def failures(
+    states: Iterable[State],
+    fault: Callable[[State, Path], str],
+    what: str,
+    most: int = 20,
+    counted: Callable[[int], None] = lambda _: None,
+) -> list[str]:
+    """What is wrong with which state, at most so many; the count goes to `counted` and to standard error."""
     found: list[str] = []
     count = 0
     for state in states:
@@ -26,6 +32,7 @@ def failures(states: Iterable[State], fault: Callable[[State, Path], str], what:
             found.append(f"point {state.point}, {state.done} done of {state.begun} begun: {wrong}")
             if len(found) >= most:
                 break
+    counted(count)
     sys.stderr.write(f"crash_states what={what!r} states={count} failures={len(found)}\n")
     return found
 
