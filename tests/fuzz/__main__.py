@@ -1,4 +1,4 @@
-"""`make fuzz`: broken input for every reader, counted in `reliability.json`. Exit status 1 where a case failed.
+"""`make fuzz`: broken input for every reader, counted in `reliability.json` (item 9). Exit status 1 where one failed.
 
 python -m tests.fuzz [TARGET...] --cases 1000000 --seed 1
 python -m tests.fuzz TARGET --seed 1 --case 4711 [--keep NAME]     one case again; kept, `make test` plays it too
@@ -8,17 +8,20 @@ python -m tests.fuzz --coverage                                    guided by wha
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from tests.fuzz import children, guided
+from tests.fuzz.counted import part_of
 from tests.fuzz.play import FOUND, TARGETS, case_of, checked, quiet, target_of
+from tests.reliability.catalogue import ITEMS, SLOW_TARGETS
+from tests.reliability.ledger import Ledger
+from tests.reliability.part import Part
 
-# Of a target that has a real server behind each case, or a slow parser, so many are a day's work.
-SLOW = {"wire": 20, "golden": 2, "config": 1}
+ITEM = "9"
 
 
 def main() -> int:
@@ -48,20 +51,29 @@ def main() -> int:
 
 def _all(options: argparse.Namespace, told: Callable[[str], None]) -> list[int]:
     failures = []
+    ledger = Ledger(options.out, {item.key: item for item in ITEMS})
     for name in options.targets or TARGETS:
-        cases = max(1, options.cases // SLOW.get(name, 1))
+        cases = max(1, options.cases // SLOW_TARGETS.get(name, 1))
         runs = guided.run if options.coverage else children.run
+        unit = f"{name} guided" if options.coverage else name
+        when, load = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), os.getloadavg()[0]
+        ledger.put(ITEM, unit, Part(when=when))
         outcome = runs(name, options.seed, cases, options.jobs, told)
-        entry = outcome.to_json()
-        key = f"fuzz.{name}.guided" if options.coverage else f"fuzz.{name}"
-        _write(options.out, key, entry)
+        part = part_of(unit, outcome)
+        part.when, part.load, part.command = when, (load, os.getloadavg()[0]), _command(name, options)
+        ledger.put(ITEM, unit, part)
         told(
-            f"{key:22} {outcome.cases} cases, seed {outcome.seed}, {len(outcome.failures)} failures,"
+            f"{unit:16} {outcome.cases} cases, seed {outcome.seed}, {len(outcome.failures)} failures,"
             f" {outcome.seconds:.1f} s ({outcome.cases / max(outcome.seconds, 1e-9):.0f}/s)"
         )
         failures.append(len(outcome.failures))
-    told(f"written to {options.out}")
+    told(f"written to item {ITEM} of {options.out}")
     return failures
+
+
+def _command(name: str, options: argparse.Namespace) -> str:
+    guidance = " --coverage" if options.coverage else ""
+    return f"python -m tests.fuzz {name} --cases {options.cases} --seed {options.seed}{guidance}"
 
 
 def _one(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
@@ -80,13 +92,6 @@ def _one(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     _say(f"{len(case)} bytes: {case[:200]!r}{' ...' if len(case) > 200 else ''}")
     _say(words or "read as it should be")
     return 1 if words else 0
-
-
-def _write(path: Path, key: str, entry: dict[str, object]) -> None:
-    """Put one line into `reliability.json`, beside those of other keys that are there."""
-    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    known[key] = entry
-    path.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _say(text: str) -> None:

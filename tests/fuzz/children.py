@@ -34,21 +34,6 @@ class Outcome:
     seconds: float = 0.0
     failures: dict[int, str] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, object]:
-        """Entry of `reliability.json`."""
-        return {
-            "what": f"seeded cases of target {self.target} that broke a promise of their reader",
-            "target": self.target,
-            "cases": self.cases,
-            "seed": self.seed,
-            "seconds": round(self.seconds, 1),
-            "failures": len(self.failures),
-            "repeat": [
-                f"{repeat(self.target, self.seed, number)}  # {words}"
-                for number, words in sorted(self.failures.items())
-            ],
-        }
-
 
 def run(target: str, seed: int, cases: int, jobs: int, told: Callable[[str], None]) -> Outcome:
     """Play cases 0 to `cases` in so many processes at once; failures are told as they come."""

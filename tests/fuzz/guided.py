@@ -23,12 +23,7 @@ KEPT = Path("build") / "fuzz"
 
 
 class GuidedOutcome(Outcome):
-    """As Outcome; what failed is a file."""
-
-    def to_json(self) -> dict[str, object]:
-        entry = super().to_json()
-        what = f"cases of target {self.target}, guided by coverage, that broke a promise of their reader"
-        return {**entry, "what": what, "repeat": list(self.failures.values())}
+    """As Outcome; what failed is told by the command that plays its file."""
 
 
 def present() -> bool:

@@ -28,6 +28,9 @@ TARGETS = {
     "blob": "tests.fuzz.libraries:Blobs",
     "golden": "tests.fuzz.libraries:Goldens",
     "trace": "tests.fuzz.traces:Traces",
+    "audit": "tests.fuzz.audits:Audits",
+    "crl": "tests.fuzz.certificates:Revoked",
+    "pem": "tests.fuzz.certificates:PemFiles",
 }
 
 

@@ -19,6 +19,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 from agent.api import ApiLimits, ApiServer, Services
 from agent.api.access import Access, Auth, Who
 from agent.api.drain import Drain
+from agent.api.errors import Rejected
 from agent.api.gate import DETAILS_KEY, Gate
 from agent.api.profile import OPERATIONS
 from agent.api.roles import NEEDS
@@ -92,6 +93,9 @@ class FuzzDoor:
 
     def who(self, peer: str, auth: Auth) -> Who | None:
         return CALLERS[int(peer.rpartition(":")[2])]
+
+    def refused(self, peer: str, error: Rejected | None) -> str | None:
+        return None
 
 
 class _Handlers(ApiServer):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 LONGEST_MESSAGE = 2000  # characters of a refusal, with the name of the file and what is known there
@@ -41,6 +44,12 @@ class Plain:
 
     def close(self) -> None:
         """Nothing to do."""
+
+
+def folder() -> tempfile.TemporaryDirectory[str]:
+    """One for files of cases: in memory where the machine has such a place, since there are millions."""
+    memory = Path("/dev/shm")
+    return tempfile.TemporaryDirectory(prefix="ofa-fuzz-", dir=memory if os.access(memory, os.W_OK) else None)
 
 
 def ensure(holds: bool, what: str) -> None:

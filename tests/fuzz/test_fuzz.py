@@ -14,7 +14,10 @@ from tests.fuzz.play import TARGETS, case_of, checked, found_cases, play, repeat
 from tests.fuzz.target import Broken, Plain, Target
 
 SEED = 20_26
-SHORT = {"protobuf": 1500, "wire": 40, "config": 60, "manifest": 3000, "blob": 2000, "golden": 300, "trace": 2000}
+SHORT = {
+    "protobuf": 1500, "wire": 40, "config": 60, "manifest": 3000, "blob": 2000, "golden": 300, "trace": 2000,
+    "audit": 1500, "crl": 2000, "pem": 1500,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=TARGETS)

@@ -23,6 +23,7 @@ from tests.api.harness import CALM
 from tests.fuzz.mutate import INTEGERS, mutated
 from tests.fuzz.target import ensure
 from tests.support.fake_control import FakeControl, FakeJournal
+from tests.support.hostile import CONTROL, STATUS
 from tests.support.http2 import (
     CONTINUATION,
     DATA,
@@ -40,7 +41,6 @@ from tests.support.http2 import (
     window,
 )
 
-STATUS, CONTROL = "/ofa_agent.v1.StatusService/", "/ofa_agent.v1.ControlService/"
 LISTEN_S = 0.002  # how long an attacker waits for words of the server before it hangs up
 ANSWER_S = 10.0
 
