@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.security.judge import judged, standing
+from tests.security.judge import all_judged
 from tests.security.threats import THREATS
 
 
@@ -18,10 +18,8 @@ def main() -> int:
     parser.add_argument("ids", nargs="*", metavar="ID", help="rows; by default all")
     options = parser.parse_args()
     rows = [threat for threat in THREATS if not options.ids or threat.id in options.ids]
-    passing = standing(rows)
     wrong = 0
-    for threat in rows:
-        verdict = judged(threat, threat.test in passing)
+    for threat, verdict in all_judged(rows):
         wrong += not verdict.holds
         sys.stdout.write(f"{'ok ' if verdict.holds else 'BAD'} {threat.id:22} {threat.control:52} {verdict}\n")
         sys.stdout.flush()

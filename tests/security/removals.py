@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.security.removals_doors import REMOVALS as DOORS
+from tests.security.removals_web import REMOVALS as WEB
 from tests.security.stand_ins import Put, nothing, same, value, without_options
 from tests.security.threat import Threat
 from tests.security.threats import THREATS
@@ -218,6 +219,7 @@ def _first_camera(real: Any) -> Any:
 _FOR_EVER = 1 << 40
 REMOVALS: Mapping[str, Put] = {
     **DOORS,
+    **WEB,
     "role": nothing,
     "method-without-role": _for_readers,
     "unknown-connection": _everybody,

@@ -74,6 +74,16 @@ def _forgets(real: Any) -> Any:
     return look
 
 
+def _each_its_own(real: Any) -> Any:
+    import secrets
+
+    return lambda host: secrets.token_hex()
+
+
+def _client_alone(real: Any) -> Any:
+    return lambda self, caller: real(self, caller)[:1]
+
+
 REMOVALS: Mapping[str, Put] = {
     "no-certificate": _asks_nobody,
     "nameless-certificate": _first_name,
@@ -95,4 +105,7 @@ REMOVALS: Mapping[str, Put] = {
     "slow-greeting": without_options("grpc.server_handshake_timeout_ms"),
     "half-a-handshake": without_options("grpc.server_handshake_timeout_ms"),
     "header-bomb": _any_headers,
+    "machine-takes-places": _each_its_own,
+    "flood-of-refusals": nothing,
+    "flees-the-pause": _client_alone,
 }

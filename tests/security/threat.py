@@ -11,6 +11,7 @@ class Entry(Enum):
 
     UNIX = "unix socket"
     TCP = "TCP with mutual TLS"
+    WEB = "status page"
     REQUEST = "requests, over either"
     CONFIG = "config file"
     LIBRARY = "library folder"
@@ -28,6 +29,7 @@ class Attacker(Enum):
     LOCAL = "local user"
     CLIENT = "client"
     NETWORK = "plant network"
+    SITE = "foreign site"
     SUPPLIER = "supplier"
     EDITOR = "config writer"
     DISK = "disk"
@@ -39,6 +41,7 @@ REACH = {
     Attacker.LOCAL: "an account on the agent's machine without a role there; can open what is open to all",
     Attacker.CLIENT: "a gateway or a person with a valid role, or a program of theirs that is broken or taken over",
     Attacker.NETWORK: "any machine on the plant's network; without a certificate of the plant, or with an old one",
+    Attacker.SITE: "a web page of somebody else's, open in a browser that reaches the agent's status page",
     Attacker.SUPPLIER: "whoever can put files where the library or its keys are read, or ship them to the plant",
     Attacker.EDITOR: "whoever may write the config file, also by mistake",
     Attacker.DISK: "whoever can change files of the state folder while the agent does not look; also a failing disk",

@@ -6,6 +6,7 @@ from tests.security.threat import Attacker, Entry, Threat
 from tests.security.threats_doors import DOORS
 from tests.security.threats_files import FILES
 from tests.security.threats_library import LIBRARY
+from tests.security.threats_web import WEB
 
 _API = "tests/api/"
 _REQUEST, _CLIENT = Entry.REQUEST, Attacker.CLIENT
@@ -63,4 +64,4 @@ API = (
            _SLOW + "test_a_peer_that_answers_no_ping_is_cut_off"),
 )  # fmt: skip
 
-THREATS: tuple[Threat, ...] = (*DOORS, *API, *FILES, *LIBRARY)
+THREATS: tuple[Threat, ...] = (*DOORS, *WEB, *API, *FILES, *LIBRARY)

@@ -13,7 +13,7 @@ _DOOR, _FILES, _TURN = (
 )
 _USERS, _BOUNDS = "tests/api/test_unix_door.py::", "tests/api/test_unix_door_bounds.py::"
 _SERVER, _SLOW = "tests/api/test_server.py::", "tests/api/test_slow_clients.py::"
-_HOSTILE = "tests/api/test_hostile.py::"
+_HOSTILE, _NETWORKED = "tests/api/test_hostile.py::", "tests/api/test_network.py::"
 
 DOORS = (
     Threat("no-certificate", _TCP, _NETWORK, "connects without a certificate of the plant",
@@ -68,4 +68,12 @@ DOORS = (
     Threat("header-bomb", _TCP, _CLIENT, "sends headers that grow when they are unpacked",
            "agent.api.limits:ApiLimits.options",
            _HOSTILE + "test_headers_that_grow_when_they_are_unpacked_are_refused"),
+    Threat("machine-takes-places", _TCP, _NETWORK, "takes all places by connections of one machine",
+           "agent.api.network:machine_of", _NETWORKED + "test_one_machine_cannot_take_the_places_of_the_others"),
+    Threat("flood-of-refusals", _REQUEST, _CLIENT, "takes the time of the others by calls that are refused",
+           "agent.api.allowance:Allowance.refused",
+           _NETWORKED + "test_a_client_that_floods_is_not_read_while_others_are_answered"),
+    Threat("flees-the-pause", _TCP, _CLIENT, "goes on with a flood on new connections",
+           "agent.api.network:Network._held_to",
+           _NETWORKED + "test_a_client_that_flees_to_a_new_connection_has_its_machine_wait_and_others_keep_theirs"),
 )  # fmt: skip
