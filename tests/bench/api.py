@@ -1,8 +1,9 @@
 """What well-behaved clients of the API feel, alone and beside others that are slow, half dead or many.
 
-The server is a process of its own with the real supervisors and the real journal over scripted cameras; the burden is
-another; the clients are this one. Each client asks in its own rhythm, whatever the others do. A ratio is of two p99 of
-the same repeat.
+The server is a process of its own: for what slow and hostile clients do the real supervisors and the real journal over
+scripted cameras, for what the agent's own calls cost a whole daemon whose cameras are processes too. The burden is
+another process; the clients are this one. Each client asks in its own rhythm, whatever the others do. A ratio is of two
+p99 of the same repeat.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import json
 import os
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,8 @@ import grpc
 
 from agent.pb.ofa_agent.v1 import control_pb2, status_pb2
 from tests.bench.api_server import BARE, EMPTY
-from tests.bench.figures import Figure, Left
+from tests.bench.figures import Figure, Left, p99
+from tests.bench.processes import Child, child
 
 REPEATS = 5
 SETTLE_S, MEASURE_S = 0.5, 6.0
@@ -34,6 +36,8 @@ CAMERAS = 4
 STATUS, BUDGET = "GetStatus", "SetBudget"
 BARE_EMPTY, DOOR_EMPTY = "an empty handler, past the agent's door", "an empty handler"
 MIX = {STATUS: 3, BUDGET: 1, BARE_EMPTY: 3}
+AGAINST_EMPTY = {STATUS: 3, BUDGET: 1, DOOR_EMPTY: 2, BARE_EMPTY: 1}
+DAEMON = "tests.bench.api_daemon"
 BURDENS = {
     "never_reads": "a client that has 16 streams of results open and never reads one",
     "half_open": "100 connections that stop before, within or after their greeting",
@@ -75,11 +79,11 @@ async def _disturbed() -> list[Figure | Left]:
             f"api.{kind}_{_snake(name)}_ratio",
             f"p99 of {name} beside {what}",
             "the same server undisturbed, just before",
-            tuple(_p99(beside[name]) / _p99(alone[name]) for alone, beside in runs[kind]),
+            tuple(p99(beside[name]) / p99(alone[name]) for alone, beside in runs[kind]),
             goal=WORST if kind != "watchers" else None,
             parts={
-                "alone_p99_ms": statistics.median([_p99(alone[name]) * 1e3 for alone, _ in runs[kind]]),
-                "p99_ms": statistics.median([_p99(beside[name]) * 1e3 for _, beside in runs[kind]]),
+                "alone_p99_ms": statistics.median([p99(alone[name]) * 1e3 for alone, _ in runs[kind]]),
+                "p99_ms": statistics.median([p99(beside[name]) * 1e3 for _, beside in runs[kind]]),
             },
         )
         for kind, what in BURDENS.items()
@@ -88,49 +92,53 @@ async def _disturbed() -> list[Figure | Left]:
 
 
 async def _against_empty() -> list[Figure | Left]:
-    """16 clients, 4 cameras with 60 results a second each, 64 watchers."""
-    with _server(CAMERAS) as server, _burden("watchers_64", server.socket):
-        runs = [await _measured(server.socket, repeat) for repeat in range(REPEATS)]
-        ways = [await _measured(server.socket, repeat, {BARE_EMPTY: 1, DOOR_EMPTY: 1}) for repeat in range(REPEATS)]
+    """16 clients, 4 cameras in processes of their own with 60 results a second each, 64 watchers."""
+    with _server(CAMERAS, DAEMON) as server, _burden("watchers_64", server.socket):
+        before, began_s = server.results(), time.monotonic()
+        runs = [await _measured(server.socket, repeat, AGAINST_EMPTY) for repeat in range(REPEATS)]
+        results_per_s = (server.results() - before) / (time.monotonic() - began_s)
         synced = _synced_writes(server.socket.parent / "probe")
-    door: list[Figure | Left] = [_door_ratio(ways)]
-    return door + [
-        Figure(
-            f"api.{key}_ratio",
-            f"p99 of {name} ({CLIENTS} clients, {CAMERAS} scripted cameras with 60 results/s each, 64 watchers)",
-            "p99 of an empty handler in the same loaded server, on a socket of gRPC's own",
-            tuple(_p99(run[name]) / _p99(run[BARE_EMPTY]) for run in runs),
-            goal=1.5,
-            parts={
-                "p50_ms": statistics.median([statistics.median(run[name]) * 1e3 for run in runs]),
-                "p99_ms": statistics.median([_p99(run[name]) * 1e3 for run in runs]),
-                "empty_p50_ms": statistics.median([statistics.median(run[BARE_EMPTY]) * 1e3 for run in runs]),
-                "empty_p99_ms": statistics.median([_p99(run[BARE_EMPTY]) * 1e3 for run in runs]),
-                **({"one_synced_write_p50_ms": synced * 1e3} if name == BUDGET else {}),
-            },
-        )
-        for key, name in (("status", STATUS), ("set_budget", BUDGET))
+    shared = {
+        "results_per_s": results_per_s,
+        "synced_write_p50_ms": synced[0] * 1e3,
+        "synced_write_p99_ms": synced[1] * 1e3,
+    }
+    return [
+        _against("api.door_ratio", DOOR_EMPTY, BARE_EMPTY, None, runs, shared),
+        _against("api.status_ratio", STATUS, DOOR_EMPTY, 1.5, runs, shared),
+        _against("api.set_budget_ratio", BUDGET, DOOR_EMPTY, 1.5, runs, shared),
     ]
 
 
-def _door_ratio(runs: Sequence[Latencies]) -> Figure:
-    """What it costs that the agent passes each byte on, to know who is at the other end."""
-    parts = {
-        f"{key}_{quantile}_ms": statistics.median([of(run[name]) * 1e3 for run in runs])
-        for key, name in (("bare", BARE_EMPTY), ("door", DOOR_EMPTY))
-        for quantile, of in (("p50", statistics.median), ("p99", _p99))
-    }
+def _against(
+    key: str, name: str, empty: str, goal: float | None, runs: Sequence[Latencies], shared: Mapping[str, float]
+) -> Figure:
+    """Of one call over an empty handler; by parts also over the other one, and of all repeats together."""
+
+    def of(call: str, quantile: Callable[[Sequence[float]], float]) -> float:
+        return statistics.median([quantile(run[call]) * 1e3 for run in runs])
+
     return Figure(
-        "api.door_ratio",
-        f"p99 of an empty handler through the agent's unix socket ({CLIENTS} clients, 64 watchers)",
-        "p99 of the same handler in the same loaded server, on a socket of gRPC's own",
-        tuple(_p99(run[DOOR_EMPTY]) / _p99(run[BARE_EMPTY]) for run in runs),
-        parts=parts,
+        key,
+        f"p99 of {name} ({CLIENTS} clients, {CAMERAS} cameras in processes of their own with 60 results/s each, "
+        "64 watchers)",
+        f"p99 of {empty} in the same loaded server",
+        tuple(p99(run[name]) / p99(run[empty]) for run in runs),
+        goal=goal,
+        parts={
+            "p50_ms": of(name, statistics.median),
+            "p99_ms": of(name, p99),
+            "empty_p50_ms": of(empty, statistics.median),
+            "empty_p99_ms": of(empty, p99),
+            "past_the_door_ratio": statistics.median([p99(run[name]) / p99(run[BARE_EMPTY]) for run in runs]),
+            **shared,
+        },
     )
 
 
-def _synced_writes(path: Path) -> float:
-    """Median seconds of a bare write of 4 KiB that is on the disk: SetBudget is answered after such, of the journal."""
+def _synced_writes(path: Path) -> tuple[float, float]:
+    """Median and p99 in seconds of a bare write of 4 KiB that is on the disk: SetBudget is answered after such a one,
+    of the journal."""
     found = []
     with path.open("wb", buffering=0) as file:
         for _ in range(100):
@@ -138,7 +146,7 @@ def _synced_writes(path: Path) -> float:
             file.write(bytes(4096))
             os.fsync(file.fileno())
             found.append(time.perf_counter() - began_s)
-    return statistics.median(found)
+    return statistics.median(found), p99(found)
 
 
 def _watchers_share() -> Figure:
@@ -164,7 +172,7 @@ def _watchers_share() -> Figure:
 class _Server:
     """The measured process."""
 
-    def __init__(self, process: subprocess.Popen[str], socket: Path) -> None:
+    def __init__(self, process: Child, socket: Path) -> None:
         self._process = process
         self.socket = socket
 
@@ -175,19 +183,19 @@ class _Server:
         time.sleep(MEASURE_S)
         return (self._cpu_s() - before_s) / (time.monotonic() - began_s)
 
+    def results(self) -> float:
+        """Of all cameras since they were activated; of a daemon only."""
+        return self._process.ask("results")
+
     def _cpu_s(self) -> float:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write("cpu\n")
-        self._process.stdin.flush()
-        return float(self._process.stdout.readline())
+        return self._process.ask("cpu")
 
 
 @contextmanager
-def _server(cameras: int) -> Iterator[_Server]:
+def _server(cameras: int, module: str = "tests.bench.api_server") -> Iterator[_Server]:
     with (
         tempfile.TemporaryDirectory(prefix="ofa-bench-") as folder,
-        _child("tests.bench.api_server", folder, str(cameras)) as process,
+        child(module, folder, str(cameras)) as process,
     ):
         yield _Server(process, Path(folder) / "api.sock")
 
@@ -195,29 +203,8 @@ def _server(cameras: int) -> Iterator[_Server]:
 @contextmanager
 def _burden(kind: str, socket: Path) -> Iterator[None]:
     # What the burden itself computes is no load of the server: on few cores it must not take the server's.
-    with _child("tests.bench.api_load", kind, str(socket), niceness=10):
+    with child("tests.bench.api_load", kind, str(socket), niceness=10):
         yield
-
-
-@contextmanager
-def _child(module: str, *arguments: str, niceness: int = 0) -> Iterator[subprocess.Popen[str]]:
-    """A process that says `ready` and ends with its standard input."""
-    command = ["nice", "-n", str(niceness), sys.executable, "-m", module, *arguments]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        said = process.stdout.readline()
-        if said.strip() != "ready":
-            process.kill()
-            raise RuntimeError(f"{module}: ended with {said!r} before it was ready")
-        try:
-            yield process
-        finally:
-            assert process.stdin is not None
-            process.stdin.close()
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                process.kill()
 
 
 # -- the clients ---------------------------------------------------------------------------------------------------
@@ -252,6 +239,12 @@ async def _client(
     """
     channel, bare = ways
     budget = _set_budget(f"bench-{chance.random()}", chance.randint(1, CAMERAS))
+
+    def set_budget() -> bytes:
+        """With an id of its own, as the agent's clients send it."""
+        budget.request_id = str(uuid.UUID(int=chance.getrandbits(128), version=4))
+        return budget.SerializeToString()
+
     calls = {
         STATUS: (
             channel.unary_unary("/ofa_agent.v1.StatusService/GetStatus"),
@@ -259,7 +252,7 @@ async def _client(
         ),
         BUDGET: (
             channel.unary_unary("/ofa_agent.v1.ControlService/SetBudget"),
-            budget,
+            b"",
         ),
         BARE_EMPTY: (bare.unary_unary(EMPTY), b""),
         DOOR_EMPTY: (channel.unary_unary(EMPTY), b""),
@@ -268,20 +261,17 @@ async def _client(
         await asyncio.sleep(chance.expovariate(CALLS_PER_S))
         (name,) = chance.choices([*mix], [*mix.values()])
         call, body = calls[name]
+        body = set_budget() if name == BUDGET else body
         began_s = time.perf_counter()
         await call(body)
         found[name].append(time.perf_counter() - began_s)
 
 
-def _set_budget(client: str, camera: int) -> bytes:
+def _set_budget(client: str, camera: int) -> control_pb2.SetBudgetRequest:
     request = control_pb2.SetBudgetRequest(client=client, camera=f"station-{camera}")
     request.budget.max_latency_ms = 400.0
     request.ttl.seconds = 600
-    return request.SerializeToString()
-
-
-def _p99(values: Sequence[float]) -> float:
-    return sorted(values)[int(0.99 * (len(values) - 1))]
+    return request
 
 
 def _snake(name: str) -> str:

@@ -4,8 +4,9 @@
 
 Each camera has 60 results a second and, by its tick, a new state four times a second. An empty handler is registered
 beside the agent's services, and gRPC also listens by itself at BARE in the folder: what comes there does not pass the
-agent's door, so that the agent's own services refuse it. A line on standard input is answered with the CPU seconds of
-this process so far.
+agent's door, so that the agent's own services refuse it. Where the folder has one `tls` with certificates, it serves
+TCP too, at the port that it writes to PORT. A line on standard input is answered with the CPU seconds of this process
+so far.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -21,12 +23,17 @@ import anyio
 import grpc
 
 from agent.api import ApiLimits, ApiServer, Services
-from agent.api.access import Auth, Who
+from agent.api.access import Auth, Door, Who
 from agent.api.drain import Drain
+from agent.api.errors import Rejected
 from agent.api.gate import Gate
 from agent.api.serving import Handlers
+from agent.api.tls_door import TlsDoor
+from agent.api.tls_files import TlsFiles, TlsPaths
 from agent.api.unix_door import UnixDoor
-from agent.clock import SystemClock
+from agent.clock import Clock, SystemClock
+from agent.domain.access import Role
+from agent.domain.alarms import AlarmKey
 from agent.domain.budget import Budget
 from agent.domain.states import CameraState
 from agent.supervisor import Parts, Supervisor, SupervisorSettings
@@ -38,6 +45,8 @@ from tests.support.ladders import LadderSource
 RESULTS_PER_S = 60.0
 EMPTY = "/ofa_agent.bench.Empty/Empty"
 BARE = "bare.sock"
+TLS, PORT = "tls", "port"
+ROLES = {"spiffe://plant/read/*": Role.READ, "spiffe://plant/control/*": Role.CONTROL}
 SETTINGS = SupervisorSettings(
     default_budget=Budget(max_latency_ms=400.0),
     fail_safe_budget=Budget(max_latency_ms=400.0),
@@ -64,13 +73,21 @@ class _Bare:
     def who(self, peer: str, auth: Auth) -> Who | None:
         return None
 
+    def refused(self, peer: str, error: Rejected | None) -> str | None:
+        return None
+
+
+class _NoAlarms:
+    async def happened(self, key: AlarmKey, text: str) -> None: ...
+
+    async def cleared(self, key: AlarmKey) -> None: ...
+
 
 class BenchServer(ApiServer):
     """With one method more, which does nothing and passes nothing of the agent's own, and one way in more."""
 
-    def __init__(self, services: Services, folder: Path) -> None:
-        limits = ApiLimits()
-        super().__init__(services, [UnixDoor(folder / "api.sock", None, limits), _Bare(folder / BARE)], limits)
+    def __init__(self, services: Services, folder: Path, doors: Sequence[Door], limits: ApiLimits) -> None:
+        super().__init__(services, [*doors, _Bare(folder / BARE)], limits)
 
     def _services_of(self, drain: Drain, gate: Gate) -> dict[str, Handlers]:
         async def empty(body: bytes, context: Any) -> bytes:
@@ -89,6 +106,13 @@ class Station(FakeCamera):
     def jitter(self) -> float:
         self.taken += 1
         return (self.taken % 97) / 100.0
+
+
+def _tls_door(folder: Path, clock: Clock) -> TlsDoor | None:
+    if not folder.is_dir():
+        return None
+    paths = TlsPaths(folder / "cert.pem", folder / "key.pem", folder / "ca.pem")
+    return TlsDoor("127.0.0.1:0", TlsFiles(paths, clock), ROLES, clock, _NoAlarms(), folder=folder)
 
 
 async def line(cameras: list[Station]) -> None:
@@ -119,19 +143,25 @@ async def serve(folder: Path, count: int) -> None:
             await supervisor.load()
             tasks.start_soon(supervisor.run)
         tasks.start_soon(line, cameras)
-        await stack.enter_async_context(BenchServer(services, folder))
+        tls = _tls_door(folder / TLS, clock)
+        limits = ApiLimits()
+        doors: list[Door] = [UnixDoor(folder / "api.sock", None, limits), *([] if tls is None else [tls])]
+        await stack.enter_async_context(BenchServer(services, folder, doors, limits))
+        if tls is not None:
+            (folder / PORT).write_text(str(tls.port), encoding="ascii")
+            tasks.start_soon(tls.run)
         while any(one.snapshot().state is not CameraState.ACTIVE for one in supervisors):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
-        await _answer()
+        await answer()
         tasks.cancel_scope.cancel()
 
 
-async def _answer() -> None:
-    """Say that all is up, then the CPU time for each line; until the input ends."""
+async def answer(**figures: Callable[[], float]) -> None:
+    """Say that all is up, then for each line the figure of that name, or the CPU time; until the input ends."""
     sys.stdout.write("ready\n")
     sys.stdout.flush()
-    while await asyncio.to_thread(sys.stdin.readline):
-        sys.stdout.write(f"{time.process_time()}\n")
+    while name := await asyncio.to_thread(sys.stdin.readline):
+        sys.stdout.write(f"{figures.get(name.strip(), time.process_time)()}\n")
         sys.stdout.flush()
 
 

@@ -33,6 +33,11 @@ class Figure:
         """Whether the goal is met; None without one."""
         return None if self.goal is None else self.median <= self.goal
 
+    @property
+    def of_goal(self) -> float:
+        """The median over the goal: above 1 where it is missed; 0 without a goal."""
+        return self.median / self.goal if self.goal else 0.0
+
     def to_json(self) -> dict[str, object]:
         """Entry of `bench.json`."""
         return {
@@ -59,19 +64,25 @@ class Left:
         return {"skipped": self.reason}
 
 
-def write(path: Path, figures: Sequence[Figure | Left]) -> None:
-    """Put the figures into `bench.json`, beside those of other keys that are there."""
+def p99(values: Sequence[float]) -> float:
+    """The value that one in a hundred is above."""
+    return sorted(values)[int(0.99 * (len(values) - 1))]
+
+
+def write(path: Path, figures: Sequence[Figure | Left], machine: Mapping[str, object]) -> None:
+    """Put the figures into `bench.json`, each with the machine as it was then, beside those of other keys there."""
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    known |= {figure.key: figure.to_json() for figure in figures}
+    known |= {figure.key: {**figure.to_json(), "machine": dict(machine)} for figure in figures}
     path.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def row(figure: Figure | Left) -> str:
-    """One line of the table."""
+def row(figure: Figure | Left, compared: str = "") -> str:
+    """The lines of one figure in the table; `compared`: how it stands to an earlier run."""
     if isinstance(figure, Left):
         return f"{figure.key:18} not measured: {figure.reason}"
     goal = "" if figure.goal is None else f"   goal <= {figure.goal:g}: {'met' if figure.met else 'MISSED'}"
     spread = f"{min(figure.values):.2f} .. {max(figure.values):.2f}"
     parts = ", ".join(f"{name} {value:.3g}" for name, value in figure.parts.items())
-    lines = [f"{figure.median:.2f}  ({spread}){goal}", figure.what, f"over {figure.reference}", parts]
-    return "\n".join(f"{figure.key if number == 0 else '':18} {line}" for number, line in enumerate(lines))
+    lines = [f"{figure.median:.2f}  ({spread}){goal}", figure.what, f"over {figure.reference}", compared, parts]
+    told = [line for line in lines if line]
+    return "\n".join(f"{figure.key if number == 0 else '':18} {line}" for number, line in enumerate(told))
