@@ -44,6 +44,9 @@ class OneDoor:
     def who(self, peer: str, auth: Auth) -> Who | None:
         return self._who
 
+    def refused(self, peer: str, error: Rejected | None) -> str | None:
+        return None
+
 
 def refused(who: Who | None, method: str) -> Rejected:
     with pytest.raises(Rejected) as caught:

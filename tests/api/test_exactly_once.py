@@ -144,6 +144,41 @@ def test_an_id_of_which_only_the_mark_is_known_cannot_be_used_for_another_reques
     run(scenario())
 
 
+class Looking(MemoryJournal):
+    """A journal in which one look for an answer takes until the gate opens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate, self.looks = asyncio.Event(), asyncio.Event()
+        self.gate.set()
+
+    async def stored_answer(self, request_id: str) -> StoredAnswer | None:
+        self.looks.set()
+        await self.gate.wait()
+        return await super().stored_answer(request_id)
+
+
+def test_a_retry_gets_its_answer_while_another_request_that_uses_its_id_is_looked_up() -> None:
+    async def scenario() -> Plant:
+        journal = Looking()
+        plant = Plant(journal)
+        plant.log()
+        first = await plant.send(ID, 600, "a")
+        journal.gate.clear()
+        journal.looks.clear()
+        wrong = asyncio.create_task(plant.send(ID, 601, "a"))
+        await journal.looks.wait()
+        retry = asyncio.create_task(plant.send(ID, 600, "a"))
+        await asyncio.sleep(0)
+        journal.gate.set()
+        assert await retry == first
+        with pytest.raises(BadInput, match="used before"):
+            await wrong
+        return plant
+
+    assert run(scenario()).sets == ["a=600"]
+
+
 def test_marks_survive_the_agent_in_its_journal(tmp_path: Path) -> None:
     async def life(plant: Plant, dies: bool) -> None:
         journal = SqliteJournal(tmp_path / "journal.db", SystemClock(), RandomIds())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,32 +15,26 @@ from agent.domain.access import Role
 from agent.domain.notice import UNKNOWN_LINE
 from tests.api.harness import CALM, run, until
 from tests.api.test_slow_clients import calls_under_way
-from tests.api.tls_rig import GET_STATUS, TlsRig, call, on_the_network, refused
+from tests.api.tls_rig import TlsRig, call, on_the_network, refused
+from tests.support.hostile import CONTROL, GET_STATUS, HALF_HELLO, SAYINGS, STATUS, Hostile, indexed_headers
 from tests.support.http2 import (
     ACK,
-    CONTINUATION,
     DATA,
-    END_HEADERS,
     END_STREAM,
     HEADERS,
     HELLO,
-    PING,
     PREFACE,
     RST_STREAM,
     SETTINGS,
     Frame,
-    HalfClient,
     call_frames,
     frames,
-    window,
 )
 from tests.support.leaks import open_descriptors
 from tests.support.plant import Issued, Plant
 
 GOOD, BAD = "spiffe://plant/desk", "spiffe://plant/hostile"
 ROLES = {GOOD: Role.READ, BAD: Role.READ}
-CONTROL = "/ofa_agent.v1.ControlService/"
-STATUS = "/ofa_agent.v1.StatusService/"
 QUESTIONS = (
     GET_STATUS,
     STATUS + "ListSubnets",
@@ -48,17 +42,6 @@ QUESTIONS = (
     STATUS + "ListAlarms",
     "/grpc.health.v1.Health/List",
 )
-# The beginning of a TLS ClientHello: a record that promises 512 bytes and brings five.
-HALF_HELLO = b"\x16\x03\x01\x02\x00" + b"\x01\x00\x01\xfc\x03"
-
-
-class Hostile(HalfClient):
-    """Goes without a word."""
-
-    async def close(self) -> None:
-        self.writer.transport.abort()
-        with suppress(OSError):
-            await self.writer.wait_closed()
 
 
 async def bare(rig: TlsRig, say: bytes = b"") -> Hostile:
@@ -106,7 +89,12 @@ def test_who_stops_half_way_through_a_handshake_is_cut_off(tmp_path: Path) -> No
     async def scenario() -> None:
         async with undisturbed(tmp_path, replace(CALM, handshake_s=0.3)) as (rig, _):
             stopped = [await bare(rig, say) for say in (b"", HALF_HELLO, HALF_HELLO[:3], PREFACE) for _ in range(10)]
-            await asyncio.gather(*(client.hung_up() for client in stopped))
+            done, stand = await asyncio.wait(
+                [asyncio.ensure_future(client.hung_up()) for client in stopped], timeout=10.0
+            )
+            for one in stand:
+                one.cancel()
+            assert (len(done), len(stand)) == (40, 0)
             for client in stopped:
                 await client.close()
 
@@ -144,23 +132,6 @@ def test_wrong_certificates_again_and_again_reach_nothing(tmp_path: Path) -> Non
 # -- within a connection -------------------------------------------------------------------------------------------
 
 
-def indexed_headers(path: str, size: int, times: int) -> bytes:
-    """A call whose header block names one long header, kept in the table, so many times by its number (RFC 7541)."""
-    opened = call_frames(path, 1)
-    (head, _) = frames(opened)
-    name = b"x-a"
-    long = b"\x40" + bytes((len(name),)) + name + b"\x7f" + _rest(size - 127) + b"v" * size
-    return Frame(HEADERS, END_HEADERS, 1, head.body + long + b"\xbe" * times).encoded() + opened[9 + len(head.body) :]
-
-
-def _rest(value: int) -> bytes:
-    found = bytearray()
-    while value >= 0x80:
-        found.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes((*found, value))
-
-
 def test_headers_that_grow_when_they_are_unpacked_are_refused(tmp_path: Path) -> None:
     async def scenario() -> bool:
         async with undisturbed(tmp_path) as (rig, issued):
@@ -188,46 +159,13 @@ async def _has_answer(client: Hostile) -> bool:
         client.heard += data
 
 
-def calls(name: str, count: int) -> bytes:
-    return b"".join(call_frames(STATUS + name, stream) for stream in range(1, 2 * count, 2))
-
-
-RESETS = b"".join(
-    call_frames(STATUS + "WatchStatus", stream) + Frame(RST_STREAM, 0, stream, (8).to_bytes(4, "big")).encoded()
-    for stream in range(1, 1001, 2)
-)
-SETTING = Frame(SETTINGS, 0, 0, b"\0\x03\0\0\0\x64").encoded()
-ATTACKS = {
-    "sends headers that never end": HELLO
-    + Frame(HEADERS, 0, 1, b"").encoded()
-    + Frame(CONTINUATION, 0, 1, b"\0" * 100).encoded() * 2000,
-    "sends empty continuations": HELLO
-    + Frame(HEADERS, 0, 1, b"").encoded()
-    + Frame(CONTINUATION, 0, 1).encoded() * 5000,
-    "opens streams and resets them at once": HELLO + RESETS,
-    "floods with settings": HELLO + SETTING * 5000,
-    "floods with pings": HELLO + Frame(PING, 0, 0, b"12345678").encoded() * 5000,
-    "gives windows beyond all bounds": HELLO + call_frames(GET_STATUS, 1) + window(0, 0x7FFFFFFF) * 20,
-    "gives windows of nothing": HELLO + call_frames(GET_STATUS, 1) + window(1, 0) * 20 + window(0, 0),
-    "takes nothing": PREFACE + Frame(SETTINGS, 0, 0, b"\0\x04\0\0\0\0").encoded() + calls("WatchResults", 60),
-    "sends data to streams that are not": HELLO + Frame(DATA, 0, 99, b"x" * 1000).encoded() * 50,
-    "depends on itself": HELLO + Frame(2, 0, 1, b"\0\0\0\x01\xff").encoded() * 500,
-    "sends garbage": HELLO + bytes(range(256)) * 64,
-    "speaks HTTP/1": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
-    "sends headers that grow": HELLO + indexed_headers(GET_STATUS, 3000, 6000),
-    "announces a message of 4 GB": HELLO
-    + call_frames(GET_STATUS, 1, ends=False)[:-5]
-    + Frame(DATA, 0, 1, b"\0\xff\xff\xff\xff" + b"z" * 1000).encoded(),
-}
-
-
 def test_others_hear_the_same_over_tls_beside_whatever_a_client_says(tmp_path: Path) -> None:
     async def scenario() -> dict[str, bool]:
         same = {}
         async with undisturbed(tmp_path) as (rig, issued):
             good = rig.connect(rig.plant.issue(GOOD))
             before = await call(good)
-            for what, said in ATTACKS.items():
+            for what, said in SAYINGS.items():
                 hostile = await inside(rig, issued, said)
                 same[what] = [await call(good) for _ in range(4)] == [before] * 4
                 await hostile.close()

@@ -113,6 +113,9 @@ def test_a_door_that_knows_somebody_no_more_is_told_too() -> None:
         def who(self, peer: str, auth: Auth) -> Who | None:
             raise Rejected("NO_ROLE", "revoked")
 
+        def refused(self, peer: str, error: Rejected | None) -> str | None:
+            return None
+
     async def story(refusals: Refusals, noted: list[AuditEntry]) -> None:
         with pytest.raises(Rejected):
             Access([Revoked(None)], refusals).admit(SET, "ipv4:10.0.0.9:5", {})

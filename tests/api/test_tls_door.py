@@ -14,7 +14,7 @@ from cryptography import x509
 from agent.api.roles import NEEDS
 from agent.client import AgentClient
 from agent.domain.access import Role
-from agent.errors import BadInput
+from agent.errors import Refused
 from agent.pb.ofa_agent.v1 import control_pb2
 from tests.api.harness import run
 from tests.api.tls_rig import GET_STATUS, TlsRig, call, end_of, on_the_network, refused, watch
@@ -214,7 +214,7 @@ def test_an_address_that_is_taken_is_told_by_its_key(tmp_path: Path) -> None:
         async with on_the_network(tmp_path, ROLES) as rig:
             second = type(rig.door)(f"127.0.0.1:{rig.door.port}", rig.door.files, {}, rig.clock, rig.alarms)
             server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-            with pytest.raises(BadInput, match=r"^api\.tcp\.listen: nothing can listen on 127\.0\.0\.1:\d+"):
+            with pytest.raises(Refused, match=r"^api\.tcp\.listen: 127\.0\.0\.1:\d+ is in use by another program"):
                 second.bind(server)
             await server.stop(0)
 

@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
 )
+from cryptography.x509.name import _ASN1Type
+from cryptography.x509.oid import NameOID
 
 from agent.api.certificates import MOST_KEPT, ClientCertificates
 from agent.api.revocation import read_revocations
@@ -211,13 +213,13 @@ def test_the_end_of_a_certificate_is_told_two_weeks_before(desk: Desk, left_s: f
 @pytest.mark.parametrize("encoding", [Encoding.PEM, Encoding.DER])
 def test_a_list_of_revoked_certificates_is_taken_over_in_either_form(desk: Desk, encoding: Encoding) -> None:
     files, lost, kept = desk.open(), desk.plant.issue(PLC_3), desk.plant.issue(PLC_3)
-    issuer = desk.plant.ca.subject.public_bytes()
+    issuer = desk.plant.ca.subject
     assert not files.revocations.has(issuer, lost.serial)
     desk.folder.write("revoked.pem", desk.plant.crl(lost, made_s=0, encoding=encoding))
     files.look()
     assert files.revocations.has(issuer, lost.serial)
     assert not files.revocations.has(issuer, kept.serial)
-    assert not files.revocations.has(b"another", lost.serial)
+    assert not files.revocations.has(x509.Name([]), lost.serial)
 
 
 def test_one_file_may_hold_the_lists_of_several_cas(desk: Desk) -> None:
@@ -226,11 +228,22 @@ def test_one_file_may_hold_the_lists_of_several_cas(desk: Desk) -> None:
     desk.folder.write("ca.pem", desk.plant.ca_pem + other.ca_pem)
     desk.folder.write("revoked.pem", desk.plant.crl(lost) + other.crl(also))
     revocations = desk.open().revocations
-    assert revocations.has(desk.plant.ca.subject.public_bytes(), lost.serial)
-    assert revocations.has(other.ca.subject.public_bytes(), also.serial)
-    assert not revocations.has(other.ca.subject.public_bytes(), lost.serial)
+    assert revocations.has(desk.plant.ca.subject, lost.serial)
+    assert revocations.has(other.ca.subject, also.serial)
+    assert not revocations.has(other.ca.subject, lost.serial)
 
 
+def test_a_list_whose_cas_name_is_written_in_another_string_type_holds_for_its_certificates(desk: Desk) -> None:
+    lost, others = desk.plant.issue(PLC_3), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "plant CA", PRINTABLE)])
+    assert others == desk.plant.ca.subject
+    assert others.public_bytes() != desk.plant.ca.subject.public_bytes()
+    desk.folder.write("revoked.pem", desk.plant.crl(lost, issuer=others))
+    files = desk.open()
+    told, _ = ClientCertificates().read(lost.pem, files.authorities)
+    assert files.revocations.has(told.issuer, told.serial)
+
+
+PRINTABLE = _ASN1Type.PrintableString
 PARTS = x509.IssuingDistributionPoint(
     None, None, False, False, frozenset({x509.ReasonFlags.key_compromise}), False, False
 )
@@ -252,7 +265,7 @@ OTHERS = x509.IssuingDistributionPoint(None, None, False, False, None, True, Fal
 def test_a_list_that_must_not_be_believed_leaves_the_one_before_in_use(
     desk: Desk, reason: str, made: Callable[[Plant], bytes]
 ) -> None:
-    lost, issuer = desk.plant.issue(PLC_3), desk.plant.ca.subject.public_bytes()
+    lost, issuer = desk.plant.issue(PLC_3), desk.plant.ca.subject
     desk.folder.write("revoked.pem", desk.plant.crl(lost))
     files = desk.open()
     desk.folder.write("revoked.pem", made(desk.plant))
@@ -321,7 +334,7 @@ def test_a_list_in_use_that_is_overdue_goes_on_to_hold(desk: Desk) -> None:
     desk.clock.step_wall(DAY_S + 60)
     (said,) = files.problems()
     assert "revoked.pem was to be renewed by " in said
-    assert files.revocations.has(desk.plant.ca.subject.public_bytes(), lost.serial)
+    assert files.revocations.has(desk.plant.ca.subject, lost.serial)
 
 
 def test_a_list_of_a_ca_that_is_gone_is_told(desk: Desk) -> None:

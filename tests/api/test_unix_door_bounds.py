@@ -122,12 +122,14 @@ def test_without_descriptors_clients_wait_and_are_let_in_when_there_are(
         def close(self) -> None:
             self.true.close()
 
-    monkeypatch.setattr("agent.api.unix_door.PAUSE_S", 0.01)
+    monkeypatch.setattr("agent.api.listening.PAUSE_S", 0.01)
 
     async def scenario() -> str:
         async with serving(tmp_path) as rig:
-            asyncio.get_running_loop().remove_reader(rig.door._listener)  # type: ignore[arg-type]
-            rig.door._listener = Short(rig.door._listener)  # type: ignore[assignment,arg-type]
+            assert rig.door._listening is not None
+            (listener,) = rig.door._listening._sockets
+            asyncio.get_running_loop().remove_reader(listener)
+            rig.door._listening._sockets = [Short(listener)]  # type: ignore[list-item]
             await rig.door.open()
             async with rig.channel() as channel:
                 return await said(channel, STATUS)
@@ -143,8 +145,8 @@ def test_without_descriptors_clients_wait_and_are_let_in_when_there_are(
 def test_a_client_that_grpc_does_not_take_is_hung_up_on_at_once(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with serving(tmp_path) as rig:
-            assert rig.door._inner is not None
-            rig.door._inner.close()
+            assert rig.door._guests is not None
+            rig.door._guests.inner.close()
             client = await HalfClient.connect(rig.path)
             await client.hung_up()
             await client.close()
@@ -154,13 +156,13 @@ def test_a_client_that_grpc_does_not_take_is_hung_up_on_at_once(tmp_path: Path) 
 
 
 def test_a_stuck_connection_that_grpc_has_ended_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.api.unix_door.LOOK_S", 0.02)
+    monkeypatch.setattr("agent.api.guests.LOOK_S", 0.02)
 
     async def scenario() -> list[str]:
         seen: list[str] = []
         async with serving(tmp_path) as rig:
             client = await HalfClient.connect(rig.path)
-            await until(lambda: len(rig.door._guests) == 1)
+            await until(lambda: rig.door._guests is not None and len(rig.door._guests) == 1)
 
             def look(link: Link) -> None:
                 seen.append("look")

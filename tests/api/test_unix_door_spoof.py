@@ -21,12 +21,12 @@ from tests.support.http2 import HalfClient
 
 async def asks_directly(rig: Rig, name: bytes | None) -> str:
     """What a process hears that found the way to gRPC's own socket and calls itself `name` there."""
-    assert rig.door._inner is not None
+    assert rig.door._guests is not None
     with socket.socket(socket.AF_UNIX) as direct:
         if name is not None:
             direct.bind(b"\0" + name)
         direct.setblocking(False)
-        way = f"/proc/self/fd/{rig.door._inner._place}"
+        way = f"/proc/self/fd/{rig.door._guests.inner._place}"
         await asyncio.get_running_loop().sock_connect(direct, way)
         async with _relay(direct, rig.path.with_name("relay")) as channel:
             return await said(channel, STATUS)
@@ -61,7 +61,7 @@ async def _relay(to: socket.socket, path: Path) -> AsyncIterator[Any]:
 
 
 def names(rig: Rig) -> list[str]:
-    return [peer.removeprefix(PEER) for peer in rig.door._guests]
+    return [peer.removeprefix(PEER) for peer in rig.door._guests or ()]
 
 
 def test_who_finds_grpcs_own_socket_is_nobody_whatever_name_is_given(tmp_path: Path) -> None:

@@ -74,8 +74,8 @@ def test_each_user_may_do_what_the_roles_say_and_nobody_reaches_grpcs_own_socket
 
     async def scenario() -> Any:
         async with serving(folder, roles) as rig:
-            assert rig.door._inner is not None
-            inner = f"/proc/{os.getpid()}/fd/{rig.door._inner._place}"
+            assert rig.door._guests is not None
+            inner = f"/proc/{os.getpid()}/fd/{rig.door._guests.inner._place}"
             return await calls_of(
                 rig.path,
                 inner,

@@ -77,6 +77,7 @@ class TlsRig:
     clock: ShiftedClock
     alarms: ToldAlarms
     socket: Path
+    journal: FakeJournal
     channels: list[grpc.aio.Channel] = field(default_factory=list)
 
     @property
@@ -163,6 +164,7 @@ async def on_the_network(
     limits: ApiLimits = CALM,
     revoked: bool = False,
     plant: Plant | None = None,
+    listen: str = "127.0.0.1:0",
 ) -> AsyncIterator[TlsRig]:
     """Serve one camera over TCP and over a unix socket until the context ends."""
     plant = plant or Plant()
@@ -172,10 +174,11 @@ async def on_the_network(
     clock, alarms, control = ShiftedClock(), ToldAlarms(), FakeControl()
     cert, key, ca = (files.path(name) for name in ("cert.pem", "key.pem", "ca.pem"))
     paths = TlsPaths(cert, key, ca, files.path("revoked.pem") if revoked else None)
-    door = SeenDoor("127.0.0.1:0", TlsFiles(paths, clock), roles, clock, alarms, LOOK_S)
-    services = Services({control.name: control}, FakeJournal(), clock)
+    door = SeenDoor(listen, TlsFiles(paths, clock), roles, clock, alarms, LOOK_S, limits=limits)
+    journal = FakeJournal()
+    services = Services({control.name: control}, journal, clock)
     server = ApiServer(services, [UnixDoor(folder / "api.sock", None, limits), door], limits)
-    rig = TlsRig(plant, files, door, control, clock, alarms, folder / "api.sock")
+    rig = TlsRig(plant, files, door, control, clock, alarms, folder / "api.sock", journal)
     async with server:
         looking = asyncio.create_task(door.run())
         try:

@@ -11,7 +11,7 @@ from agent.camera import Trigger
 from agent.domain.device import GoldenCheck, NetworkReport
 from agent.domain.result import RawInference
 from agent.errors import CameraGone, CameraRefused, CameraTimeout
-from agent.sim.spec import FaultSpec, SceneSpec, SimulationSpec, VpuSpec
+from agent.sim.spec import FaultSpec, SceneSpec, SimulationSpec, TransportSpec, VpuSpec
 from tests.contract.rig import (
     NET_A,
     NET_B,
@@ -28,6 +28,7 @@ from tests.contract.rig import (
     play,
     profile,
     settings,
+    transactions,
 )
 
 LINE = settings(trigger=Trigger("Line0"))
@@ -113,6 +114,28 @@ def test_loading_that_takes_too_long_ends_with_the_deadline() -> None:
             await made.camera.activate_network(NET_A.setup, 2)
 
     play(main, replace(SimulationSpec(), faults=(FaultSpec("network.load", "stall", seconds=60),)))
+
+
+@pytest.mark.simulation
+@only_on(NEW_FIRMWARE)
+def test_a_network_that_was_loaded_before_is_found_at_once_and_seldom_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both lengthen the gap: a look that comes late, and transactions while the camera loads."""
+    load_s = 2.0
+
+    async def main(made: Rig) -> None:
+        await made.camera.connect(30)
+        await made.install(NET_A)
+        await made.camera.upload_network(NET_A.blob, 30, ignore_progress)
+        count, uploaded_ns = transactions(made, monkeypatch), made.clock.now_ns()
+        await made.camera.activate_network(NET_A.setup, 30)
+        waited_s = (made.clock.now_ns() - uploaded_ns) / 1e9
+        # The load begins with the close, whose own time is over by now.
+        assert waited_s <= load_s - TransportSpec().swap_overhead_s / 5 + 0.003
+        assert count() <= 300, "with one each 5 ms it would be 400"
+
+    play(main, replace(SimulationSpec(), transport=TransportSpec(network_load_s=load_s)))
 
 
 def test_what_needs_a_stopped_stream_is_refused_with_the_reason() -> None:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from agent.camera.profile import Profile, diff_profiles
+from agent.camera.profile import Profile, differences
 from agent.sim.registers import load_description
 from agent.sim.spec import SimulationSpec
 from tests.contract.rig import NEW_FIRMWARE, Rig, only_on, play
@@ -37,8 +37,8 @@ def test_a_profile_names_every_node_with_its_numbers() -> None:
 @only_on(NEW_FIRMWARE)
 def test_profiles_of_one_firmware_are_equal_and_of_two_differ_in_the_optional_nodes() -> None:
     new, again, old = profile_of("1905.4.103"), profile_of("1905.4.103"), profile_of("1905.4.83")
-    assert diff_profiles(new, again) == ()
-    lines = diff_profiles(new, old)
+    assert differences(new, again) == ()
+    lines = [str(one) for one in differences(new, old)]
     assert any(line.startswith("InferenceNetworkStatus") for line in lines)
     assert not any(line.startswith("InferenceEnable") for line in lines), "S1b: both have it"
     assert not any(line.startswith("ExposureTime") for line in lines)
@@ -47,4 +47,5 @@ def test_profiles_of_one_firmware_are_equal_and_of_two_differ_in_the_optional_no
 def test_a_node_that_only_one_camera_has_is_named() -> None:
     one: Profile = {"A": {"kind": "integer", "low": 0}, "B": {"kind": "float"}}
     two: Profile = {"A": {"kind": "integer", "low": 1}, "C": {"kind": "float"}}
-    assert diff_profiles(one, two) == ("A.low: 0 against 1", "B: only in the first", "C: only in the second")
+    lines = [str(one) for one in differences(one, two)]
+    assert lines == ["A.low: 0 against 1", "B: only in the first", "C: only in the second"]

@@ -10,12 +10,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agent.builder.runtime import load_ir
 from agent.camera import Roi, Trigger, selftest
 from agent.domain.device import GoldenCheck, GoldenOutcome, Image8
-from agent.errors import CameraTimeout
+from agent.errors import CameraRefused, CameraTimeout
 from agent.sim.spec import FaultSpec
-from agent.sim.vpu import warm_up
-from tests.contract.rig import NET_A, NET_B, Net, Rig, golden_image, play, settings
+from tests.contract.rig import (
+    NET_A,
+    NET_B,
+    Net,
+    Rig,
+    golden_image,
+    ignore_progress,
+    play,
+    profile,
+    settings,
+    transactions,
+)
 
 LINE = settings(trigger=Trigger("Line0"), roi=Roi(180, 0, 1072, 1080))
 # Selectors and buffers of the File Access engine have no meaning between uploads.
@@ -24,15 +35,9 @@ OPERATING = ("File", "TimestampLatch", "InferenceTime", "InferenceScaling", "Inf
 
 def reference(net: Net, image: Image8) -> tuple[int, float]:
     """Class and confidence by OpenVINO itself; the image has the network's size, so nothing is scaled."""
-    warm_up()  # imports it without its telemetry thread
-    import openvino
-
     with zipfile.ZipFile(io.BytesIO(net.blob)) as archive:
         xml, weights = archive.read("model.xml"), archive.read("model.bin")
-    core = openvino.Core()
-    model = core.read_model(xml, openvino.Tensor(np.frombuffer(weights, np.uint8)))
-    compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    output = compiled(((image.astype(np.float32) - 127.5) / 127.5)[None, None])[0].reshape(-1)
+    output = load_ir(xml, weights)(((image.astype(np.float32) - 127.5) / 127.5)[None, None])[0].reshape(-1)
     return int(output.argmax()), float(output.max())
 
 
@@ -122,6 +127,51 @@ def test_an_image_that_the_camera_lost_is_uploaded_again() -> None:
 
 
 @pytest.mark.simulation
+def test_what_the_first_image_needs_is_set_while_the_network_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A transaction after the load is one in the gap."""
+
+    async def main(made: Rig) -> None:
+        await prepare(made)
+        goldens = goldens_of(NET_A)
+        await made.camera.self_test(goldens, 30)  # from now on one of them is on the camera
+        count = transactions(made, monkeypatch)
+        costs = []
+        for told in ((), goldens):
+            await made.camera.upload_network(NET_A.blob, 30, ignore_progress)
+            await made.camera.activate_network(NET_A.setup, 30, told)
+            before, began_ns = count(), made.clock.now_ns()
+            assert [o.passed for o in await made.camera.self_test(goldens, 30)] == [True, True]
+            costs.append((count() - before, (made.clock.now_ns() - began_ns) / 1e6))
+        assert costs[1][0] <= costs[0][0] - 12
+        assert costs[1][1] <= costs[0][1] - 1.0, "ms, at 0.12 ms each"
+
+    play(main)
+
+
+@pytest.mark.simulation
+def test_a_network_that_fails_to_load_leaves_the_sensor_as_it_was() -> None:
+    async def main(made: Rig) -> None:
+        await prepare(made)
+        before = registers(made)
+        goldens = goldens_of(NET_A)
+        await made.camera.self_test(goldens, 30)
+        made.device.inject_fault(FaultSpec("network.load", "wrong_status", count=10_000))
+        await made.camera.disable_inference(5)
+        await made.camera.upload_network(NET_A.blob, 30, ignore_progress)
+        if profile().optional_nodes:
+            with pytest.raises(CameraRefused):
+                await made.camera.activate_network(NET_A.setup, 30, goldens)
+        else:  # it does not tell, and cannot run it: the test finds out
+            await made.camera.activate_network(NET_A.setup, 30, goldens)
+        await made.camera.disable_inference(5)
+        await made.camera.delete_network(5)
+        await made.camera.start_stream(5, None)
+        assert changed(made, before) - {"InferenceNetworkName"} == {"InferenceEnable"}
+
+    play(main, chosen=LINE)
+
+
+@pytest.mark.simulation
 @pytest.mark.parametrize("operation", ["inference", "stream"])
 def test_the_sensor_is_as_before_after_a_self_test_that_never_gets_an_answer(operation: str) -> None:
     async def main(made: Rig) -> None:
@@ -197,3 +247,9 @@ def registers(made: Rig) -> dict[str, str]:
         for key, value in bank.snapshot().items()
         if not bank.place(int(key, 16)).feature.startswith(OPERATING)
     }
+
+
+def changed(made: Rig, before: dict[str, str]) -> set[str]:
+    """The settings that are not as they were."""
+    place = made.device._parts.bank.place
+    return {place(int(key, 16)).feature for key, value in registers(made).items() if before[key] != value}

@@ -167,6 +167,7 @@ def test_the_frame_rate_is_cut_to_what_the_exposure_allows() -> None:
 @pytest.mark.simulation
 def test_streaming_reads_one_register_a_new_result_and_none_a_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     async def main(made: Rig) -> None:
+        made.camera.time_results(each=True)
         await made.camera.connect(30)
         await made.install(NET_C)
         await made.camera.start_stream(5, 1)
@@ -178,6 +179,25 @@ def test_streaming_reads_one_register_a_new_result_and_none_a_frame(monkeypatch:
         assert results > 20
         told = results if profile().optional_nodes else 0  # S1b has no InferenceTime to read
         assert abs(count() - told) <= 10 + 5 + 1, "ten for the clocks, one a second for the scaler"
+
+    play(main, SimulationSpec(vpu=VpuSpec(time_scale=60.0)))
+
+
+@pytest.mark.simulation
+def test_steady_service_times_are_read_little_more_than_ten_times_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main(made: Rig) -> None:
+        await made.camera.connect(30)
+        await made.install(NET_C)
+        await made.camera.start_stream(5, 1)
+        await asyncio.sleep(6)
+        first = made.camera.take_results()
+        count = transactions(made, monkeypatch)
+        await asyncio.sleep(5)
+        found = made.camera.take_results()
+        assert len(found) > 250
+        assert all(one.service_ms is not None for one in first[10:250]) or not profile().optional_nodes
+        assert sum(one.service_ms is not None for one in found) <= 13 * 5 or not profile().optional_nodes
+        assert count() <= 13 * 5 + 10 + 5 + 1, "ten for the clocks, one a second for the scaler"
 
     play(main, SimulationSpec(vpu=VpuSpec(time_scale=60.0)))
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from agent.domain.device import GoldenCheck
-from agent.errors import CameraRefused, UploadFailed
+from agent.errors import CameraGone, CameraRefused, UploadFailed
 from agent.sim import pyspin as vendor
+from agent.sim.chunks import TransferFailed
 from agent.sim.spec import FaultSpec, Quirks, SimulationSpec, StorageSpec, TransportSpec
 from tests.contract.rig import (
     NET_A,
@@ -153,6 +154,103 @@ def test_an_empty_network_is_refused_before_the_old_one_is_deleted() -> None:
         assert on_camera(made) == content(10)
 
     play(main)
+
+
+# -- what breaks once everything is looked up ----------------------------------------------------------------------
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize("node", ["FileAccessBuffer", "FileOperationExecute", "FileOperationResult"])
+def test_a_transfer_that_breaks_in_the_middle_is_named_with_its_place_and_the_next_upload_works(
+    node: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main(made: Rig) -> None:
+        await made.camera.connect(30)
+        with monkeypatch.context() as patch:
+            broken = break_third_chunk(made, node, patch)
+            with pytest.raises(UploadFailed, match=f"write {CHUNK} bytes at {2 * CHUNK} with {node}"):
+                await upload(made, content(4 * CHUNK))
+            assert broken() == 1
+        assert made.device._parts.files.open_name is None
+        await upload(made, content(4 * CHUNK + 1))
+        assert on_camera(made) == content(4 * CHUNK + 1)
+
+    play(main, SMALL_CHUNKS)
+
+
+def break_third_chunk(made: Rig, node: str, patch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """The third transaction of a chunk with that node fails; how many have."""
+    device, seen, broken = made.device, 0, 0
+
+    def strike(address: int, length: int) -> None:
+        nonlocal seen, broken
+        buffer = address == device._buffer_address
+        writing = device._parts.bank.symbol("FileOperationSelector") == "Write"
+        seen += writing and ("FileAccessBuffer" if buffer else device._feature(address, length)) == node
+        if seen == 3 and not broken:
+            broken += 1
+            raise TransferFailed("broken by the test")
+
+    read, write = device.read, device.write
+
+    def read_or_break(epoch: int, address: int, length: int) -> bytes:
+        strike(address, length)
+        return read(epoch, address, length)
+
+    def write_or_break(epoch: int, address: int, data: bytes) -> None:
+        strike(address, len(data))
+        write(epoch, address, data)
+
+    patch.setattr(device, "read", read_or_break)
+    patch.setattr(device, "write", write_or_break)
+    return lambda: broken
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize("told", [CHUNK + 1, (1 << 32) - 1])
+def test_a_count_that_cannot_be_ends_an_upload_with_the_file_closed(told: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main(made: Rig) -> None:
+        await made.camera.connect(30)
+        files = made.device._parts.files
+        finish, writes = files._finish, 0
+
+        def second_lies(status: str, result: int) -> None:
+            nonlocal writes
+            writes += result > 0
+            finish(status, told if result > 0 and writes == 2 else result)
+
+        monkeypatch.setattr(files, "_finish", second_lies)
+        with pytest.raises(UploadFailed, match=f"reports {told} bytes written of {CHUNK} at {CHUNK}"):
+            await upload(made, content(4 * CHUNK))
+        assert writes == 2
+        assert files.open_name is None
+
+    play(main, SMALL_CHUNKS)
+
+
+@pytest.mark.simulation
+def test_a_camera_that_left_and_came_back_within_an_upload_gets_no_byte_more_before_it_is_connected_again() -> None:
+    """What was looked up is of the connection that is gone; another camera may be at its place."""
+
+    async def main(made: Rig) -> None:
+        await made.camera.connect(30)
+        chunks: list[int] = []
+
+        def replaced(done: int, _total: int) -> None:
+            chunks.append(done)
+            if done == 2 * CHUNK:
+                made.device.unplug()
+                made.device.replug()
+
+        with pytest.raises(CameraGone):
+            await made.camera.upload_network(content(4 * CHUNK), 60, replaced)
+        assert chunks == [0, CHUNK, 2 * CHUNK]
+        assert len(on_camera(made)) <= 2 * CHUNK
+        await made.camera.connect(30)
+        await upload(made, content(4 * CHUNK))
+        assert on_camera(made) == content(4 * CHUNK)
+
+    play(main, SMALL_CHUNKS)
 
 
 # -- cost ----------------------------------------------------------------------------------------------------------

@@ -179,7 +179,9 @@ def test_results_are_those_of_earlier_frames_and_repeat() -> None:
         FileSlot(nodes, NETWORK).write(NET_C.blob, False, Guard(made.clock, "upload", 60.0), ignore_progress)
         network.configure(nodes, NET_C.setup, settings())
         network.enable(nodes)
-        network.wait_loaded(nodes, NET_C.setup, Guard(made.clock, "load", 60.0), made.clock, settings().timing)
+        timing = settings().timing
+        pace = network.LoadPace(timing)
+        network.wait_loaded(nodes, NET_C.setup, Guard(made.clock, "load", 60.0), made.clock, timing, pace)
         acquisition.enable_chunks(nodes, "classification", settings())
         made.device.set_slowdown(60.0)
         session.begin()
