@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ from typing import Any
 
 from agent.sim.plant import PlantClient
 from agent.sim.server import plant_path
+from tests.support.forks import Forked, Forks
 
 CAMERA = "station-1"
 TIME_SCALE = 9.0  # that of tests/support/libraries.py
@@ -30,13 +31,19 @@ AGENT = (sys.executable, "-m", "agent")
 class Station:
     """Use as `with Station(library) as station`. Owner of the processes and of a short folder for sockets and state."""
 
-    def __init__(self, library: Path, cameras: Sequence[str] = (CAMERA,), faults: str = "[]") -> None:
-        """Several cameras are one group; `faults` are armed in the device process of the first by the config."""
+    def __init__(
+        self, library: Path, cameras: Sequence[str] = (CAMERA,), faults: str = "[]", forks: Forks | None = None
+    ) -> None:
+        """Several cameras are one group; `faults` are armed in the device process of the first by the config.
+
+        With `forks` no process imports anything; without, each is started as users start it.
+        """
         self.cameras = tuple(cameras)
+        self._forks = forks
         self.folder = Path(tempfile.mkdtemp(prefix="ofa-test-"))
         self.config = self.folder / "agent.yaml"
         self.api_socket = self.folder / "api.sock"
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._running: dict[str, subprocess.Popen[bytes] | Forked] = {}
         self.config.write_text(
             f"""\
 version: 1
@@ -74,16 +81,20 @@ policy:
     def start_cameras(self) -> None:
         options = ("--time-scale", f"{TIME_SCALE}", "--parts-per-minute", f"{SLOW_PPM}", "--seed", "5")
         for number, name in enumerate(self.cameras, start=1):
-            spec = ("--spec", json.dumps({"serial": _serial(number)}))
-            self._start(name, (*AGENT, "sim", "serve", "--socket", str(self.socket(name)), *spec, *options))
+            spec = ("--spec", json.dumps(self.camera_spec(number)))
+            self._start(name, ("sim", "serve", "--socket", str(self.socket(name)), *spec, *options))
         sockets = [plant_path(self.socket(name)) for name in self.cameras]
         self.wait(lambda: all(path.is_socket() for path in sockets), "the cameras' sockets")
+
+    def camera_spec(self, number: int) -> dict[str, object]:
+        """What the simulated camera of that number, from 1, is told of itself beside its options."""
+        return {"serial": _serial(number)}
 
     def socket(self, camera: str) -> Path:
         return self.folder / f"{camera}.sock"
 
     def start_daemon(self) -> None:
-        self._start("daemon", (*AGENT, "run", "--config", str(self.config)))
+        self._start("daemon", ("run", "--config", str(self.config)))
         self.wait(self.is_active, "an ACTIVE camera")
 
     def stop(self, name: str, number: signal.Signals) -> int | None:
@@ -99,12 +110,18 @@ policy:
             os.killpg(process.pid, signal.SIGKILL)
             return process.wait(20)
 
+    def pid(self, name: str) -> int:
+        """Of a process that runs."""
+        return self._running[name].pid
+
     def hang_up(self) -> None:
         """Send SIGHUP to the daemon."""
         self._running["daemon"].send_signal(signal.SIGHUP)
 
     def agent(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one command of `ofa-agent` against this daemon."""
+        if self._forks is not None:
+            return self._forks.run(arguments, timeout=PATIENCE_S, env=self._env())
         return subprocess.run(
             (*AGENT, *arguments), capture_output=True, text=True, timeout=PATIENCE_S, env=self._env(), check=False
         )
@@ -129,9 +146,7 @@ policy:
     @contextmanager
     def watching(self) -> Iterator[Iterator[dict[str, Any]]]:
         """State changes as they come."""
-        process = subprocess.Popen(
-            (*AGENT, "watch", "--json"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=self._env()
-        )
+        process = self._started(("watch", "--json"), stdout=subprocess.PIPE, env=self._env())
         assert process.stdout is not None
         try:
             yield (json.loads(line) for line in process.stdout)
@@ -158,11 +173,24 @@ policy:
             assert time.monotonic() < deadline, f"waited for {what} in vain: {self.log('daemon')}"
             time.sleep(0.05)
 
-    def _start(self, name: str, command: Sequence[str]) -> None:
+    def _start(self, name: str, arguments: Sequence[str]) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:
-            self._running[name] = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            self._running[name] = self._started(
+                arguments, stdout=log.fileno(), stderr=log.fileno(), start_new_session=True
             )
+
+    def _started(
+        self, arguments: Sequence[str], stdout: int, stderr: int = subprocess.DEVNULL,
+        env: Mapping[str, str] | None = None, start_new_session: bool = False,
+    ) -> subprocess.Popen[bytes] | Forked:  # fmt: skip
+        if self._forks is not None:
+            return self._forks.start(
+                arguments, stdout=stdout, stderr=stderr, env=env, start_new_session=start_new_session
+            )
+        return subprocess.Popen(
+            (*AGENT, *arguments), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=env,
+            start_new_session=start_new_session,
+        )  # fmt: skip
 
     def _camera(self, number: int, name: str, faults: str) -> str:
         return f"""\

@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 
 from agent.builder.measured import SCHEMA
+from tests.support.forks import Forks
 from tests.system.station import AGENT, CAMERA, Station
 
 pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
-def station(ladder: Path) -> Iterator[Station]:
-    with Station(ladder) as running:
+def station(ladder: Path, forks: Forks) -> Iterator[Station]:
+    with Station(ladder, forks=forks) as running:
         yield running
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.forks import Forks
 from tests.system.station import FAST_PPM, Station
 
 pytestmark = pytest.mark.timeout(300)
@@ -15,8 +16,10 @@ IN_THE_GAP = ("UPLOADING", "ACTIVATING", "VERIFYING")
 
 
 @pytest.mark.parametrize("stage", IN_THE_GAP)
-def test_after_a_kill_in_a_swap_the_next_start_ends_with_a_verified_network(ladder: Path, stage: str) -> None:
-    with Station(ladder) as station:
+def test_after_a_kill_in_a_swap_the_next_start_ends_with_a_verified_network(
+    ladder: Path, forks: Forks, stage: str
+) -> None:
+    with Station(ladder, forks=forks) as station:
         kill_in(station, stage)
         station.start_daemon()
         swaps = station.json("swaps")
@@ -26,8 +29,8 @@ def test_after_a_kill_in_a_swap_the_next_start_ends_with_a_verified_network(ladd
         assert_results_are_true(station, ladder)
 
 
-def test_a_restart_takes_over_the_network_that_is_on_the_camera(ladder: Path) -> None:
-    with Station(ladder) as station:
+def test_a_restart_takes_over_the_network_that_is_on_the_camera(ladder: Path, forks: Forks) -> None:
+    with Station(ladder, forks=forks) as station:
         before = station.status()
         assert station.stop("daemon", signal.SIGTERM) == 0
         station.start_daemon()

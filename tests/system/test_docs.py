@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from agent.config import parse_config
+from tests.support.forks import Forks
 from tests.support.page_shell import PageShell, agent_words, check_known
 from tests.support.page_stage import STAGES, config, stage, stand_in
 from tests.support.pages import ROOT, Block, blocks, inline_commands, pages, statements
@@ -28,13 +29,16 @@ NOT_RUN = {
     ("docs/how-to/ask-for-help.md", "needs a camera"): 1,
     ("docs/how-to/commission-a-camera.md", "needs a camera"): 5,
     ("docs/how-to/compile-for-the-camera.md", "needs the NCSDK"): 1,
+    ("docs/how-to/install-and-upgrade.md", "needs the vendor's SDK"): 1,
 }
 # Blocks that another test runs: (page, language) -> that test.
 ELSEWHERE = {
     ("deploy/clients/node/README.md", "sh"): "tests/system/test_node_gateway.py",
     ("docs/how-to/add-a-supernet-family.md", "sh"): "tests/unit/builder/test_family_page.py",
     ("docs/how-to/add-a-supernet-family.md", "python"): "tests/unit/builder/test_family_page.py",
+    ("docs/how-to/install-and-upgrade.md", "sh"): "tests/package/test_page.py",
     ("docs/how-to/secure-it.md", "sh"): "tests/system/test_secure.py",
+    ("docs/how-to/watch-with-prometheus.md", "sh"): "tests/unit/telemetry/test_metrics_deploy.py",
     ("docs/how-to/write-a-gateway.md", "js"): "tests/system/test_node_gateway.py",
     ("docs/reference/audit.md", "python"): "tests/faults/test_audit_attacks.py",
     ("docs/reference/python-client.md", "python"): "tests/system/test_python_client_page.py",
@@ -48,16 +52,17 @@ PROGRAMS = {
 }
 # Minutes of work, a change of the machine, or (`run`) what docs/tutorial/first-swap.md shows as well.
 SLOW = re.compile(
-    r"library (build|compile)|^make |^pip install|tests\.bench\.policy|agent\.(builder\.train|sim\.parts)"
-    r"|^ofa-agent profile$|trial/agent\.yaml$|trial/library --parts|run --config agent\.yaml"
+    r"library (build|compile)|^make |^pip install|^python3 -m venv|tests\.bench\.policy"
+    r"|agent\.(builder\.train|sim\.parts)|^ofa-agent profile$"
+    r"|trial/agent\.yaml$|trial/library --parts|run --config agent\.yaml"
 )
 TWO_CAMERAS = "docs/how-to/run-several-cameras.md"
 LEAST_SHARE = 0.6  # of the words of an example that the same command has to write here
 
 
 @pytest.fixture(scope="module")
-def station(ladder: Path) -> Iterator[Station]:
-    with Station(ladder) as running:
+def station(ladder: Path, forks: Forks) -> Iterator[Station]:
+    with Station(ladder, forks=forks) as running:
         yield running
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from agent.client import AgentClient
 from agent.pb.ofa_agent.v1 import types_pb2
+from tests.support.forks import Forks
 from tests.system.station import FAST_PPM, Station
 
 pytestmark = pytest.mark.timeout(300)
@@ -24,8 +25,8 @@ FAULT = "[{operation: file.write, effect: io_error}]"
 
 
 @pytest.fixture(scope="module")
-def station(ladder: Path) -> Iterator[Station]:
-    with Station(ladder, NAMES) as running:
+def station(ladder: Path, forks: Forks) -> Iterator[Station]:
+    with Station(ladder, NAMES, forks=forks) as running:
         yield running
 
 
@@ -87,8 +88,8 @@ def test_the_daemon_owns_both_cameras_and_the_command_tells_each(station: Statio
         assert {json.loads(line)["camera"] for line in done.stdout.splitlines()} == {name}
 
 
-def test_a_fault_of_the_config_strikes_in_the_device_process(ladder: Path) -> None:
-    with Station(ladder, faults=FAULT) as station:
+def test_a_fault_of_the_config_strikes_in_the_device_process(ladder: Path, forks: Forks) -> None:
+    with Station(ladder, faults=FAULT, forks=forks) as station:
         newest, first = station.json("swaps")  # the first upload was struck, another sub-net was tried
         assert (first["outcome"], first["failed_step"], first["active_subnet_id"]) == ("ROLLED_BACK", "upload", None)
         assert newest["outcome"] == "VERIFIED"
@@ -96,8 +97,8 @@ def test_a_fault_of_the_config_strikes_in_the_device_process(ladder: Path) -> No
             assert plant.counters()["fault.file.write"] == 1
 
 
-def test_faults_need_the_device_process_to_be_there(ladder: Path) -> None:
-    station = Station(ladder, faults=FAULT)
+def test_faults_need_the_device_process_to_be_there(ladder: Path, forks: Forks) -> None:
+    station = Station(ladder, faults=FAULT, forks=forks)
     try:
         done = station.agent("run", "--config", str(station.config))
     finally:

@@ -25,6 +25,7 @@ from agent.sim.spec import FaultSpec, SceneSpec, SimulationSpec
 from agent.swap.transaction import Installed, Payload, SwapEnd, SwapTransaction
 from tests.contract.rig import CLASSES, NET_A, NET_B, NET_C, Net, Rig, on_profile, play, settings
 from tests.contract.test_camera_self_test import goldens_of
+from tests.reliability.recorder import Reliability
 from tests.support.leaks import open_descriptors
 from tests.support.memory_journal import MemoryJournal
 
@@ -33,6 +34,7 @@ NETS = {net.id: net for net in (NET_A, NET_B, NET_C)}
 FAULT_EVERY = 12  # one swap in so many is struck
 RESULTS = 3
 PATIENCE_S = 5.0
+MOST_GROWTH_BYTES = 1000.0  # a swap, of the agent's code
 # The rest of what the device can do wrong is tried step by step in tests/faults.
 FAULTS = (
     FaultSpec("file.open", "wrong_status"),
@@ -259,6 +261,12 @@ def test_500_swaps_leak_nothing_and_attribute_nothing_wrongly() -> None:
 
 
 @pytest.mark.soak
-def test_10_000_swaps_leak_nothing_and_attribute_nothing_wrongly() -> None:
-    tally = _played(10_000, seed=2)
-    _sound(tally, 10_000)
+@pytest.mark.timeout(4 * 3600)
+def test_10_000_swaps_leak_nothing_and_attribute_nothing_wrongly(reliability: Reliability) -> None:
+    swaps = reliability.scaled(10_000, least=200)
+    tally = _played(swaps, seed=2)
+    for item in (4, 12):
+        reliability.count(item, "swaps", sum(tally.outcomes.values()), seed=2)
+    reliability.count(4, "frames", tally.results, seed=2)
+    reliability.measured(12, "growth_bytes_a_swap", tally.grown_bytes / max(1, swaps // 5), most=MOST_GROWTH_BYTES)
+    _sound(tally, swaps)

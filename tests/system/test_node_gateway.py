@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 from agent.pki import Authority
+from tests.support.forks import Forks
 from tests.support.pages import blocks
 from tests.system.station import CAMERA, FAST_PPM, PATIENCE_S, SLOW_PPM, Station
 
@@ -52,8 +53,8 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def station(ladder: Path) -> Iterator[Station]:
-    with Station(ladder) as running:
+def station(ladder: Path, forks: Forks) -> Iterator[Station]:
+    with Station(ladder, forks=forks) as running:
         yield running
 
 

@@ -1,4 +1,8 @@
-"""Programs for the vendor's SDK, tried unchanged on the simulated camera through `ofa-agent sim exec`."""
+"""Programs for the vendor's SDK, tried unchanged on the simulated camera through `ofa-agent sim exec`.
+
+Each is a process of its own. In `make test` they are forked from one that has the simulation imported, in `make soak`
+they import it themselves; test_sim_exec.py is about the interpreter.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.support.forks import Forks
 from tests.support.networks import tiny_ir, tiny_ssd
 from tests.support.programs import Chain, Outcome, Run, check, start
 
@@ -178,6 +183,7 @@ CHAINS = (
     ),
 )
 
+ALL = (*EXAMPLES, *ABSENT, *USERS, *GENERATIONS, *SEQUENCES, VERIFIED, *CHAINS)
 LEFT_OUT = Run("examples/save_to_video.py", (), ("h264",), ends=1)
 
 
@@ -212,17 +218,19 @@ def _aligned(archive: bytes, spare: int = 0) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def outcomes(request: pytest.FixtureRequest, files: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
+def outcomes(
+    request: pytest.FixtureRequest, files: Path, tmp_path_factory: pytest.TempPathFactory, forks: Forks
+) -> Outcomes:
     """What became of every chosen program; two at a time, because they mostly start and wait."""
     chosen: list[Run | Chain] = []
     for item in request.session.items:
-        if isinstance(item, pytest.Function) and item.module is request.module:
+        if isinstance(item, pytest.Function) and item.module is request.module and "outcomes" in item.fixturenames:
             work = item.callspec.params["work"]
             assert isinstance(work, Run | Chain)
             chosen.append(work)
     folders = [tmp_path_factory.mktemp("program") for _ in chosen]
     with ThreadPoolExecutor(2) as pool:
-        done = pool.map(start, chosen, folders, [files] * len(chosen))
+        done = pool.map(start, chosen, folders, [files] * len(chosen), [forks] * len(chosen))
         return dict(zip(map(str, chosen), done, strict=True))
 
 
@@ -290,3 +298,13 @@ def test_programs_one_after_another_find_the_camera_as_the_last_one_left_it(work
         check(run, outcome)
     pictures = sorted(outcomes[str(work)][0].folder.glob("*loaded.pgm"))
     assert len({one.read_bytes() for one in pictures}) <= 1, pictures
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("work", ALL, ids=str)
+def test_a_program_ends_so_in_an_interpreter_that_has_nothing_imported(
+    work: Run | Chain, files: Path, tmp_path: Path
+) -> None:
+    runs = work.runs if isinstance(work, Chain) else (work,)
+    for run, outcome in zip(runs, start(work, tmp_path, files, None), strict=True):
+        check(run, outcome)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.forks import Forks
 from tests.system.station import Station
 
 pytestmark = pytest.mark.timeout(300)
@@ -19,8 +20,8 @@ NOBODY = "/nowhere/api.sock"
 
 
 @pytest.fixture(scope="module")
-def station(ladder: Path) -> Iterator[Station]:
-    with Station(ladder) as running:
+def station(ladder: Path, forks: Forks) -> Iterator[Station]:
+    with Station(ladder, forks=forks) as running:
         yield running
 
 

@@ -25,6 +25,7 @@ from agent.domain.reload import ReloadOrigin, ReloadOutcome
 from agent.domain.states import CameraState
 from agent.pb.ofa_agent.v1 import types_pb2
 from agent.telemetry.ids import RandomIds
+from tests.reliability.recorder import Reliability
 from tests.support.reload_story import APPLIED, NEEDS_RESTART, REFUSED, UNCHANGED, Attempt, Story
 from tests.support.tiny_libraries import edit_manifest
 
@@ -186,9 +187,12 @@ def _story(folder: Path, ladder: Path, seed: int) -> Story:
     return Story(folder, HEAD, seed, publish)
 
 
-def _holds(folder: Path, ladder: Path, seed: int, times: int) -> None:
+def _holds(folder: Path, ladder: Path, seed: int, times: int, reliability: Reliability) -> None:
     story = _story(folder, ladder, seed)
     traffic, met = asyncio.run(_reloaded(folder, story, times))
+    reliability.count(14, "reloads", met.total(), seed)
+    reliability.count(14, "invalid reloads", met[REFUSED] + met[NEEDS_RESTART], seed)
+    reliability.count(14, "unrelated calls", traffic.calls.total() - traffic.calls["watched"], seed)
     assert traffic.failed == []
     assert min(traffic.calls[name] for name in ("status", "subnets", "explain", "renew", "swaps", "watched")) > 0
     assert met.total() == times
@@ -204,11 +208,13 @@ def load_config_of(story: Story) -> Any:
     return load_config(story.file)
 
 
-def test_a_daemon_that_is_reloaded_serves_its_clients_all_the_same(folder: Path, ladder: Path) -> None:
-    _holds(folder, ladder, 5, 20)
+def test_a_daemon_that_is_reloaded_serves_its_clients_all_the_same(
+    folder: Path, ladder: Path, reliability: Reliability
+) -> None:
+    _holds(folder, ladder, 5, 20, reliability)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
-def test_a_thousand_reloads_disturb_no_other_call(folder: Path, ladder: Path) -> None:
-    _holds(folder, ladder, 6, 1000)
+def test_a_thousand_reloads_disturb_no_other_call(folder: Path, ladder: Path, reliability: Reliability) -> None:
+    _holds(folder, ladder, 6, reliability.scaled(1000, least=20), reliability)

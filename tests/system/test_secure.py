@@ -21,6 +21,7 @@ from agent.cli.main import main
 from agent.client import AgentClient, RpcFailed, TlsFiles
 from agent.pki import Authority
 from tests.api.harness import run as run_async
+from tests.support.forks import Forks
 from tests.support.leaks import open_descriptors
 from tests.support.page_shell import PageShell
 from tests.support.page_stage import stage
@@ -82,7 +83,7 @@ def opened(tls: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def site(ladder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(ladder: Path, forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
     plant = Authority.create(folder / "plant-ca", "plant", now())
     plant.issue_server(["line-1.example", HOST], now())
@@ -91,7 +92,7 @@ def site(ladder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
     tls = folder / "tls"
     shutil.copytree(plant.folder / "servers" / "line-1.example", tls)
     shutil.copy(plant.folder / "revoked.pem", tls)
-    station = Station(ladder)
+    station = Station(ladder, forks=forks)
     config = yaml.safe_load(station.config.read_text())
     config["api"]["tcp"] = {**opened(tls), "roles": ROLES}
     station.config.write_text(yaml.safe_dump(config))

@@ -143,7 +143,7 @@ def test_a_mistyped_option_is_no_script(tmp_path: Path, capsys: pytest.CaptureFi
     script = tmp_path / "program.py"
     script.touch()
     assert main(["sim", "exec", "--camera", "2", str(script)]) == 2
-    assert "No such option" in capsys.readouterr().err
+    assert "no such option" in capsys.readouterr().err
 
 
 def test_more_cameras_need_a_serial_number_that_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,10 @@
-"""The line in virtual time: an hour in the suite; in `make soak` that hour and a 24-hour shift, each played twice."""
+"""The line in virtual time: minutes in the suite; in `make soak` an hour and a 24-hour shift, each played twice, and a
+million frames."""
 
 from __future__ import annotations
 
+import shutil
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +14,12 @@ from agent.config import AgentConfig
 from agent.config import schema as cfg
 from agent.domain.budget import Budget
 from agent.sim.device import Firefly
+from tests.reliability.recorder import Reliability
+from tests.support.leaks import open_descriptors
 from tests.support.virtual_line import Act, Outcome, line_config, play
 
 HOUR_S = 3600.0
-SHIFT_S = 24 * HOUR_S
+HOURS = 15  # of a million frames
 SPEEDS = (800.0, 1500.0, 2400.0, 1100.0, 1900.0, 900.0)
 
 
@@ -38,19 +43,20 @@ def _sound(outcome: Outcome, least_results: int, least_swaps: int) -> None:
     assert outcome.last.verified
 
 
-def test_an_hour_of_the_line_attributes_every_result_rightly(tmp_path: Path, ladder: Path) -> None:
-    acts = _acts(HOUR_S, 300.0)
-    outcome = play(line_config(tmp_path / "first", ladder, "pessimistic"), acts, HOUR_S)
-    _sound(outcome, least_results=60_000, least_swaps=8)
+def test_twenty_minutes_of_the_line_attribute_every_result_rightly(tmp_path: Path, ladder: Path) -> None:
+    acts = _acts(HOUR_S / 3, 100.0)
+    outcome = play(line_config(tmp_path / "first", ladder, "pessimistic"), acts, HOUR_S / 3)
+    _sound(outcome, least_results=20_000, least_swaps=8)
     gaps = [swap.gap_s for swap in outcome.verified() if swap.gap_s is not None]
     assert len(gaps) >= 7
     assert all(0.5 < gap < 10.0 for gap in gaps)
 
 
 def test_equal_seeds_give_equal_journals_and_other_seeds_do_not(tmp_path: Path, ladder: Path) -> None:
-    acts = _acts(300.0, 30.0)
+    """Over each of the speeds once."""
+    acts = _acts(180.0, 30.0)
     first, again, other = (
-        play(line_config(tmp_path / n, ladder, "pessimistic"), acts, 300.0, seed=seed)
+        play(line_config(tmp_path / n, ladder, "pessimistic"), acts, 180.0, seed=seed)
         for n, seed in (("first", 5), ("again", 5), ("other", 6))
     )
     assert first.results == again.results
@@ -58,19 +64,44 @@ def test_equal_seeds_give_equal_journals_and_other_seeds_do_not(tmp_path: Path, 
 
 
 @pytest.mark.soak
-def test_an_hour_played_again_is_the_same_hour(tmp_path: Path, ladder: Path) -> None:
-    acts = _acts(HOUR_S, 300.0)
-    outcome, again = (play(line_config(tmp_path / n, ladder, "pessimistic"), acts, HOUR_S) for n in "ab")
+def test_an_hour_played_again_is_the_same_hour(tmp_path: Path, ladder: Path, reliability: Reliability) -> None:
+    changes = reliability.scaled(12, least=2)
+    acts = _acts(changes * 300.0, 300.0)
+    outcome, again = (play(line_config(tmp_path / n, ladder, "pessimistic"), acts, changes * 300.0) for n in "ab")
+    reliability.count(12, "minutes played again", changes * 5, seed=1)
+    _sound(outcome, least_results=changes * 5_000, least_swaps=2 * changes // 3)
     assert (again.results, again.digest) == (outcome.results, outcome.digest)
 
 
 @pytest.mark.soak
-def test_a_shift_of_24_hours_at_the_slowest_frame_rate(tmp_path: Path, ladder: Path) -> None:
+def test_a_shift_of_24_hours_at_the_slowest_frame_rate(tmp_path: Path, ladder: Path, reliability: Reliability) -> None:
     """A frame a second makes every sub-net equally fast, so only a power cut every three hours makes it swap."""
-    acts = [Act(n * 3 * HOUR_S + 60.0, 30.0, plant=Firefly.power_cycle) for n in range(8)]
-    outcome, again = (play(_slowest(line_config(tmp_path / n, ladder, "pessimistic")), acts, SHIFT_S) for n in "ab")
-    _sound(outcome, least_results=80_000, least_swaps=9)
+    cuts = reliability.scaled(8)
+    shift_s = cuts * 3 * HOUR_S
+    acts = [Act(n * 3 * HOUR_S + 60.0, 30.0, plant=Firefly.power_cycle) for n in range(cuts)]
+    threads, descriptors = threading.active_count(), open_descriptors()
+    outcome, again = (play(_slowest(line_config(tmp_path / n, ladder, "pessimistic")), acts, shift_s) for n in "ab")
+    reliability.count(12, "simulated hours", round(shift_s / HOUR_S), seed=1)
+    _sound(outcome, least_results=cuts * 10_000, least_swaps=cuts + 1)
     assert (again.results, again.digest) == (outcome.results, outcome.digest)
+    assert threading.active_count() == threads
+    assert descriptors.leaked(open_descriptors()) == []
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(4 * 3600)
+def test_a_million_frames_are_attributed_rightly(tmp_path: Path, ladder: Path, reliability: Reliability) -> None:
+    """Hours with a swap every five minutes, some 80 000 frames each; every one is held against what the camera did."""
+    wrong = []
+    for seed in reliability.seeds(range(HOURS)):
+        outcome = play(line_config(tmp_path / f"{seed}", ladder, "pessimistic"), _acts(HOUR_S, 300.0), HOUR_S, seed)
+        reliability.count(4, "frames", sum(outcome.results.values()), seed=f"0..{HOURS - 1}")
+        reliability.count(4, "swaps", len(outcome.swaps))
+        if outcome.wrong or outcome.unverified:
+            wrong.append(f"seed {seed}: {outcome.unverified} unverified, {outcome.wrong[:5]}")
+            reliability.failed(4, wrong[-1], seed)
+        shutil.rmtree(tmp_path / f"{seed}")
+    assert wrong == []
 
 
 def _slowest(config: AgentConfig) -> AgentConfig:
