@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from pathlib import Path
 
 import pytest
 
-from agent.app import lease_s, run_daemon, swap_groups
-from agent.clock import VirtualClock
+from agent.app import lease_s, run_daemon, serving, swap_groups
+from agent.clock import SystemClock, VirtualClock
 from agent.config import Camera, Group, Policy, SwapTimes
 from agent.config.last_good import NAME, load
 from agent.config.schema import AgentConfig
+from agent.domain.states import CameraState
 from agent.errors import Refused
+from agent.telemetry.ids import RandomIds
 
 CONFIG = """\
 version: 1
@@ -31,6 +34,19 @@ def test_what_keeps_the_daemon_from_starting_is_told_as_it_is(tmp_path: Path, mo
         with pytest.raises(Refused, match="another process serves this socket"):
             run_daemon(load(Path("agent.yaml")))
     assert not (tmp_path / "state" / NAME).exists()  # a config that nothing ran on is not a good one
+
+
+def test_clients_are_let_in_before_anything_is_asked_of_a_camera(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("agent.yaml").write_text(CONFIG)
+
+    async def main() -> CameraState:
+        async with serving(load(Path("agent.yaml")), SystemClock(), RandomIds()) as (agent, _):
+            return agent.supervisors["a"].snapshot().state
+
+    assert asyncio.run(main()) is CameraState.DISCONNECTED
 
 
 def test_a_ticket_is_let_for_the_longest_swap_of_the_group(tmp_path: Path) -> None:

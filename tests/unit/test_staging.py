@@ -16,7 +16,7 @@ from agent.domain.reload import ReloadClass
 from agent.errors import JournalError, LibraryError, LibraryNotFound, SignatureInvalid
 from agent.library import generate_key, sign_library
 from agent.library.store import Library, open_library
-from agent.staging import Staging, open_shelf
+from agent.staging import Ahead, Staging, open_shelf
 from agent.supervisor.settings import SupervisorSettings
 from agent.supervisor.source import SubnetSource
 from tests.support.memory_trust import MemoryTrust
@@ -250,6 +250,17 @@ def test_a_library_is_read_once_for_all_cameras(bench: Bench, monkeypatch: pytes
     assert shelf is not None
     assert {library.manifest.version for library in shelf.libraries.values()} == {1}
     assert [library.path for library in opened] == [bench.folder / "v1"]
+
+
+def test_what_was_opened_to_see_whether_it_can_be_used_is_what_is_begun_with(bench: Bench) -> None:
+    publish_tiny(bench.folder / "v2", version=2)
+    ahead = Ahead(open_shelf(bench.config()))
+    turn(bench.link, bench.folder / "v2")
+    staging = Staging(bench.clock, bench.trust, supervisor_settings)
+    bench.run(lambda: staging.open(bench.config(), ahead))
+    assert staging.shelf is not None
+    assert staging.shelf.library.manifest.version == 1
+    assert ahead.take() is None  # nobody else keeps it alive
 
 
 def test_a_version_is_durable_before_anything_of_it_is_handed_out(bench: Bench) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +45,14 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", EPOCH)
+    _made_equal(monkeypatch)
+
+
+def _made_equal(patch: pytest.MonkeyPatch) -> None:
+    """Equal builds, of a search that is no longer than it has to be here: test_search.py is about what it finds."""
+    patch.setenv("SOURCE_DATE_EPOCH", EPOCH)
+    patch.setattr("agent.builder.search.POPULATION", 12)
+    patch.setattr("agent.builder.search.GENERATIONS", 4)
 
 
 def _request(inputs: Path, out: Path, **changes: object) -> BuildRequest:
@@ -79,17 +86,26 @@ class _StopAfter:
             raise KeyboardInterrupt
 
 
+@dataclass(frozen=True)
+class Whole:
+    """A build that nobody interrupted: its report, and the steps that it told."""
+
+    report: BuildReport
+    steps: list[tuple[str, int, int]]
+
+
 @pytest.fixture(scope="module")
-def whole(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> BuildReport:
-    """A build that nobody interrupted."""
+def whole(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    steps: list[tuple[str, int, int]] = []
+    request = _request(inputs, tmp_path_factory.mktemp("whole") / "library", archs=())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SOURCE_DATE_EPOCH", EPOCH)
-        return build_library(_request(inputs, tmp_path_factory.mktemp("whole") / "library", archs=()))
+        _made_equal(patch)
+        return Whole(build_library(request, steps=lambda *step: steps.append(step)), steps)
 
 
 @pytest.mark.parametrize(("word", "count"), [("tried ", 3), ("accuracy predictor", 1), ("built ", 2)])
 def test_an_interrupted_build_goes_on_and_ends_in_the_same_library(
-    inputs: Path, tmp_path: Path, whole: BuildReport, word: str, count: int
+    inputs: Path, tmp_path: Path, whole: Whole, word: str, count: int
 ) -> None:
     request = _request(inputs, tmp_path / "broken", archs=(), resume=True)
     with pytest.raises(KeyboardInterrupt):
@@ -102,7 +118,7 @@ def test_an_interrupted_build_goes_on_and_ends_in_the_same_library(
         for name, written in kept.items():
             assert (tmp_path / ".broken.build" / name).stat().st_mtime_ns == written
 
-    assert build_library(request, steps=still_there).digest == whole.digest
+    assert build_library(request, steps=still_there).digest == whole.report.digest
     assert not (tmp_path / ".broken.build").exists()
 
 
@@ -115,13 +131,11 @@ def test_a_work_folder_that_is_deleted_costs_time_only(inputs: Path, tmp_path: P
     assert verify_library(build_library(request).path).ok
 
 
-def test_steps_of_each_phase_are_counted_to_their_end(inputs: Path, tmp_path: Path) -> None:
-    seen: list[tuple[str, int, int]] = []
-    build_library(_request(inputs, tmp_path / "library", archs=()), steps=lambda *step: seen.append(step))
+def test_steps_of_each_phase_are_counted_to_their_end(whole: Whole) -> None:
     for phase in ("search", "build"):
-        done = [step[1] for step in seen if step[0] == phase]
+        done = [step[1] for step in whole.steps if step[0] == phase]
         assert done == list(range(1, len(done) + 1))
-    assert seen[-1][1] == seen[-1][2]
+    assert whole.steps[-1][1] == whole.steps[-1][2]
 
 
 def test_a_fitted_last_layer_is_shipped_where_it_is_better_and_both_are_reported(inputs: Path, tmp_path: Path) -> None:

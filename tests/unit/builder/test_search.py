@@ -41,8 +41,13 @@ def _options(**values: object) -> LadderOptions:
     return LadderOptions(method="nsga2", pool=80, **values)  # type: ignore[arg-type]
 
 
-def test_the_search_is_bounded_reproducible_and_tries_nothing_twice(supernet: Supernet) -> None:
-    found = _search(supernet, _options(candidates=16))
+@pytest.fixture(scope="module")
+def found(supernet: Supernet) -> Found:
+    """By a search of 16 sub-nets."""
+    return _search(supernet, _options(candidates=16))
+
+
+def test_the_search_is_bounded_reproducible_and_tries_nothing_twice(supernet: Supernet, found: Found) -> None:
     assert len(found.tried) <= 16
     assert len({rung.candidate.arch for rung in found.tried}) == len(found.tried)
     assert found == _search(supernet, _options(candidates=16))
@@ -60,13 +65,12 @@ def test_proposals_improve_on_the_first_sample(supernet: Supernet) -> None:
     assert sum(beats_the_sample(rung) for rung in found.tried[12:]) >= 4
 
 
-def test_the_ladder_rises_and_keeps_to_its_limits(supernet: Supernet) -> None:
-    whole = _search(supernet, _options(candidates=16))
-    limit = float(np.median([rung.candidate.predicted_ms for rung in whole.rungs]))
-    found = _search(supernet, _options(candidates=16, max_latency_ms=limit, max_subnets=3))
-    assert 1 <= len(found.rungs) <= 3
-    assert all(rung.candidate.predicted_ms <= limit for rung in found.tried)
-    scores = [rung.top1 for rung in found.rungs]
+def test_the_ladder_rises_and_keeps_to_its_limits(supernet: Supernet, found: Found) -> None:
+    limit = float(np.median([rung.candidate.predicted_ms for rung in found.rungs]))
+    limited = _search(supernet, _options(candidates=16, max_latency_ms=limit, max_subnets=3))
+    assert 1 <= len(limited.rungs) <= 3
+    assert all(rung.candidate.predicted_ms <= limit for rung in limited.tried)
+    scores = [rung.top1 for rung in limited.rungs]
     assert scores == sorted(set(scores))
 
 

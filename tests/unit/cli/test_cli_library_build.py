@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -167,11 +168,17 @@ def test_the_steps_of_a_ladder_are_told_and_drawn(place: Path, capfd: pytest.Cap
 
     png = place / "ladder.png"
     # In a process of its own: the drawing library keeps its font files open.
-    command = [sys.executable, "-m", "agent", "library", "pareto", str(place / "library"), "--png", str(png)]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    assert f"drawn: {png}" in told
-    found = _json(capfd, "library", "pareto", str(place / "library"))
     rungs = open_library(place / "library").manifest.subnets
+    measured = place / "of-the-camera.json"
+    took = {"schema": "ofa-agent.measured/1", "subnets": {rungs[0].id: {"service_ms": 12.5, "results": 300}}}
+    measured.write_text(json.dumps(took))
+    command = [sys.executable, "-m", "agent", "library", "pareto", str(place / "library"), "--png", str(png)]
+    told = subprocess.run([*command, "--measured", str(measured)], check=True, capture_output=True, text=True).stdout
+    assert f"drawn: {png}" in told
+    found = _json(capfd, "library", "pareto", str(place / "library"), "--measured", str(measured))
+    assert isinstance(found["rungs"], list)
+    assert [rung["measured_ms"] for rung in found["rungs"]] == [12.5, *[None] * (len(rungs) - 1)]
+    assert [rung["size_bytes"] for rung in found["rungs"]] == [one.artifacts[0].size_bytes for one in rungs]
     steps = found["steps"]
     assert isinstance(steps, list)
     assert [step["to_id"] for step in steps] == [one.id for one in rungs[1:]]
@@ -179,12 +186,23 @@ def test_the_steps_of_a_ladder_are_told_and_drawn(place: Path, capfd: pytest.Cap
         gain = slower.accuracy.top1 - faster.accuracy.top1
         assert step["break_even_s"] == pytest.approx(step["gap_s"] * slower.accuracy.top1 / gain)
     with Image.open(png) as image:
-        assert min(image.size) > 500
-        assert len(image.convert("RGB").getcolors(1 << 24) or ()) > 10
+        assert image.size == (1200, 800)
+        assert all(red == green == blue for _, (red, green, blue) in image.convert("RGB").getcolors(1 << 24) or ())
     first = png.read_bytes()
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run([*command, "--measured", str(measured)], check=True, capture_output=True)
     assert png.read_bytes() == first
-    command[-1] = str(place / "no" / "ladder.png")
-    failed = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert failed.returncode == exits.BAD_INPUT
-    assert "cannot be written" in failed.stderr
+
+
+@pytest.mark.parametrize("words", [("library", "pareto", "none"), ("replay", "--trace", "t", "--library", "none")])
+def test_a_picture_that_cannot_be_drawn_or_written_is_told_before_the_work(
+    words: tuple[str, ...], tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", types.ModuleType("matplotlib"))
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", types.ModuleType("matplotlib.figure"))
+    assert main([*words, "--png", str(tmp_path / "no" / "x.png")]) == exits.BAD_INPUT
+    assert capfd.readouterr().err.endswith(f"x.png cannot be written: {tmp_path / 'no'} is no folder\n")
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert main([*words, "--png", str(tmp_path / "x.png")]) == exits.FAILED
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("--png: matplotlib is missing")
+    assert line.endswith("pip install 'ofa-agent[build]'")

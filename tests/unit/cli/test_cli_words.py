@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.cli import describe
-from agent.cli.output import number, print_json, print_table, size
+from agent.cli.output import number, print_json, print_lines, print_table, size
 from agent.cli.wire import plain, word
 from agent.pb.ofa_agent.v1 import types_pb2 as pb
 
@@ -90,7 +90,7 @@ def test_a_swap_row_shows_its_gap_and_the_step_that_failed() -> None:
     swap = pb.Swap(to_subnet_id="b", reason="budget", outcome="SWAP_OUTCOME_ROLLED_BACK", failed_step="upload")
     assert describe.swap_row(swap)[1:] == ("-", "b", "budget", "rolled_back (upload)", "-")
     swap.gap.FromMilliseconds(1520)
-    assert describe.swap_row(swap)[-1] == "1.52 s"
+    assert describe.swap_row(swap)[-1] == "1.52"
 
 
 def test_a_result_names_its_part_and_its_sub_net() -> None:
@@ -108,3 +108,40 @@ def test_figures_are_short_and_json_is_valid(capsys: pytest.CaptureFixture[str])
 def test_a_table_off_a_terminal_is_aligned_text(capsys: pytest.CaptureFixture[str]) -> None:
     print_table(("name", "ms"), [("a", "1.0"), ("long", "10.0")])
     assert capsys.readouterr().out == "name    ms\na      1.0\nlong  10.0\n"
+
+
+def test_a_table_at_a_width_cuts_names_before_figures_and_keeps_them_apart(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    nets = [f"a-sub-net-of-the-second-supernet-{i}-at-224" for i in (1, 2)]
+    print_table(("id", "sub-net", "gap s"), [("4d9f01ab", net, "12345.67") for net in nets], left=2)
+    assert capsys.readouterr().out.splitlines() == [
+        "id        sub-net                  gap s",
+        "4d9f01ab  a-sub-net-…-1-at-224  12345.67",
+        "4d9f01ab  a-sub-net-…-2-at-224  12345.67",
+    ]
+
+
+def test_a_line_at_a_width_goes_on_below_what_it_says(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    print_lines(["  budget    <= 80 ms, 1100 parts/min, p99, lease of plc-3", "short"])
+    assert capsys.readouterr().out.splitlines() == [
+        "  budget    <= 80 ms, 1100 parts/min,",
+        "            p99, lease of plc-3",
+        "short",
+    ]
+    monkeypatch.delenv("COLUMNS")
+    print_lines(["x" * 200])
+    assert capsys.readouterr().out == "x" * 200 + "\n"
+
+
+def test_names_that_differ_in_the_middle_are_cut_at_their_ends(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    nets = [f"a-sub-net-of-the-second-supernet-{i}-with-a-long-end" for i in (1, 2)]
+    print_table(("from", "to", "gap s"), [(nets[0], nets[1], "1.5")], left=2)
+    assert capsys.readouterr().out.splitlines()[1] == "…rnet-1-with-a…  …rnet-2-with-a-…    1.5"

@@ -9,7 +9,7 @@ import pytest
 from agent.cli.demo.phases import SPEEDS, program
 from agent.cli.demo.plant import to_truth
 from agent.cli.demo.score import Phase, Received, Truth, quantile, score
-from agent.cli.demo.summary import SwapLine, closing_lines, judge, phase_row, to_json
+from agent.cli.demo.summary import SwapLine, busy_line, closing_lines, judge, phase_row, to_json
 
 DIGESTS = {"small": "aa", "large": "bb"}
 LOOSE = Phase(0, 1000.0, 180.0, "b0", True, "large")
@@ -135,8 +135,16 @@ def test_the_devices_report_is_read_by_exposure() -> None:
 
 def test_a_short_program_still_loosens_and_tightens() -> None:
     assert program(60).speeds == SPEEDS
-    assert program(60).least_swaps == 5
+    assert program(60).least_swaps == 3
     short = program(20)
     assert short.phase_s * len(short.speeds) == 20
     assert max(short.speeds) > 2 * min(short.speeds)
     assert max(SPEEDS) < 3500
+
+
+def test_a_machine_that_had_more_to_do_than_the_demo_is_told_of() -> None:
+    assert busy_line(3.0, 2) is None
+    told = busy_line(5.31, 2)
+    assert told is not None
+    assert told.startswith("this machine was busy (load 5.3 on 2 cores)")
+    assert told.endswith("close what else runs and try again")

@@ -67,6 +67,7 @@ policy:
   idle_profiling: true
 telemetry: {journal_days: 90}
 reload: {watch: true, every_s: 0.5}
+web: {listen: "[::1]:9470", preview: false}
 """
 
 

@@ -138,7 +138,8 @@ def test_a_full_disk_leaves_the_copy_before(state: Path, monkeypatch: pytest.Mon
         ("groups[line-1].wait_s", 44),
         ("telemetry.journal_days", 56),
         ("policy.schedule", 48),
-        ("web", 1),
+        ("web.preview", 58),
+        ("none.of.this.name", 1),
     ],
 )
 def test_a_key_is_found_on_its_line(tmp_path: Path, key: str, line: int) -> None:

@@ -123,7 +123,7 @@ def test_the_simulation_takes_a_socket_or_parameters(tmp_path: Path) -> None:
         (BASE + "librari: {}\n", "3: librari: unknown key; did you mean 'library'?"),
         (BASE + "zzz: 1\n", "3: zzz: unknown key; known here: api, cameras"),
         (BASE + "version: 1\n", "3: version: is given twice; first on line 1"),
-        (BASE + "web: {listen: x}\n", "3: web: is not supported by this version"),
+        (BASE + "web: {listen: x}\n", "3: web.listen: 'x' has no port; write HOST:PORT, such as 127.0.0.1:9464"),
         (BASE + "api:\n  tcp: {}\n", "4: api.tcp.listen: is required"),
         (BASE + f"api: {{unix_socket: /{'s' * 120}}}\n", "3: api.unix_socket: socket path of 121 bytes"),
         (BASE + "library: {}\n", "3: library.path: is required"),

@@ -162,6 +162,21 @@ def test_a_manifest_beyond_the_size_limit_is_not_parsed() -> None:
         decode_manifest(b" " * (MAX_MANIFEST_BYTES + 1))
 
 
+def test_a_manifest_of_more_values_than_any_library_has_is_not_parsed() -> None:
+    with pytest.raises(ManifestInvalid, match="more than 2097152 values"):
+        decode_manifest(b"[" + b"0," * 2**21 + b"0,0]")
+
+
+def test_a_library_may_have_ten_thousand_sub_nets_and_not_one_more() -> None:
+    values, _ = tiny_manifest(1)
+    values["subnets"] = [values["subnets"][0] | {"id": f"net-{number}"} for number in range(10_001)]
+    assert _refusal(values).startswith("lib/manifest.json: subnets: ")
+    del values["subnets"][0]
+    catalogue = decoded(values).to_catalogue("d" * 64)
+    assert len(catalogue.subnets) == 10_000
+    assert len({id(subnet.input) for subnet in catalogue.subnets}) == 1  # equal ones are not kept ten thousand times
+
+
 @pytest.mark.parametrize("text", ["a\nb", "\x1b[2J", "ok\x7f", "\x9b31m", "ok\u202eko", "\u2066ok", "a\u2028b", ""])
 def test_a_text_that_would_show_something_else_than_it_is_is_refused(text: str) -> None:
     values, _ = tiny_manifest()

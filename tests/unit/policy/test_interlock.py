@@ -146,3 +146,13 @@ def test_a_window_holds_swaps_until_it_is_open(lock: Interlock, begins: bool) ->
 def test_a_window_holds_neither_the_fail_safe_nor_a_camera_that_sees_nothing(decision: Decision) -> None:
     for window in Window:
         assert interlocked(decision, NO_ORDERS, Interlock(window)) is decision
+
+
+def test_a_pin_waits_for_its_window_also_while_the_fail_safe_budget_is_in_force() -> None:
+    """A leap of the clock ended a lease, somebody pinned a sub-net, and it was swapped in without a permit."""
+    pinned = ordered(wants(budget=FAIL_SAFE), PINNED, NETWORK)
+    held = interlocked(pinned, PINNED, Interlock(Window.PERMIT))
+    assert (held.action, held.reason, held.target) == (Action.HOLD, Reason.WINDOW, "large")
+    assert interlocked(pinned, PINNED, Interlock(Window.PERMIT, permitted=True)) is pinned
+    cancelled = interlocked(pinned, PINNED, Interlock(cancelled=True))
+    assert (cancelled.action, cancelled.reason) == (Action.HOLD, Reason.CANCELLED)

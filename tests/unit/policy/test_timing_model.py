@@ -27,6 +27,14 @@ def test_a_net_that_was_never_measured_is_bounded_by_its_prediction_with_the_pri
     assert model.meets(ROWS, 20.0 * math.exp(0.15))[1] == pytest.approx(0.84, abs=0.02)
 
 
+def test_bounds_asked_for_at_once_are_those_asked_for_one_by_one() -> None:
+    model = LatencyModel(PREDICTED_MS)
+    feed(model, "b", 1.5, 50)
+    model.use({name: PREDICTED_MS[name] for name in ("a", "c")})  # b is retired, and known by its results
+    found = model.service_bound_each_ms(["c", "b", "nobody", "a"], 0.99)
+    assert found == pytest.approx({name: model.service_bound_ms(name, 0.99) for name in ("a", "b", "c")})
+
+
 def test_a_few_results_do_not_outweigh_the_prior_yet() -> None:
     model = LatencyModel(PREDICTED_MS)
     feed(model, "b", 5.0, MIN_MEASURED - 1)

@@ -136,7 +136,8 @@ def _demand(budget: Budget, name: str, period_ms: float | None, stopped: bool, f
 class Drive:
     """A policy that is driven through a world; mutable. `names`: of the nets, in their order in the catalogue.
 
-    `order`: places of the nets in the catalogue. `began`: (time, view, decision) of each swap.
+    `order`: places of the nets in the catalogue. `began`: (time, view, decision) of each swap. `to`: where a swap under
+    way goes, which ends at `until_s` and then will have taken `left_s` since the last part.
     """
 
     world: World
@@ -146,6 +147,9 @@ class Drive:
     active: str | None = None
     activated_s: float | None = None
     began: list[tuple[float, View, Decision]] = field(default_factory=list)
+    to: str | None = None
+    until_s: float = -1.0
+    left_s: float = 0.0
 
     def __post_init__(self) -> None:
         self.policy = SwapPolicy(self.catalogue, self.world.given)
@@ -172,24 +176,30 @@ class Drive:
 
     def run(self) -> Iterator[tuple[View, Decision]]:
         """Each view and what was decided; swaps are carried out."""
-        until_s, to, left = -1.0, None, 0.0
-        times_ms = {name: net.time_ms for name, net in zip(self.names, self.world.nets, strict=True)}
         for tick in self.world.ticks:
-            if to is not None and tick.now_s >= until_s:
-                self.active, self.activated_s = to, until_s
-                if left:
-                    self.policy.note_swap(to, left)
-                to = None
-            view = self._view(tick, to is not None)
-            if to is None and self.active is not None and not tick.demand.stopped:
-                services = np.array(tick.noise) * times_ms[self.active] * tick.slow
-                self.policy.observe_services(self.active, services)
-            decision = self.policy.decide(view)
+            view, decision = self.decided(tick)
             yield view, decision
-            if to is None and decision.action is Action.SWAP and decision.target is not None:
-                self.began.append((tick.now_s, view, decision))
-                left = 0.0 if self.active is None else tick.swap_s
-                to, until_s = decision.target, tick.now_s + left
+            self.carry_out(tick, view, decision)
+
+    def decided(self, tick: Tick) -> tuple[View, Decision]:
+        """What is decided of a view, with what was seen until then; a swap that is due has ended."""
+        if self.to is not None and tick.now_s >= self.until_s:
+            self.active, self.activated_s = self.to, self.until_s
+            if self.left_s:
+                self.policy.note_swap(self.to, self.left_s)
+            self.to = None
+        view = self._view(tick, self.to is not None)
+        if self.to is None and self.active is not None and not tick.demand.stopped:
+            time_ms = self.world.nets[self.names.index(self.active)].time_ms
+            self.policy.observe_services(self.active, np.array(tick.noise) * time_ms * tick.slow)
+        return view, self.policy.decide(view)
+
+    def carry_out(self, tick: Tick, view: View, decision: Decision) -> None:
+        """Begin the swap that was decided, if there is one."""
+        if self.to is None and decision.action is Action.SWAP and decision.target is not None:
+            self.began.append((tick.now_s, view, decision))
+            self.left_s = 0.0 if self.active is None else tick.swap_s
+            self.to, self.until_s = decision.target, tick.now_s + self.left_s
 
     def _view(self, tick: Tick, swapping: bool) -> View:
         quarantined: Mapping[str, str] = {self.names[place]: "refused" for place in sorted(tick.quarantined)}

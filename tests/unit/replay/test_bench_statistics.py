@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.bench.lineshift import of_cells
 from tests.bench.policy_goals import text, verdicts
 from tests.bench.policy_runs import Cell
 from tests.bench.policy_statistics import Row, interval, over_seeds, student_t, summary
@@ -129,3 +130,14 @@ def test_a_bound_that_is_never_exceeded_is_as_wrong_as_one_that_is_exceeded_too_
 ) -> None:
     found = [one for one in verdicts(rows_of("dwell", 1.0, beyond=beyond), 0.999) if one.goal.startswith("miscov")]
     assert [one.verdict.startswith(verdict) for one in found] == [True]
+
+
+def test_the_policys_losses_are_held_against_what_its_goals_allow() -> None:
+    mine = [replace(CELL, policy="dwell", seed=seed, ratio=ratio) for seed, ratio in ((0, 0.977), (1, 0.9885))]
+    found = {one.key: one for one in of_cells(mine)}
+    assert found["policy.mean_cold"].values == pytest.approx((2.0, 1.0))
+    assert found["policy.mean_cold"].met is False
+    warm = [replace(CELL, policy="dwell warm", to_fixed=-0.0025)]
+    (one,) = (one for one in of_cells(warm) if one.key == "policy.to_fixed_warm")
+    assert one.median == pytest.approx(0.5)
+    assert one.met is True

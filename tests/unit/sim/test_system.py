@@ -13,7 +13,7 @@ from agent.sim import bus
 from agent.sim import pyspin as PySpin
 from agent.sim.device import Firefly
 from agent.sim.host.generation import selected
-from agent.sim.link import LocalLink
+from agent.sim.link import DeviceInfo, LocalLink
 from agent.sim.quirks import Quirks
 from agent.sim.spec import SimulationSpec
 from tests.support.vendor import LocalBench, bench
@@ -334,6 +334,25 @@ def test_a_camera_that_leaves_is_logged_once(station: Station) -> None:
     for _ in range(3):
         system.UpdateCameras()
     assert [r.GetLogMessage() for r in records.data] == ["1: camera left the bus"]
+
+
+def test_a_camera_that_is_opened_while_another_thread_enumerates_stays(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, _, system = station
+    held = [system.GetCameras().GetByIndex(0)]
+    (place,) = bus.places()
+    answer = place.present
+
+    def opened_meanwhile() -> DeviceInfo | None:
+        held[0].Init()
+        return answer()
+
+    monkeypatch.setattr(place, "present", opened_meanwhile)
+    assert system.GetCameras().GetSize() == 1
+    assert held[0].IsValid()
+    held[0].DeInit()
+    held.clear()
 
 
 def test_a_refused_init_is_logged_as_an_error(camera: LocalBench) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from agent.clock import VirtualClock, run_virtual
 from agent.domain.budget import Budget
 from agent.domain.control import Prepared
+from agent.domain.meter import NO_METER, CameraMeter
 from agent.domain.notice import ChangeState
 from agent.domain.states import CameraState
 from agent.supervisor import Parts, Supervisor, SupervisorSettings
@@ -39,14 +40,15 @@ class Bench:
     settings: SupervisorSettings = SETTINGS
     clock: VirtualClock = field(default_factory=VirtualClock)
     boot_id: str = "boot-1"
+    meter: CameraMeter = NO_METER
 
     def run(self, story: Callable[[Supervisor], Awaitable[None]]) -> None:
         run_virtual(self.clock, self._play(story))
 
     async def _play(self, story: Callable[[Supervisor], Awaitable[None]]) -> None:
-        supervisor = Supervisor(
-            Parts(self.camera, self.journal, self.clock, self.settings, self.source, SeededIds(1).uuid, self.boot_id)
-        )
+        new_id = SeededIds(1).uuid
+        parts = (self.camera, self.journal, self.clock, self.settings, self.source, new_id, self.boot_id)
+        supervisor = Supervisor(Parts(*parts, meter=self.meter))
         await supervisor.load()
         running = asyncio.create_task(supervisor.run())
         try:

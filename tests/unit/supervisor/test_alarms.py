@@ -348,6 +348,7 @@ def test_numbers_are_those_that_were_released() -> None:
         "tls_certificate": 409,
         "library_stale": 410,
         "audit_broken": 411,
+        "resources_short": 412,
     }
 
 

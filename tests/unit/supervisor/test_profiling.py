@@ -12,11 +12,11 @@ from agent.domain.decision import Account, Action, Candidate, Decision, Reason
 from agent.domain.operation import Operation, ProfileAsk, ProfileStage
 from agent.domain.result import LatencySample
 from agent.domain.states import CameraState
-from agent.errors import BadInput, CameraGone, Cancelled, Inhibited, JournalError, Refused
+from agent.errors import BadInput, CameraGone, CameraTimeout, Cancelled, Inhibited, JournalError, Refused
 from agent.supervisor.memory import Memory
 from agent.supervisor.operations import OperationDesk
 from agent.supervisor.profile_plan import WARM_UP
-from agent.supervisor.profiling import RETURN_LIMIT_S, SWAP_LIMIT_S, Profiler
+from agent.supervisor.profiling import END_S, RETURN_LIMIT_S, SWAP_LIMIT_S, Profiler
 from agent.supervisor.settings import SupervisorSettings
 from agent.supervisor.situation import Situation
 from tests.support.fake_camera import INFO
@@ -307,3 +307,19 @@ def test_a_run_that_ends_does_not_wait_for_a_way_home_that_is_held() -> None:
     assert rig.operation.done
     assert isinstance(rig.operation.error, Cancelled)
     assert kept.action is Action.KEEP
+
+
+def test_a_run_tells_when_it_ends_at_the_latest_keeps_the_time_to_go_back_and_then_is_over() -> None:
+    rig = Rig()
+    deadline_s = rig.begin().deadline_s
+    assert deadline_s is not None
+    rig.look()
+    rig.pass_s(deadline_s - END_S - RETURN_LIMIT_S + 1)
+    assert rig.look().target == BIG
+    assert profiling(rig.operation).stage is ProfileStage.RETURNING
+    rig.look(state=CameraState.SWAPPING)
+    assert not rig.operation.done
+    rig.pass_s(RETURN_LIMIT_S)
+    rig.look()
+    assert isinstance(rig.operation.error, CameraTimeout)
+    assert (rig.operation.done, rig.operation.deadline_s) == (True, None)

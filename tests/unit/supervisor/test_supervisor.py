@@ -14,7 +14,7 @@ from agent.domain.decision import Action
 from agent.domain.device import EventKind
 from agent.domain.journal import Activation, SwapOutcome, SwapRecord
 from agent.domain.states import CameraState, Degraded, SwapStage
-from agent.errors import BadInput, CameraGone, Infeasible, JournalError, UploadFailed
+from agent.errors import BadInput, CameraGone, CameraTimeout, Infeasible, JournalError, UploadFailed
 from agent.supervisor import Supervisor
 from tests.support.fake_camera import INFO
 from tests.support.ladders import LadderSource, blob
@@ -417,6 +417,23 @@ def test_a_full_disk_stops_neither_the_line_nor_the_fail_safe() -> None:
         await until(supervisor, CameraState.ACTIVE)
 
     bench.run(story)
+
+
+def test_a_camera_whose_thread_hangs_is_lost_and_the_agent_still_stops() -> None:
+    """Its state stayed ACTIVE, and the end of the agent was an error that was not told of any more."""
+    bench = Bench()
+    bench.camera.fail = {("disconnect", n): CameraTimeout("hangs") for n in (1, 2, 3)}
+    ended: list[Supervisor] = []
+
+    async def story(supervisor: Supervisor) -> None:
+        await until(supervisor, CameraState.ACTIVE)
+        bench.camera.emit(EventKind.LOST, "unplugged")
+        await until(supervisor, CameraState.DISCONNECTED)
+        assert "camera_lost" in bench.alarms()
+        ended.append(supervisor)
+
+    bench.run(story)
+    assert ended[0].stopped.is_set()
 
 
 def test_a_fault_of_our_own_lets_go_of_the_camera_and_begins_anew() -> None:

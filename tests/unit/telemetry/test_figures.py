@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from agent.clock import VirtualClock
 from agent.domain.result import RawInference
 from agent.telemetry.boot import boot_id_reader
-from agent.telemetry.figures import RollingFigures, nearest_rank
+from agent.telemetry.figures import SHOWN_S, RollingFigures, ShownFigures, nearest_rank
 from agent.telemetry.ids import RandomIds, SeededIds
 
 
@@ -83,3 +84,21 @@ def test_without_a_kernel_s_boot_id_every_start_of_the_daemon_is_a_boot(tmp_path
     ids = SeededIds(1)
     first, second = boot_id_reader(ids, tmp_path / "none"), boot_id_reader(ids, tmp_path / "none")
     assert first() == first() != second()
+
+
+def test_who_asks_often_sees_the_same_figures_for_a_while_and_those_of_another_network_at_once() -> None:
+    rolling, clock = RollingFigures(), VirtualClock()
+    shown = ShownFigures(rolling, clock)
+    assert shown.at(1, 30.0) == (None, None)
+    rolling.add([result(10.0)])
+    first = shown.at(1, 30.0)
+    assert first == (rolling.figures(), 0.3)
+    rolling.add([result(30.0), result(30.0)])
+    assert shown.at(1, 30.0) == first
+    assert shown.at(1, 10.0) == (rolling.figures(), 0.3)
+    rolling.add([result(50.0)])
+    clock.sleep(SHOWN_S)
+    assert shown.at(1, 10.0)[0] == rolling.figures()
+    rolling.add([result(5.0, generation=2)])
+    assert shown.at(1, 10.0) == (None, None)
+    assert shown.at(2, 10.0)[0] == rolling.figures()

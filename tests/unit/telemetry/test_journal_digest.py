@@ -12,10 +12,10 @@ from agent.clock import VirtualClock, run_virtual
 from agent.domain.budget import Budget, Claim, ClaimKind
 from agent.domain.journal import SwapOutcome, SwapRecord
 from agent.errors import JournalError
-from agent.telemetry.digest import journal_digest
 from agent.telemetry.ids import SeededIds
 from agent.telemetry.journal import SqliteJournal
 from tests.support.alarms import raise_alarm
+from tests.support.journal_digest import journal_digest
 
 
 def a_run(folder: Path, seed: int = 1, start_wall_ns: int = 1_700_000_000_000_000_000, step_s: float = 0.25) -> str:

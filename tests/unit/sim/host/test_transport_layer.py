@@ -9,8 +9,8 @@ import pytest
 from agent.clock import VirtualClock
 from agent.sim import bus
 from agent.sim import pyspin as PySpin
-from agent.sim.device import DeviceInfo
 from agent.sim.host.transport_layer import TEXT_BYTES, interface_values
+from agent.sim.link import DeviceInfo
 from agent.sim.spec import SimulationSpec
 from tests.support.vendor import LocalBench, bench
 
