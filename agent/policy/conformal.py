@@ -139,7 +139,8 @@ class Residuals:
         return max(LEAST_BOUND, found)
 
     def share_within(self, distance: Floats, variance: Floats) -> Floats:
-        """Probability that a residual is at most `distance` when the level has this variance beside.
+        """Probability that a residual is at most `distance` when the level has this variance beside: one of shape
+        (..., row), as is what is returned.
 
         The body is taken to be as much wider as a normal one gets; spikes are far wider than any level is unsure.
         """

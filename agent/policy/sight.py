@@ -75,6 +75,8 @@ class Ladder:
         self.ids = tuple(names[row] for row in self.rows.tolist())
         self.place_of = {name: place for place, name in enumerate(self.ids)}
         self.top1 = self.all_top1[self.rows]
+        self._enough = np.ones(len(self.ids), dtype=np.bool_)  # where a budget asks for no accuracy
+        self._enough.setflags(write=False)
         self.swap_times = swap_times
 
     def __len__(self) -> int:
@@ -92,19 +94,16 @@ class Ladder:
         budget, model = demand.effective.budget, self._model
         limit_ms = self._grid.limits(demand).longest_service_ms(model)
         rate = 1.0 if demand.parts_per_s is None else demand.parts_per_s
-        levels_ms = model.levels_ms(self.rows)
-        bounds_ms = model.service_bounds_ms(self.rows, budget.quantile)
-        met = self._met(limit_ms, bounds_ms)
-        accurate = (
-            np.ones(len(self), dtype=np.bool_) if budget.min_accuracy is None else self.top1 >= budget.min_accuracy
-        )
+        levels, bounds_ms, met, seems = model.outlook(self.rows, limit_ms, budget.quantile)
+        levels_ms, met = np.exp(levels), _doubted(limit_ms, bounds_ms, met, seems)
+        accurate = self._enough if budget.min_accuracy is None else self.top1 >= budget.min_accuracy
         fits = (bounds_ms <= limit_ms) & accurate
         gains = self._gains(rate, limit_ms, levels_ms, met, accurate, miss_cost)
         usable = None
         if quarantined:
             usable = np.array([name not in quarantined or name == active_id for name in self.ids], dtype=np.bool_)
             fits &= usable
-        edges = np.sort(np.log(levels_ms)) + HEADROOM
+        edges = np.sort(levels) + HEADROOM
         rated = demand.parts_per_s is not None
         scene = Scene(math.log(limit_ms), edges, gains, fits, rate, demand.stopped, usable, rated)
         active = self._active(active_id, budget, limit_ms, scene, levels_ms, bounds_ms, miss_cost)
@@ -113,24 +112,13 @@ class Ladder:
     def at_speed(self, sight: Sight, factor: float, miss_cost: float) -> Scene:
         """What the rungs would see if parts came by that factor faster, and had to be done in so much less time."""
         scene, limit_ms = sight.scene, sight.limit_ms / factor
-        met = self._met(limit_ms, sight.bounds_ms)
+        met = _doubted(limit_ms, sight.bounds_ms, *self._model.meets_and_seems(self.rows, limit_ms))
         rate = scene.rate * factor
         gains = self._gains(rate, limit_ms, sight.levels_ms, met, sight.accurate, miss_cost)
         fits = (sight.bounds_ms <= limit_ms) & sight.accurate
         if scene.usable is not None:
             fits &= scene.usable
         return replace(scene, log_limit=math.log(limit_ms), gains=gains, fits=fits, rate=rate)
-
-    def _met(self, limit_ms: float, bounds_ms: Floats) -> Floats:
-        """Probability that a result of each rung is in time.
-
-        What is not known of a net that is too slow counts against it: to hope for it would be to measure nets by
-        swapping, one after the other, each with its gap.
-        """
-        met = self._model.meets(self.rows, limit_ms)
-        if ((bounds_ms > limit_ms) & (met > HOPE)).any():
-            met = np.minimum(met, self._model.meets(self.rows, limit_ms, sure=True))
-        return met
 
     def _gains(
         self, rate: float, limit_ms: float, levels_ms: Floats, met: Floats, accurate: Flags, miss_cost: float
@@ -141,7 +129,7 @@ class Ladder:
         """
         late = LATE_WORTH * np.minimum(1.0, limit_ms / levels_ms)
         gains = rate * ((self.top1 + miss_cost) * met + self.top1 * late * (1.0 - met))
-        return np.where(accurate, gains, 0.0) if accurate.any() else gains
+        return np.where(accurate, gains, 0.0) if accurate is not self._enough and accurate.any() else gains
 
     def _active(
         self,
@@ -215,3 +203,12 @@ class Ladder:
     def usable(self, quarantined: Mapping[str, str]) -> Rows:
         """Rows that may be uploaded."""
         return np.array([row for name, row in self.row_of.items() if name not in quarantined], dtype=np.intp)
+
+
+def _doubted(limit_ms: float, bounds_ms: Floats, met: Floats, seems: Floats) -> Floats:
+    """Probability that a result of each rung is in time; `seems`: if levels were as they seem.
+
+    What is not known of a net that is too slow counts against it: to hope for it would be to measure nets by
+    swapping, one after the other, each with its gap.
+    """
+    return np.minimum(met, seems) if ((bounds_ms > limit_ms) & (met > HOPE)).any() else met

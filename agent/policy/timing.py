@@ -81,13 +81,21 @@ class LatencyModel:
         """U_k: service time that `quantile` of each row's results stay within."""
         return self._bounds(self._show(rows), quantile)
 
-    def meets(self, rows: Rows, limit_ms: float, *, sure: bool = False) -> Floats:
-        """p_k: probability that one result's service time is within the limit; `sure`: if levels were as they seem."""
-        if not limit_ms > 0.0:
-            return np.zeros(len(rows))
+    def meets(self, rows: Rows, limit_ms: float) -> Floats:
+        """p_k: probability that one result's service time is within the limit."""
+        return self.meets_and_seems(rows, limit_ms)[0]
+
+    def meets_and_seems(self, rows: Rows, limit_ms: float) -> tuple[Floats, Floats]:
+        """p_k, and what it would be if levels were as they seem."""
         shown = self._show(rows)
-        unsure = np.zeros(len(rows)) if sure else self._unsure(shown)
-        return self._tracking.residuals.share_within(math.log(limit_ms) - self._levels(shown), unsure)
+        return self._within(self._levels(shown), self._unsure(shown), limit_ms)
+
+    def outlook(self, rows: Rows, limit_ms: float, quantile: float) -> tuple[Floats, Floats, Floats, Floats]:
+        """(logarithm of the level in ms, U_k, p_k, p_k if levels were as they seem): at once what else is asked for one
+        by one, for who asks often."""
+        shown = self._show(rows)
+        levels, unsure = self._levels(shown), self._unsure(shown)
+        return levels, self._beyond(levels, unsure, quantile), *self._within(levels, unsure, limit_ms)
 
     def service_bound_ms(self, subnet_id: str, quantile: float) -> float:
         """U_k of one net, of a retired one too. Raises KeyError for one that nothing is known of."""
@@ -164,8 +172,19 @@ class LatencyModel:
         return shown.base + shown.share * (known.filter.level - known.at_level)
 
     def _bounds(self, shown: Shown, quantile: float) -> Floats:
+        return self._beyond(self._levels(shown), self._unsure(shown), quantile)
+
+    def _beyond(self, levels: Floats, unsure: Floats, quantile: float) -> Floats:
         beyond, z = self._tracking.residuals.bound(quantile), z_score(quantile)
-        return np.exp(self._levels(shown) + np.sqrt(beyond * beyond + (z * z) * self._unsure(shown)))
+        return np.exp(levels + np.sqrt(beyond * beyond + (z * z) * unsure))
+
+    def _within(self, levels: Floats, unsure: Floats, limit_ms: float) -> tuple[Floats, Floats]:
+        variance = np.zeros((2, len(levels)))
+        if not limit_ms > 0.0:
+            return variance[0], variance[1]
+        variance[0] = unsure
+        met, seems = self._tracking.residuals.share_within(math.log(limit_ms) - levels, variance)
+        return met, seems
 
     def _show(self, rows: Rows) -> Shown:
         if self._version != self._tracking.version or len(self._shown) > MOST_SHOWN:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 from agent.domain.decision import Action, Reason
@@ -43,7 +44,7 @@ class Verdict:
     starts_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Case:
     """One decision in the making."""
 
@@ -59,7 +60,7 @@ class Case:
     def fail_safe(self) -> bool:
         return self.sight.demand.effective.fail_safe
 
-    @property
+    @cached_property
     def best(self) -> int | None:
         """The most accurate rung of those that fit, which is the last of them; None where none does."""
         places = self.sight.scene.fits.nonzero()[0]
