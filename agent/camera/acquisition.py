@@ -51,15 +51,23 @@ def injection_off(nodes: Nodes) -> None:
         nodes.set_enum("TestPatternGeneratorSelector", "Sensor")
 
 
-def set_roi(nodes: Nodes, roi: Roi | None) -> None:
-    """Offsets first to 0: the maximum of a size shrinks with its offset (facts/pyspin-surface.md 2.3)."""
+def set_roi(nodes: Nodes, roi: Roi | None, sensor: tuple[int, int] | None = None) -> tuple[int, int]:
+    """The width and height that were set; of the whole sensor without a `roi`, as in `sensor` where that is known.
+
+    Offsets first to 0: the maximum of a size shrinks with its offset (facts/pyspin-surface.md 2.3).
+    """
     nodes.set_int("OffsetX", 0)
     nodes.set_int("OffsetY", 0)
-    nodes.set_int("Width", nodes.int_max("Width") if roi is None else roi.width)
-    nodes.set_int("Height", nodes.int_max("Height") if roi is None else roi.height)
+    if roi is not None:
+        size = roi.width, roi.height
+    else:
+        size = sensor or (nodes.int_max("Width"), nodes.int_max("Height"))
+    nodes.set_int("Width", size[0])
+    nodes.set_int("Height", size[1])
     if roi is not None:
         nodes.set_int("OffsetX", roi.x)
         nodes.set_int("OffsetY", roi.y)
+    return size
 
 
 def trigger_off(nodes: Nodes) -> None:

@@ -62,6 +62,7 @@ class FireflyDevice:
         self._images: tuple[Sequence[GoldenCheck], list[selftest.Injected]] = ((), [])
         self._pipe_clear = False  # nothing is being inferred from an earlier acquisition
         self._checked_ns = 0
+        self._emptied = False  # the network and its name were deleted, and nothing was done since
         self._own_pace = False  # asked for
         self._untriggered = False  # on the camera, beside what the settings say
 
@@ -125,7 +126,7 @@ class FireflyDevice:
         self._pipe_clear = False
         self._restoration = selftest.Restoration(settings)
         self._resident = selftest.ResidentImage()
-        self._own_pace = self._untriggered = False
+        self._own_pace = self._untriggered = self._emptied = False
         info = read_info(session)
         self._injects = info.supports_injection
         return info
@@ -141,20 +142,23 @@ class FireflyDevice:
         nodes = self._idle("delete the network").nodes
         network.clear_name(nodes)
         FileSlot(nodes, NETWORK).delete()
+        self._emptied = True
 
     def upload_network(self, blob: bytes, guard: Guard, progress: ProgressFn) -> None:
         """Inference goes off first: whether an upload is legal with it on is unknown (facts section 7 item 7)."""
         nodes = self._idle("upload a network").nodes
         if not blob:
             raise CameraRefused("the network to upload has 0 bytes; check the library")
+        emptied, self._emptied = self._emptied, False
         if network.enabled(nodes):
             self.disable_inference()
-        network.clear_name(nodes)
+        if not emptied:
+            network.clear_name(nodes)
         flash = self.settings.network_storage == "flash"
         try:
-            FileSlot(nodes, NETWORK).write(blob, flash, guard, progress)
+            FileSlot(nodes, NETWORK).write(blob, flash, guard, progress, deleted=emptied)
         except NoRoom:
-            if not self._resident.drop(nodes):
+            if not self._resident.drop(nodes) and not emptied:
                 raise
             FileSlot(nodes, NETWORK).write(blob, flash, guard, progress)
 
@@ -313,6 +317,7 @@ class FireflyDevice:
 
     def opened(self) -> Session:
         """The session; raises CameraGone where there is none."""
+        self._emptied = False  # whoever has it may write files
         return self._open()
 
     def reconnect(self, guard: Guard) -> CameraInfo:

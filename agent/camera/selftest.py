@@ -173,6 +173,7 @@ class Restoration:
         self.size: tuple[int, int] | None = None  # of the injected image, as last set; None where that is not known
         self.ready: bytes | None = None  # digest of the image that is set up, with nothing in the pipe
         self._largest: dict[str, int] = {}
+        self._roi: tuple[int, int] | None = None  # width and height as last set
 
     def arm(self) -> None:
         self.pending = True
@@ -188,7 +189,7 @@ class Restoration:
             lambda: network.disable(nodes),
             lambda: acquisition.injection_off(nodes),
             lambda: self._restore_sizes(nodes),
-            lambda: acquisition.set_roi(nodes, settings.roi),
+            lambda: self._restore_roi(nodes),
             *(partial(nodes.set_bool, name, True) for name in self.isp_on),
             *([lambda: acquisition.apply_trigger(nodes, settings)] if settings.waits else []),
             # Off (above) and on drops what is still being inferred from a golden image (interfaces.md section 3 (c)).
@@ -199,6 +200,9 @@ class Restoration:
             raise errors[0]
         self.isp_on.clear()
         self.pending = False
+
+    def _restore_roi(self, nodes: Nodes) -> None:
+        self._roi = acquisition.set_roi(nodes, self._settings.roi, self._roi)
 
     def _restore_sizes(self, nodes: Nodes) -> None:
         """The vendor's example sets both back to their maxima (section 8)."""

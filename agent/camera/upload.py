@@ -64,13 +64,17 @@ class FileSlot:
         if self.size() > 0:
             self._insist("Delete")
 
-    def write(self, data: bytes, flash: bool, guard: Guard, progress: ProgressFn) -> None:
-        """Replace the file by `data`. Closed afterwards whatever happens, unless CameraGone is raised."""
+    def write(self, data: bytes, flash: bool, guard: Guard, progress: ProgressFn, deleted: bool = False) -> None:
+        """Replace the file by `data`. Closed afterwards whatever happens, unless CameraGone is raised.
+
+        `deleted`: there is no file, which the caller knows because it has just deleted it.
+        """
         guard.check()
-        self._as_upload(self.delete)
+        if not deleted:
+            self._as_upload(self.delete)
         try:
             self._as_upload(lambda: self.open("Write"))
-            self._as_upload(lambda: self._prepare(flash))
+            self._as_upload(lambda: self._prepare(flash, len(data)))
             self._as_upload(lambda: self._write_all(data, guard, progress))
         except BaseException:
             self.close_leftover()
@@ -126,16 +130,16 @@ class FileSlot:
                 self._select("FileOpenMode", mode)
             self.operate(operation)
 
-    def _prepare(self, flash: bool) -> None:
-        """Storage (writable only while open, S12 step d), start of the file and the largest chunk."""
+    def _prepare(self, flash: bool, total: int) -> None:
+        """Storage (writable only while open, S12 step d), start of the file and the largest chunk of so many bytes."""
         if self._nodes.writable("FileWriteToFlash"):
             self._nodes.set_bool("FileWriteToFlash", flash)
         elif flash:
             raise CameraRefused(f"{self._slot}: FileWriteToFlash is not writable, only DDR is possible here; use ddr")
         self._length = self._nodes.get_int("FileAccessLength")
         self._buffer_bytes = min(buffer_bytes(self._nodes), self._longest or _NO_LIMIT)
-        if self._length < self._buffer_bytes:
-            self._try_length(self._buffer_bytes)
+        if self._length < min(total, self._buffer_bytes):
+            self._try_length(min(total, self._buffer_bytes))
         self._nodes.set_int("FileAccessOffset", 0)
 
     def _try_length(self, longest: int) -> None:

@@ -8,6 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from agent.camera.guard import Guard
+from agent.camera.upload import NETWORK, FileSlot
 from agent.domain.device import GoldenCheck
 from agent.errors import CameraGone, CameraRefused, UploadFailed
 from agent.sim import pyspin as vendor
@@ -338,3 +340,54 @@ def test_the_cost_of_a_small_buffer_is_three_transactions_a_chunk(monkeypatch: p
     spec = SimulationSpec(transport=TransportSpec(file_access_buffer_bytes=1024), quirks=Quirks())
     small, large = (our_cost(spec, content(1024 * chunks), monkeypatch) for chunks in (10, 110))
     assert large - small == 300
+
+
+@pytest.mark.simulation
+def test_an_upload_asks_nothing_again_that_the_deletion_before_it_has_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within the gap of a swap: whether there is a file, and its name once more."""
+
+    async def main(made: Rig) -> tuple[int, int]:
+        await made.camera.connect(30)
+        count = transactions(made, monkeypatch)
+        await upload(made, content(2 * CHUNK))
+        alone = count()
+        await made.camera.delete_network(30)
+        before = count()
+        await upload(made, content(2 * CHUNK))
+        return alone, count() - before
+
+    alone, after_deletion = play(main, SMALL_CHUNKS)
+    assert after_deletion <= alone - 2
+
+
+@pytest.mark.simulation
+def test_a_file_that_was_written_after_the_deletion_is_deleted_before_an_upload(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As commissioning does, on the session that it is given."""
+    deleted: list[int] = []
+    delete = FileSlot.delete
+
+    def counted(slot: FileSlot) -> None:
+        deleted.append(slot.size())
+        delete(slot)
+
+    monkeypatch.setattr(FileSlot, "delete", counted)
+
+    async def main(made: Rig) -> None:
+        await made.camera.connect(30)
+        await made.camera.delete_network(30)
+        device = made.camera._device
+        guard = Guard(made.clock, "write", 30.0)
+
+        def write(_: Guard) -> None:
+            FileSlot(device.opened().nodes, NETWORK).write(content(5), False, guard, ignore_progress)
+
+        await made.camera._ask("write", write, 30)
+        deleted.clear()
+        begun: list[int] = []
+        await made.camera.upload_network(content(3), 60, lambda done, _total: begun.append(done))
+        assert on_camera(made) == content(3)
+        assert (deleted, begun) == ([5], [0, 3]), "it was written once, after the other file was deleted"
+
+    play(main, SMALL_CHUNKS)
