@@ -58,10 +58,7 @@ def set_roi(nodes: Nodes, roi: Roi | None, sensor: tuple[int, int] | None = None
     """
     nodes.set_int("OffsetX", 0)
     nodes.set_int("OffsetY", 0)
-    if roi is not None:
-        size = roi.width, roi.height
-    else:
-        size = sensor or (nodes.int_max("Width"), nodes.int_max("Height"))
+    size = (sensor or (nodes.int_max("Width"), nodes.int_max("Height"))) if roi is None else (roi.width, roi.height)
     nodes.set_int("Width", size[0])
     nodes.set_int("Height", size[1])
     if roi is not None:

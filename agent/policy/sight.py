@@ -180,10 +180,14 @@ class Ladder:
         return ActiveSight(active_id, rung, gain, bound_ms <= limit_ms, bound_ms, True, top1)
 
     def best_of_all(self, budget: Budget, limit_ms: float, quarantined: Mapping[str, str]) -> str | None:
-        """The most accurate net of the whole catalogue that fits, where no rung does; None where none fits."""
+        """The most accurate net that is no rung and fits, where no rung does; None where none fits.
+
+        Rungs are left out because they were looked at: what came since, they are asked for at the next look.
+        """
         if len(self.all_rows) == len(self.rows) or not len(self.all_rows):
             return None
         fits = self._model.service_bounds_ms(self.all_rows, budget.quantile) <= limit_ms
+        fits[self.rows] = False
         if budget.min_accuracy is not None:
             fits &= self.all_top1 >= budget.min_accuracy
         for name in quarantined:

@@ -133,7 +133,7 @@ def _infeasible(case: Case, active: ActiveSight | None, chosen: Chosen) -> Verdi
         return Verdict(Action.KEEP, Reason.BEST_ALREADY, active.id, True, chosen)
     other = case.ladder.best_of_all(budget, case.sight.limit_ms, view.quarantined)
     if other is not None:
-        return Verdict(Action.SWAP, case.cause(Reason.INITIAL if active is None else Reason.MEASURED), other, True)
+        return _no_rung(case, active, chosen, other)
     if active is not None and (
         case.infeasible == "hold" or chosen.target is None or _idle(case, active, chosen.target)
     ):
@@ -148,6 +148,13 @@ def _infeasible(case: Case, active: ActiveSight | None, chosen: Chosen) -> Verdi
         return Verdict(Action.KEEP, Reason.INFEASIBLE, active.id, False, chosen)
     reason = Reason.FAIL_SAFE if case.fail_safe else Reason.INFEASIBLE
     return _of_rung(case, Action.SWAP, reason, target, chosen)
+
+
+def _no_rung(case: Case, active: ActiveSight | None, chosen: Chosen, other: str) -> Verdict:
+    """A net that is no rung fits; it may be what runs, by what that has shown since the last look."""
+    if active is not None and other == active.id:
+        return Verdict(Action.KEEP, Reason.BEST_ALREADY, other, True, chosen)
+    return Verdict(Action.SWAP, case.cause(Reason.INITIAL if active is None else Reason.MEASURED), other, True)
 
 
 def _idle(case: Case, active: ActiveSight, target: int) -> bool:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from agent.domain.budget import Budget
 from agent.domain.decision import Action, Reason
 from agent.domain.line import Demand, View
 from agent.policy.chooser import Active, Chooser, Chosen
-from agent.policy.engine import PolicySettings
+from agent.policy.engine import PolicySettings, SwapPolicy
 from agent.policy.tracker import Scene
-from tests.unit.policy.ladder import Line, asked, commissioned, effective, rate
+from tests.unit.policy.ladder import Line, a_catalogue, a_net, asked, commissioned, effective, rate
 
 WIDE = effective(Budget(max_latency_ms=200.0), "default")
 
@@ -51,3 +52,20 @@ def test_the_fail_safe_budget_does_not_swap_back_and_forth_between_nets_that_are
     monkeypatch.setattr(Chooser, "choose", restless)
     line.run(Demand(effective(Budget(max_latency_ms=1e-3), "safe", fail_safe=True), 40.0), 120)
     assert [to for _, to, _ in line.swaps] in ([], ["middle"], ["middle", "small"])
+
+
+def test_a_net_that_its_first_results_show_to_fit_is_not_swapped_for_itself() -> None:
+    """Nothing fitted by prediction, and the fastest net was taken all the same. Its results came within half a second,
+    for which the numbers of a line that does not change are kept: by those no rung fitted, by the model's own now one
+    net of the library did. It was the one that ran, and was put on the camera again, and again."""
+    nets = [a_net("small", 0.70, 30.0), a_net("beaten", 0.69, 31.0), a_net("large", 0.80, 90.0)]
+    policy = SwapPolicy(a_catalogue(nets), PolicySettings(free_running=False, results_wait=False))
+    demand = asked(rate(32.0))
+    first = policy.decide(View(0.0, demand))
+    assert (first.action, first.target, first.feasible) == (Action.SWAP, "small", False)
+    policy.decide(View(2.0, demand, "small", 2.0))
+    policy.observe_services("small", np.array([23.0, 23.2, 22.9, 23.1, 23.0]))
+    found = policy.decide(View(2.25, demand, "small", 2.0))
+    assert (found.action, found.target) == (Action.KEEP, "small"), found.text
+    later = policy.decide(View(2.5, demand, "small", 2.0))
+    assert (later.action, later.reason, later.feasible) == (Action.KEEP, Reason.BEST_ALREADY, True)

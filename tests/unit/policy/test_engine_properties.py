@@ -17,7 +17,7 @@ from agent.domain.budget import Budget
 from agent.domain.decision import Action, Decision, Reason
 from agent.domain.line import View
 from tests.unit.policy.ladder import candidate_of, effective
-from tests.unit.policy.worlds import MIN_DWELL_S, Drive, World, a_world, driven, settled
+from tests.unit.policy.worlds import MIN_DWELL_S, Drive, World, a_world, driven, in_quarter_seconds, settled
 
 WORLDS = 24
 LINES = settings(
@@ -100,6 +100,14 @@ def test_a_swap_goes_to_what_fits_when_it_ends_wherever_anything_does(seed: int)
             assert moment.found.target != moment.view.active_id
             assert moment.found.target not in moment.view.quarantined
             assert moment.found.target in moment.fits_then or not moment.fits_then, moment.found.text
+
+
+@LINES
+@given(seeds)
+def test_between_two_looks_nothing_is_swapped_for_itself(seed: int) -> None:
+    """The numbers of a line that has not changed are kept for half a second; results come meanwhile."""
+    for view, found in driven(in_quarter_seconds(a_world(seed))).run():
+        assert found.action is not Action.SWAP or found.target != view.active_id, found.text
 
 
 @LINES

@@ -78,6 +78,15 @@ def a_world(seed: int, most_nets: int = 60, ticks: int = 30) -> World:
     return World(tuple(nets), tuple(_ticks(source, count, ticks, free, notice_s)), given, notice_s, profiled)
 
 
+def in_quarter_seconds(world: World) -> World:
+    """The same at the daemon's own pace, with swaps that take next to no time."""
+    began_s = world.ticks[0].now_s
+    ticks = (
+        replace(one, now_s=began_s + 0.25 * place, swap_s=0.2, announced=()) for place, one in enumerate(world.ticks)
+    )
+    return replace(world, ticks=tuple(ticks))
+
+
 def _ticks(source: np.random.Generator, nets: int, count: int, free: bool, notice_s: float) -> Iterator[Tick]:
     now_s, slow, stopped, quarantined = float(source.uniform(0.0, 1000.0)), 1.0, False, frozenset[int]()
     period_ms = float(source.choice([4.0, 16.667, 33.3])) if free else None
