@@ -9,6 +9,7 @@ from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 
 from tests.bench.growth_curves import Curve
 
@@ -26,6 +27,12 @@ def draw(curves: Sequence[Curve], path: Path) -> None:
             _line(axes, name, repeats)
         axes.set_xscale("log")
         axes.set_yscale("log")
+        sizes = sorted({size for repeats in curve.lines.values() for size in repeats[0]})
+        axes.xaxis.set_major_locator(FixedLocator(sizes))
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axis.set_minor_formatter(NullFormatter())
         axes.set_xlabel(curve.against, fontsize=9)
         axes.set_ylabel(curve.cost, fontsize=9)
         axes.tick_params(labelsize=7)
