@@ -66,6 +66,7 @@ def _memory(samples: list[Sample], loads: dict[str, float]) -> Figure:
         "growth_kib": growth_kib,
         "growth_kib_from_first_hour": end.rss_kib - next(one for one in samples if one.at_s == HOUR_S).rss_kib,
         "swaps": float(swaps),
+        "kib_a_swap_second_half": (end.rss_kib - middle.rss_kib) / (end.swaps - middle.swaps),
         **{f"rss_mib_{name}": one.rss_kib / 1024 for name, one in _named(start, warm, middle, end)},
     }
     return Figure(
