@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from datetime import datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -68,15 +67,16 @@ def test_one_client_sets_both_budgets_and_the_cameras_swap_one_after_the_other(s
     swaps = [station.json("swaps", "--camera", name)[0] for name in NAMES]
     assert [swap["outcome"] for swap in swaps] == ["VERIFIED", "VERIFIED"]
     assert all(swap["to_subnet_id"] != before[swap["camera"]] for swap in swaps)
-    for first, second in pairwise(sorted(_span(swap) for swap in swaps)):
-        assert first[1] <= second[0]
+    first, second = sorted(swaps, key=_span)
+    assert _span(first)[1] <= _span(second)[0]
     waits = [one for name in NAMES for one in states[name] if one.swap.waits_for]
-    assert waits
     assert all(one.swap.stage == types_pb2.SWAP_STAGE_WAITING_PERMIT for one in waits)
-    (waiting,) = {one.camera for one in waits}  # the other one went first
-    (ahead,) = set(NAMES) - {waiting}
-    assert f"waits for {ahead}: at most 1 of line-1 at once" in {one.swap.waits_for for one in waits}
-    assert all(one.verified and one.active_subnet_id == before[waiting] for one in waits)
+    assert all(one.verified and one.active_subnet_id == before[one.camera] for one in waits)
+    # On a machine that is busy the first one may have had to wait too, until the other one saw parts again.
+    ahead, waiting = first["camera"], second["camera"]
+    told = {(one.camera, one.swap.waits_for) for one in waits}
+    assert (waiting, f"waits for {ahead}: at most 1 of line-1 at once") in told
+    assert (ahead, f"waits for {waiting}: at most 1 of line-1 at once") not in told
 
 
 def test_the_daemon_owns_both_cameras_and_the_command_tells_each(station: Station) -> None:
