@@ -17,9 +17,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tools import generated  # noqa: E402  run as a program it does not know its package
+from tools.commands import commands, is_connection, talks_to_daemon  # noqa: E402
 
 PAGE = ROOT / "docs" / "reference" / "cli.md"
-_CONNECTION = ("socket", "address", "ca", "cert", "key", "server_name", "client_name")
 _HEAD = """# Commands
 
 `ofa-agent COMMAND --help` prints the same at the terminal. Made from the commands with `python tools/command_page.py`.
@@ -44,35 +44,19 @@ def page() -> str:
     """The text that the page should have."""
     found = list(commands())
     about = _plain(root.help or "")
-    one = next(command for _, command in found if _talks_to_daemon(command))
-    connection = [_row(parameter) for parameter in one.params if parameter.name in _CONNECTION]
+    one = next(command for _, command in found if talks_to_daemon(command))
+    connection = [_row(parameter) for parameter in one.params if is_connection(one, parameter)]
     parts = [_HEAD.format(about=about), _CONNECTION_HEAD, _table(connection)]
     parts += [_section(path, command) for path, command in found]
     return "\n".join(parts)
 
 
-def commands(group: click.Group = root, above: str = "") -> Iterator[tuple[str, click.Command]]:
-    """Every command with the words that call it, groups before what is in them."""
-    ctx = click.Context(group)
-    for name in group.list_commands(ctx):
-        command = group.get_command(ctx, name)
-        if command is None or command.hidden:
-            continue
-        yield f"{above}{name}", command
-        if isinstance(command, click.Group):
-            yield from commands(command, f"{above}{name} ")
-
-
 def _section(path: str, command: click.Command) -> str:
-    mark = "*(daemon)* " if _talks_to_daemon(command) else ""
+    mark = "*(daemon)* " if talks_to_daemon(command) else ""
     lines = [f"{'#' * (2 + path.count(' '))} {path}\n", f"{mark}{_plain(command.help or '')}\n"]
-    own = [one for one in command.params if not (_talks_to_daemon(command) and one.name in _CONNECTION)]
+    own = [one for one in command.params if not is_connection(command, one)]
     rows = [_row(parameter) for parameter in own if not getattr(parameter, "hidden", False)]
     return "\n".join([*lines, *([_table(rows)] if rows else [])])
-
-
-def _talks_to_daemon(command: click.Command) -> bool:
-    return set(_CONNECTION) <= {parameter.name for parameter in command.params}
 
 
 def _row(parameter: click.Parameter) -> str:

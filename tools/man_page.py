@@ -12,12 +12,12 @@ from pathlib import Path
 import click
 
 from agent.cli.connection import DEFAULT_SOCKET, PARAMETERS
-from agent.cli.main import root
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tools import generated  # noqa: E402  run as a program it does not know its package
+from tools.commands import commands, is_connection, talks_to_daemon  # noqa: E402
 
 PAGE = ROOT / "deploy" / "man" / "ofa-agent.1"
 _NAME = "hot-swap once-for-all sub-nets on a FLIR Firefly DL camera when the latency budget changes"
@@ -67,7 +67,7 @@ def _lines() -> Iterator[str]:
     yield from (".SH SYNOPSIS", ".B ofa\\-agent", ".I COMMAND", "[\\fIOPTION\\fR]...", "[\\fIARGUMENT\\fR]...")
     yield from (".SH DESCRIPTION", *_paragraphs(_INTRO))
     found = list(commands())
-    one = next(command for _, command in found if _talks_to_daemon(command))
+    one = next(command for _, command in found if talks_to_daemon(command))
     yield ".SH OPTIONS OF THE CONNECTION"
     for parameter in one.params:
         if parameter.name in PARAMETERS:
@@ -81,26 +81,14 @@ def _lines() -> Iterator[str]:
     yield from (".SH SEE ALSO", _escaped(_SEE))
 
 
-def commands(group: click.Group = root, above: str = "") -> Iterator[tuple[str, click.Command]]:
-    """Every command with the words that call it, groups before what is in them."""
-    ctx = click.Context(group)
-    for name in group.list_commands(ctx):
-        command = group.get_command(ctx, name)
-        if command is None or command.hidden:
-            continue
-        yield f"{above}{name}", command
-        if isinstance(command, click.Group):
-            yield from commands(command, f"{above}{name} ")
-
-
 def _command(path: str, command: click.Command) -> Iterator[str]:
     arguments = [one for one in command.params if isinstance(one, click.Argument)]
     shown = " ".join([_bold(path), *map(_argument, arguments)])
     yield f'.SS "{shown}"'
-    mark = "(daemon) " if _talks_to_daemon(command) else ""
+    mark = "(daemon) " if talks_to_daemon(command) else ""
     yield from _paragraphs(mark + (command.help or ""))
     for parameter in command.params:
-        if isinstance(parameter, click.Option) and not parameter.hidden and not _is_connection(command, parameter):
+        if isinstance(parameter, click.Option) and not parameter.hidden and not is_connection(command, parameter):
             yield from _option(parameter)
 
 
@@ -113,14 +101,6 @@ def _environment(found: Sequence[tuple[str, click.Command]]) -> Iterator[str]:
                 told[one.envvar] = f"As {one.opts[0]}: {one.help}"
     for name, text in (*told.items(), *_ENVIRONMENT):
         yield from _item(_bold(name), text)
-
-
-def _talks_to_daemon(command: click.Command) -> bool:
-    return set(PARAMETERS) <= {parameter.name for parameter in command.params}
-
-
-def _is_connection(command: click.Command, parameter: click.Parameter) -> bool:
-    return _talks_to_daemon(command) and parameter.name in PARAMETERS
 
 
 def _argument(argument: click.Argument) -> str:

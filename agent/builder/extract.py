@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from agent.builder.pixel_format import for_pixels
 from agent.builder.plan import STATISTICS, Net
 from agent.builder.resize import to_input
 from agent.builder.supernet import PixelFormat, Supernet, load_supernet
+from agent.builder.targets.output import write_whole
 from agent.builder.weight_files import read_file, read_npz
 from agent.errors import BuildError
 
@@ -80,7 +80,7 @@ def extract_subnet(request: ExtractRequest) -> ExtractReport:
     normalisation = supernet.normalisation
     fold = InputFold(normalisation.mean, normalisation.scale) if request.fold_input else None
     data = net_to_ir(net, softmax=request.softmax, fold=fold, element="u8" if request.u8_input else "f32")
-    _write(request.out, data)
+    write_whole(request.out, data)
     digest = hashlib.sha256(data).hexdigest()
     family, variant = supernet.family.name, supernet.variant
     return ExtractReport(request.out, family, variant, arch, count(net), len(data), digest, statistics)
@@ -119,13 +119,3 @@ def _calibrated(path: Path, net: Net, supernet: Supernet) -> Statistics:
 def _npz(path: Path) -> dict[str, NDArray[np.generic]]:
     arrays = read_npz(read_file(path), str(path))
     return {key: value for key, value in arrays.items() if value.dtype.kind in "fiu"}
-
-
-def _write(path: Path, data: bytes) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(data)
-        os.replace(part, path)
-    except OSError as exc:
-        part.unlink(missing_ok=True)
-        raise BuildError(f"{path}: cannot be written: {exc.strerror}") from exc

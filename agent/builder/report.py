@@ -14,6 +14,7 @@ from agent.builder.ladder import Rung
 from agent.builder.predict import LatencyLaw
 from agent.builder.supernet import Supernet
 from agent.errors import BuildError
+from agent.writing import write_whole
 
 if TYPE_CHECKING:
     from agent.builder.build import BuildReport
@@ -75,10 +76,8 @@ def write_report(
         ],
         "notes": list(report.notes),
     }
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        os.replace(part, path)
+        write_whole(path, (json.dumps(content, indent=1) + "\n").encode())
     except OSError as exc:
         raise BuildError(f"{path}: the build report cannot be written: {exc.strerror}") from exc
 

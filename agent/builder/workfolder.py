@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.errors import BuildError
+from agent.writing import write_whole
 
 _DIGEST_BYTES = 32
 
@@ -45,11 +46,9 @@ class WorkFolder:
 
     def _write(self, name: str, data: bytes) -> None:
         assert self._path is not None
-        part = self._path / f".{name}.{os.getpid()}"
         try:
             self._path.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(hashlib.sha256(data).digest() + data)
-            os.replace(part, self._path / name)
+            write_whole(self._path / name, hashlib.sha256(data).digest() + data)
         except OSError as exc:
             raise BuildError(f"{self._path}: cannot keep a finished step: {exc.strerror}") from exc
 

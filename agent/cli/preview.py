@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from agent.cli.exits import DONE
 from agent.cli.fit import clean
 from agent.cli.output import print_json
 from agent.errors import BadInput
+from agent.writing import write_whole
 
 if TYPE_CHECKING:
     from agent.client import AgentClient
@@ -64,11 +64,7 @@ def words(seen: GetPreviewResponse, out: Path) -> str:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """The file appears whole or not at all. Raises BadInput."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_bytes(data)
-        os.replace(part, path)
+        write_whole(path, data)
     except OSError as exc:
-        part.unlink(missing_ok=True)
         raise BadInput("--out", f"{path} cannot be written: {exc.strerror}") from exc

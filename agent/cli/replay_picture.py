@@ -54,7 +54,7 @@ def _draw_limits(axes: Any, line: Line, run: Run) -> None:
     minutes, limits = np.append(trace.t_s, trace.end_s) / _MINUTE_S, np.append(trace.limit_ms, trace.limit_ms[-1])
     _shade(axes, line, run)
     axes.step(minutes, limits, where="post", color=MIDDLE, linewidth=1.2, linestyle="--", label="budget")
-    pieces = [_service(line, net, start_s, min(end_s, trace.end_s)) for start_s, end_s, net in run.stints]
+    pieces = [line.service_steps(net, start_s, min(end_s, trace.end_s)) for start_s, end_s, net in run.stints]
     at_s, took_ms = (np.concatenate([np.append(piece[i], np.nan) for piece in pieces]) for i in (0, 1))
     axes.step(at_s / _MINUTE_S, took_ms, where="post", color=INK, linewidth=2.0, label="sub-net that runs")
     axes.set_yscale("log")
@@ -152,13 +152,3 @@ def _scored(line: Line, run: Run) -> tuple[_Flags, _Flags, _Floats]:
         hit[low:high] = line.in_time[net][low:high]
         worth[low:high] = line.ladder.nets[net].top1 * hit[low:high]
     return covered, hit, worth
-
-
-def _service(line: Line, net: int, start_s: float, end_s: float) -> tuple[_Floats, _Floats]:
-    """Steps of a net's service time as the slow-down of the trace has it."""
-    trace = line.trace
-    inner = trace.t_s[(trace.t_s > start_s) & (trace.t_s < end_s)]
-    at_s = np.concatenate(([start_s], inner, [max(start_s, end_s)]))
-    slowdown = trace.slowdown[np.searchsorted(trace.t_s, at_s, side="right") - 1]
-    sensitivity = line.sensitivity[net] if line.sensitivity else 1.0
-    return at_s, line.ladder.nets[net].service_ms * slowdown**sensitivity

@@ -17,7 +17,6 @@ from agent.replay.benchmark import TRUE_LAW
 from agent.replay.line import Line
 from agent.replay.policies import BEST_FIXED, SHIPPED
 from agent.replay.simulation import Run
-from agent.replay.trace import Floats
 from tests.bench.policy_statistics import Mean, Row
 
 _DOTS_PER_INCH = 110
@@ -70,7 +69,7 @@ def draw_timeline(line: Line, runs: Mapping[str, Run], title: str, path: Path) -
             )
         axes.step(minutes, limits, where="post", color=_LIMIT, linewidth=0.9)
         for start_s, end_s, net in run.stints:
-            at_s, median_ms = _median_ms(line, net, start_s, min(end_s, trace.end_s))
+            at_s, median_ms = line.service_steps(net, start_s, min(end_s, trace.end_s))
             axes.step(at_s / 60.0, median_ms, where="post", color=_NET, linewidth=1.6)
         axes.set_ylabel(f"{name}\nms", fontsize=8)
         axes.set_xlim(0.0, trace.end_s / 60.0)
@@ -109,16 +108,6 @@ def _apart(values: Sequence[float]) -> list[float]:
         if not found or found[-1] / value > _ROOM:
             found.append(value)
     return found
-
-
-def _median_ms(line: Line, net: int, start_s: float, end_s: float) -> tuple[Floats, Floats]:
-    """Steps of a net's service time without its noise."""
-    trace = line.trace
-    inner = trace.t_s[(trace.t_s > start_s) & (trace.t_s < end_s)]
-    at_s = np.concatenate(([start_s], inner, [max(start_s, end_s)]))
-    slowdown = trace.slowdown[np.searchsorted(trace.t_s, at_s, side="right") - 1]
-    sensitivity = line.sensitivity[net] if line.sensitivity else 1.0
-    return at_s, line.ladder.nets[net].service_ms * slowdown**sensitivity
 
 
 def _figure(width: float, height: float) -> Figure:
