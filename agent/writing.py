@@ -10,7 +10,7 @@ def write_whole(path: Path, data: bytes) -> None:
     """Replace the file by `data`, through one beside it. Raises OSError; then nothing is left behind.
 
     It is not synced: after a power loss the file may be the old one, or empty. What must not be keeps its own way
-    (`agent.library.publish`, `agent.config.last_good`).
+    (`agent.library.files`, `agent.config.last_good`).
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

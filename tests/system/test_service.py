@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,6 +50,20 @@ def until(inbox: socket.socket, wanted: str) -> list[str]:
     return found
 
 
+def calm(process: subprocess.Popen[str], looks: int = 10) -> None:
+    """Wait until each of its threads sleeps, at so many looks in a row, a millisecond apart.
+
+    The dump of an abort reads the frames of other threads without holding them still: one that runs Python meanwhile
+    may end it by SIGSEGV. A daemon that its watchdog aborts hangs; this one has just begun to work.
+    """
+    asleep, until = 0, time.monotonic() + PATIENCE_S
+    while asleep < looks:
+        assert time.monotonic() < until, "its threads never all sleep"
+        stats = [one.read_text() for one in Path(f"/proc/{process.pid}/task").glob("*/stat")]
+        asleep = asleep + 1 if all(stat.rpartition(")")[2].split()[0] == "S" for stat in stats) else 0
+        time.sleep(0.001)
+
+
 def test_a_service_tells_its_manager_of_its_whole_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # the path of a socket is short
     with service(Path()) as (process, inbox):
@@ -71,6 +86,7 @@ def test_a_service_that_its_watchdog_aborts_leaves_where_its_threads_were(
     monkeypatch.chdir(tmp_path)
     with service(Path()) as (process, inbox):
         until(inbox, "READY=1")
+        calm(process)
         process.send_signal(signal.SIGSTOP)
         process.send_signal(signal.SIGABRT)
         process.send_signal(signal.SIGCONT)

@@ -50,7 +50,7 @@ def test_every_command_and_each_of_its_own_options_is_on_the_page() -> None:
     page = (REFERENCE / "cli.md").read_text(encoding="utf-8")
     for path, command in tool.commands():
         section = re.split(r"^#+ ", page.split(f"# {path}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
-        own = {one.opts[-1] for one in command.params if one.name not in tool._CONNECTION and one.opts[0][0] == "-"}
+        own = {one.opts[-1] for one in command.params if not tool.is_connection(command, one) and one.opts[0][0] == "-"}
         assert {option for option in own if f"`{option}`" not in section} == set(), path
 
 
