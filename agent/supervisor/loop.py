@@ -110,6 +110,7 @@ class Supervisor(Commands):
         self._intake = Intake(parts.camera, parts.clock, desk, self._figures, self._turn, self._actor.gap_measured)
         self._decision: Decision | None = None
         self._seen: View | None = None  # by that decision
+        self._now: Situation | None = None  # as that decision found it
         self._wanted: Decision | None = None  # the same before interlocks
         self._noted: tuple[object, ...] = ()
         self._pulse = Pulse(parts.camera, parts.clock, parts.settings.health_every_s, self._lost, parts.meter)
@@ -335,10 +336,12 @@ class Supervisor(Commands):
 
     def _decide_now(self) -> Decision:
         """The decision under the budget in force; it also says for which budget the next parts are inspected."""
-        seen = self._seen = self._view(self._desire.now(self._measured_period_ms()))
+        demand = self._desire.now(self._measured_period_ms())
+        now, seen = self._situation(demand), self._view(demand)
+        self._now, self._seen = now, seen
         decision = streams_only(seen) if self._policy is None else self._policy.decide(seen)
         decision = ordered(decision, self._orders.now, self._network())
-        decision = self._wanted = self._profiler.steer(decision, self._situation())
+        decision = self._wanted = self._profiler.steer(decision, now)
         decision = self._interlocked(decision)
         if decision.action is not Action.SWAP:
             self._desk.stamp(decision.budget.id)
@@ -376,15 +379,15 @@ class Supervisor(Commands):
         except AgentError:
             return False
 
-    def _situation(self) -> Situation:
-        parts_per_s = self._desire.now(self._measured_period_ms()).parts_per_s
+    def _situation(self, demand: Demand | None = None) -> Situation:
+        parts_per_s = (demand or self._desire.now(self._measured_period_ms())).parts_per_s
         line = self._line.state()
         held = why_held(self._orders.now, self._lock(line.stopped or self._changes.line_waits(line)))
         return Situation.of(self._actor, line, self._changes, parts_per_s, self._pulse.health, held)
 
     def _remember(self) -> None:
         """What the line asks for and what the camera does, for the journal and for stops that are long enough."""
-        now = self._situation()
+        now = self._now or self._situation()
         if self._seen is not None:
             self._memory.tick(self._seen, now.state, now.temperature_c)
         self._profiler.idle(now)
@@ -392,8 +395,8 @@ class Supervisor(Commands):
 
     def _asked_per_s(self) -> float | None:
         """Inferences asked for: one a part, or one a frame."""
-        period_ms = self._desire.now(self._measured_period_ms()).frame_period_ms
-        return 1000.0 / period_ms if period_ms else None
+        demand = self._seen.demand if self._seen else self._desire.now(self._measured_period_ms())
+        return 1000.0 / demand.frame_period_ms if demand.frame_period_ms else None
 
     def _note(self, decision: Decision) -> None:
         noted = (decision.action, decision.reason, decision.target, decision.budget.id, decision.feasible)

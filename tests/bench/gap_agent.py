@@ -31,7 +31,8 @@ from agent.supervisor.source import LibrarySource
 from agent.telemetry.ids import RandomIds
 from agent.telemetry.journal import SqliteJournal
 from tests.bench.gap_recorder import Call, Log, Recorded, RecordedClock, longest, share
-from tests.bench.gap_stock import EXPOSURE_US, FORMAT
+from tests.bench.gap_stock import EXPOSURE_US
+from tests.support.tiny_libraries import FORMAT
 
 DEADLINE_S = 60.0
 REST_S = 0.4  # of a stream before a swap: its frames are settled, and the health of the camera is asked

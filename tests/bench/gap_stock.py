@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +23,8 @@ from agent.sim.spec import SimulationSpec
 from agent.sim.vpu import warm_up
 from tests.support.device_process import device_process
 from tests.support.networks import chain_ir
-from tests.support.tiny_libraries import decoded, sha256, tiny_manifest
+from tests.support.tiny_libraries import FORMAT, artifact, decoded, sha256, tiny_manifest
 
-FORMAT: Literal["openvino-ir-10"] = "openvino-ir-10"
 LABELS = ("ok", "scratch", "crack", "dent", "stain", "chip", "bent", "empty")
 MEAN, SCALE = 127.5, 64.0
 GOLDENS = 2  # as the builder chooses them; the same for the whole ladder where they are clear to all
@@ -182,7 +181,6 @@ def _png(pixels: NDArray[np.uint8]) -> bytes:
 
 
 def _entry(net: Net, rank: int) -> Mapping[str, Any]:
-    digest = sha256(net.blob)
     top1 = 0.8 + 0.05 * rank
     return {
         "id": net.id,
@@ -193,16 +191,7 @@ def _entry(net: Net, rank: int) -> Mapping[str, Any]:
         "layers": 10,
         "accuracy": {"top1": top1, "n": 1000, "ci95_low": top1 - 0.02, "ci95_high": top1 + 0.02, "dataset": "test"},
         "latency": {"predicted_ms": 10.0 + rank, "source": "simulation"},
-        "artifacts": [
-            {
-                "format": FORMAT,
-                "target": "simulated",
-                "shaves": 12,
-                "file": blob_file(digest, FORMAT),
-                "sha256": digest,
-                "size_bytes": len(net.blob),
-            }
-        ],
+        "artifacts": [artifact(net.blob)],
         "golden": [
             {
                 "image": golden_file(sha256(_png(golden.pixels))),

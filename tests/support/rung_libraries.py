@@ -9,13 +9,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from agent.library import open_library
 from agent.library.ir import pack_ir, unpack_ir
-from agent.library.manifest import blob_file
 from agent.library.publish import publish
 from agent.replay.ladder import Ladder, Net
 from agent.sim.latency import LatencyModel
@@ -23,10 +22,9 @@ from agent.sim.network import load_network
 from agent.sim.parts import CLASSES
 from agent.sim.spec import SimulationSpec
 from tests.support.networks import chain_ir
-from tests.support.tiny_libraries import decoded, sha256, tiny_manifest
+from tests.support.tiny_libraries import FORMAT, artifact, decoded, tiny_manifest
 
 SIDE = 8
-FORMAT: Literal["openvino-ir-10"] = "openvino-ir-10"
 _LAYERS_OF_HEAD = 2  # a chain without links
 
 
@@ -89,7 +87,7 @@ def _made(rung: Rung, number: int, spec: SimulationSpec, law: LatencyModel) -> t
     links = max(1, 1 + round((rung.service_ms - one) / (two - one)))
     blob = _blob(links, number, rung.size_bytes)
     service_ms, _ = law.undisturbed(load_network(blob, {}))
-    digest, low, high = sha256(blob), rung.top1 - 0.02, min(1.0, rung.top1 + 0.02)
+    low, high = rung.top1 - 0.02, min(1.0, rung.top1 + 0.02)
     entry = {
         "id": rung.id,
         "arch": None,
@@ -99,16 +97,7 @@ def _made(rung: Rung, number: int, spec: SimulationSpec, law: LatencyModel) -> t
         "layers": links + _LAYERS_OF_HEAD,
         "accuracy": {"top1": rung.top1, "n": 1000, "ci95_low": low, "ci95_high": high, "dataset": "test"},
         "latency": {"predicted_ms": service_ms, "source": "simulation"},
-        "artifacts": [
-            {
-                "format": FORMAT,
-                "target": "simulated",
-                "shaves": 12,
-                "file": blob_file(digest, FORMAT),
-                "sha256": digest,
-                "size_bytes": len(blob),
-            }
-        ],
+        "artifacts": [artifact(blob)],
         "golden": [],
     }
     return entry, blob

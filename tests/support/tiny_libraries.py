@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from agent.library.manifest import Manifest, blob_file, decode_manifest, golden_
 from agent.library.publish import publish
 
 LABELS = ("ok", "scratch", "crack", "dent")
+FORMAT: Literal["openvino-ir-10"] = "openvino-ir-10"  # of the simulated camera
 
 _XML = """<?xml version="1.0"?>
 <net name="tiny" version="{version}">
@@ -81,11 +82,22 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def artifact(blob: bytes) -> dict[str, Any]:
+    """Manifest entry of a network's file for the simulated camera."""
+    digest = sha256(blob)
+    return {
+        "format": FORMAT,
+        "target": "simulated",
+        "shaves": 12,
+        "file": blob_file(digest, FORMAT),
+        "sha256": digest,
+        "size_bytes": len(blob),
+    }
+
+
 def tiny_subnet(index: int, side: int = 32) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Manifest entry number `index` as plain JSON values, and its files."""
     blob, image = tiny_ir(side, salt=index), png(10 + index)
-    digest = sha256(blob)
-    file = blob_file(digest, "openvino-ir-10")
     golden = golden_file(sha256(image))
     top1 = 0.5 + 0.1 * index
     entry = {
@@ -97,19 +109,10 @@ def tiny_subnet(index: int, side: int = 32) -> tuple[dict[str, Any], dict[str, b
         "layers": 15,
         "accuracy": {"top1": top1, "n": 100, "ci95_low": top1 - 0.1, "ci95_high": top1 + 0.1, "dataset": "held"},
         "latency": {"predicted_ms": 10.0 * (index + 1), "source": "test", "preprocessing_ms": 1.2},
-        "artifacts": [
-            {
-                "format": "openvino-ir-10",
-                "target": "simulated",
-                "shaves": 12,
-                "file": file,
-                "sha256": digest,
-                "size_bytes": len(blob),
-            }
-        ],
+        "artifacts": [artifact(blob)],
         "golden": [{"image": golden, "class_id": 1, "confidence": 0.9, "tolerance": 0.05}],
     }
-    return entry, {file: blob, golden: image}
+    return entry, {blob_file(sha256(blob), FORMAT): blob, golden: image}
 
 
 def tiny_manifest(count: int = 2, **changes: Any) -> tuple[dict[str, Any], dict[str, bytes]]:

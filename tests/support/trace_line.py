@@ -37,7 +37,7 @@ from agent.supervisor import Supervisor
 from agent.supervisor.line import MAX_REPORT_S
 from agent.telemetry.ids import SeededIds
 from agent.telemetry.journal import SqliteJournal
-from tests.support.rung_libraries import FORMAT
+from tests.support.tiny_libraries import FORMAT
 from tests.support.virtual_line import CAMERA, FEED
 
 CLIENT = "plc"

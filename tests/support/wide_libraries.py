@@ -9,20 +9,18 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from agent.library import generate_key
 from agent.library.ir import pack_ir
-from agent.library.manifest import blob_file
 from agent.library.signing import sign
-from tests.support.tiny_libraries import sha256, tiny_xml
+from tests.support.tiny_libraries import artifact, sha256, tiny_xml
 
 BLOCKS, STAGES, SIDES = 20, 5, (160, 176, 192, 208, 224)  # OFA-MobileNetV3's
 KERNELS, EXPANSIONS = (3, 5, 7), (3.0, 4.0, 6.0)
-FORMAT: Literal["openvino-ir-10"] = "openvino-ir-10"
 
 
 def widen(ladder: Path, out: Path, size: int, seed: int = 7) -> Path:
@@ -54,12 +52,12 @@ def _blob(number: int, classes: int) -> bytes:
 
 
 def _entry(number: int, blob: bytes, source: np.random.Generator, first: dict[str, Any]) -> dict[str, Any]:
-    digest, top1 = sha256(blob), 0.2 + 0.2 * float(source.random())
+    top1 = 0.2 + 0.2 * float(source.random())
     side = int(source.choice(SIDES))
     depths = [int(depth) for depth in source.integers(2, 5, STAGES)]
     used = [place < depth for depth in depths for place in range(BLOCKS // STAGES)]
     return {
-        "id": f"r{side}-d{''.join(map(str, depths))}-{digest[:6]}",
+        "id": f"r{side}-d{''.join(map(str, depths))}-{sha256(blob)[:6]}",
         "arch": {
             "ks": [int(source.choice(KERNELS)) if on else 0 for on in used],
             "e": [float(source.choice(EXPANSIONS)) if on else 0.0 for on in used],
@@ -76,16 +74,7 @@ def _entry(number: int, blob: bytes, source: np.random.Generator, first: dict[st
             "source": "model: myriad-2 two-point law, x9",
             "preprocessing_ms": 1.2,
         },
-        "artifacts": [
-            {
-                "format": FORMAT,
-                "target": "simulated",
-                "shaves": 12,
-                "file": blob_file(digest, FORMAT),
-                "sha256": digest,
-                "size_bytes": len(blob),
-            }
-        ],
+        "artifacts": [artifact(blob)],
         "calibration": first["calibration"],
         "golden": first["golden"],
         "input": first["input"] | {"width": SIDES[0], "height": SIDES[0]},
