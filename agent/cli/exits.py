@@ -63,6 +63,8 @@ def exit_code(error: Exception) -> int:
     """The exit code that an error stands for."""
     if isinstance(error, CallFailed):
         return error.exit_code
+    if isinstance(error, DaemonUnreachable) and isinstance(error, PermissionError):
+        return REFUSED  # its socket is there, and not for this user
     if isinstance(error, BuildError) and error.reason in _NOT_THE_INPUT:
         return FAILED
     return _exit_code_of_kind(type(error))

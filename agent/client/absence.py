@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+_DENIED = "Permission denied"
 # The first that fits: a mark in gRPC's message, then what is said of a socket and of an address.
 _CAUSES = (
     (
@@ -10,7 +11,7 @@ _CAUSES = (
         "",
     ),
     (
-        "Permission denied",
+        _DENIED,
         "this user may not use its socket: become a member of its group (ls -l shows it; usermod -aG, then log in"
         " again), or use sudo",
         "",
@@ -38,11 +39,20 @@ _CAUSES = (
 )
 
 
+def is_denied(message: str, target: str) -> bool:
+    """Whether the agent's socket is there, and not for this user."""
+    return _is_local(target) and _DENIED in message
+
+
 def why_absent(message: str, target: str) -> str:
     """The end of `no answer from the agent`, in one line; gRPC's own words where they are of no known kind."""
-    local = target.startswith("unix")
+    local = _is_local(target)
     for mark, socket_words, address_words in _CAUSES:
         words = socket_words if local else address_words
         if mark in message and words:
             return f": {words}"
     return f" ({message}); is it running?"
+
+
+def _is_local(target: str) -> bool:
+    return target.startswith("unix")

@@ -13,7 +13,7 @@ from types import MappingProxyType
 import grpc
 from google.rpc import error_details_pb2, status_pb2
 
-from agent.client.absence import why_absent
+from agent.client.absence import is_denied, why_absent
 from agent.client.handshake import hint
 from agent.errors import AgentError, DaemonUnreachable, tree
 
@@ -56,6 +56,10 @@ class RpcFailed(AgentError):
         self.vendor_code = int(vendor_code) if vendor_code else None  # as CameraError has it
 
 
+class SocketDenied(DaemonUnreachable, PermissionError):
+    """The agent's socket is there, and its mode keeps this user out."""
+
+
 def _answered(kind: type[AgentError]) -> type[RpcFailed]:
     """The error `kind` as the daemon's answer."""
     if kind is AgentError:
@@ -73,7 +77,8 @@ def failure(error: grpc.aio.AioRpcError, target: str) -> RpcFailed | DaemonUnrea
     if code is grpc.StatusCode.UNAVAILABLE and "info" not in details:
         if what_to_do := hint(message, target):
             return DaemonUnreachable(f"{target}: {what_to_do}")
-        return DaemonUnreachable(f"{target}: no answer from the agent{why_absent(message, target)}")
+        kind = SocketDenied if is_denied(message, target) else DaemonUnreachable
+        return kind(f"{target}: no answer from the agent{why_absent(message, target)}")
     return _answer(code.name, message, details)
 
 

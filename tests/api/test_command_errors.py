@@ -135,7 +135,7 @@ def test_a_user_who_may_not_use_the_socket_is_told_of_its_group(tmp_path: Path) 
                 if str(folder).startswith("/tmp/pytest"):
                     folder.chmod(0o755)
             (told,) = await _say(rig, ["status"], user=65534)
-            assert told.code == exits.UNREACHABLE
+            assert told.code == exits.REFUSED
             assert told.line.startswith(f"unix:{rig.path}: no answer from the agent: this user may not use its socket")
             assert "usermod -aG" in told.line
 
