@@ -1,7 +1,7 @@
 """`make bench`: measures, prints a table and writes `bench.json`. Exit status 1 where a goal is missed.
 
-Each figure is compared with that of the last committed run (`tests/bench/baseline.json`); `--accept` makes what
-`bench.json` holds the new one. Of the three figures that are worst against their goals, profiles are kept.
+Each figure is compared with that of the last committed run (`tests/bench/baseline.json`); `--accept` puts what
+`bench.json` holds in its place. Of the three figures that are worst against their goals, profiles are kept.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def main() -> int:
     options = _options()
     if options.accept:
         measured = json.loads(options.out.read_text(encoding="utf-8"))
-        baseline.COMMITTED.write_text(baseline.accepted(measured), encoding="utf-8")
+        baseline.COMMITTED.write_text(baseline.accepted(measured, baseline.read()), encoding="utf-8")
         sys.stdout.write(f"{baseline.COMMITTED.name}: {options.out} is what later runs are compared with\n")
         return 0
     known = baseline.read()
@@ -83,7 +83,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("rooms", nargs="*", metavar="ROOM", help=f"what to measure, by default all: {', '.join(ROOMS)}")
     parser.add_argument("--out", type=Path, default=Path("bench.json"))
-    parser.add_argument("--accept", action="store_true", help="measure nothing: what --out holds is the baseline")
+    parser.add_argument("--accept", action="store_true", help="measure nothing: --out goes into the baseline")
     parser.add_argument("--no-profile", dest="profile", action="store_false", help="keep no profiles")
     options = parser.parse_args()
     unknown = sorted(set(options.rooms) - set(ROOMS))

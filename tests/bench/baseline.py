@@ -43,14 +43,17 @@ def read(path: Path = COMMITTED) -> dict[str, Known]:
     return {key: _known(entry) for key, entry in json.loads(path.read_text(encoding="utf-8")).items()}
 
 
-def accepted(measured: Mapping[str, Mapping[str, object]]) -> str:
-    """The text of a baseline made of what `bench.json` holds: without what was not measured."""
+def accepted(measured: Mapping[str, Mapping[str, object]], before: Mapping[str, Known]) -> str:
+    """The text of a baseline made of what `bench.json` holds; what it has not measured stays as it was `before`."""
     kept = {
+        key: {"median": one.median, "range": [one.least, one.most], "commit": one.commit} for key, one in before.items()
+    }
+    kept |= {
         key: {"median": one["median"], "range": one["range"], "commit": _commit(one)}
-        for key, one in sorted(measured.items())
+        for key, one in measured.items()
         if "median" in one
     }
-    return json.dumps(kept, indent=2) + "\n"
+    return json.dumps(dict(sorted(kept.items())), indent=2) + "\n"
 
 
 def _known(entry: Mapping[str, object]) -> Known:

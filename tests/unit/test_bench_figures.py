@@ -61,11 +61,22 @@ def test_runs_differ_where_their_ranges_do_not_meet(values: tuple[float, ...], s
 def test_a_baseline_is_what_was_measured_and_says_at_which_commit(tmp_path: Path) -> None:
     measured, path = tmp_path / "bench.json", tmp_path / "baseline.json"
     write(measured, [FIGURE, Left("b", "no tools")], HERE)
-    path.write_text(baseline.accepted(json.loads(measured.read_text())))
+    path.write_text(baseline.accepted(json.loads(measured.read_text()), {}))
     assert baseline.read(path) == {"a.ratio": Known(1.2, 1.0, 3.0, "abc1234")}
     words = baseline.read(path)["a.ratio"].words(Figure("a.ratio", "", "", (0.5,)))
     assert words == "better: was 1.20  (1.00 .. 3.00) at abc1234"
     assert baseline.read(tmp_path / "none.json") == {}
+
+
+def test_a_baseline_keeps_what_was_not_measured_again(tmp_path: Path) -> None:
+    path = tmp_path / "baseline.json"
+    before = {"a.ratio": Known(1.0, 1.0, 1.0, "old"), "b.s": Known(2.0, 1.5, 2.5, "old")}
+    newer: dict[str, dict[str, object]] = {
+        "a.ratio": {"median": 1.2, "range": [1.1, 1.3], "machine": {"commit": "new"}},
+        "c.s": {"left": "why"},
+    }
+    path.write_text(baseline.accepted(newer, before))
+    assert baseline.read(path) == {"a.ratio": Known(1.2, 1.1, 1.3, "new"), "b.s": before["b.s"]}
 
 
 def test_the_worst_are_those_farthest_above_their_goals() -> None:
