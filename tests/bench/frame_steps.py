@@ -1,0 +1,123 @@
+"""Where the camera's thread spends a frame: `python -m tests.bench.frame_steps`. Half a minute.
+
+Each step twice, in us of the thread's CPU time: as on a line, a frame every sixtieth of a second from a camera in a
+process of its own, and one right after another, in virtual time and without another process. The agent's steps run the
+same code both times: what differs is how much of it the processor's caches still hold. The SDK's two calls differ by
+the way to the other process as well.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from agent.camera.clock_map import ClockMap
+from agent.camera.device import FireflyDevice
+from agent.camera.feed import Feed
+from agent.camera.frames import FrameReader
+from agent.camera.guard import Guard
+from agent.camera.session import SystemOwner
+from agent.camera.settings import CameraSettings
+from agent.camera.stream import Stream
+from agent.clock import Clock, SystemClock, VirtualClock
+from agent.sim import bus, pyspin
+from agent.sim.remote import RemoteBusDevice
+from agent.sim.spec import SimulationSpec, VpuSpec
+from tests.contract.rig import NET_C
+from tests.support.device_process import device_process
+
+FRAME_RATE = 60.0
+WARM, FRAMES = 400, 600  # the first 256 service times are all read
+SPEC = SimulationSpec(vpu=VpuSpec(time_scale=60.0))
+ALL = "all of it"
+# What is wrapped, by the name of its row; the SDK's two calls are what the reading has beside them.
+STEPS: Mapping[str, tuple[type, str]] = {
+    "reading": (FrameReader, "read"),
+    "chunk data, and whose result it is": (FrameReader, "_take"),
+    "Release": (FrameReader, "_release"),
+    "the camera's clock against ours": (ClockMap, "observe"),
+    "the frame, its time and part": (Stream, "note"),
+    "the result's record": (Stream, "record"),
+    "whether it fell silent": (Feed, "newly_stalled"),
+}
+
+
+def main() -> int:
+    """Print the table."""
+    with tempfile.TemporaryDirectory(prefix="ofa-bench-") as folder:
+        spec = json.loads(json.dumps(SPEC.to_mapping()))
+        with device_process(Path(folder), spec) as socket, ExitStack() as stack:
+            place = RemoteBusDevice(socket)
+            bus.attach(place)
+            stack.callback(bus.detach, place)
+            line = _spent(SystemClock(), SPEC.serial)
+    clock = VirtualClock()
+    with bus.local_camera(SPEC, clock) as camera:
+        together = _spent(clock, camera.spec.serial)
+    sys.stdout.write(f"{'step':36}{'on a line':>12}{'in a row':>12}{'times':>8}\n")
+    for name in line:
+        ratio = line[name] / together[name]
+        sys.stdout.write(f"{name:36}{line[name]:12.1f}{together[name]:12.1f}{ratio:8.1f}\n")
+    return 0
+
+
+def _spent(clock: Clock, serial: str) -> dict[str, float]:
+    """Median us of each step."""
+    settings = CameraSettings("station-1", serial, exposure_us=2000.0, frame_rate=FRAME_RATE)
+    device, guard = FireflyDevice(settings, SystemOwner(pyspin, clock), clock), Guard(clock, "steps", 600.0)
+    device.connect(guard)
+    device.upload_network(NET_C.blob, guard, lambda _done, _total: None)
+    device.activate_network(NET_C.setup, guard)
+    device.start_stream(1)
+    with _watched() as taken:
+        for number in range(WARM + FRAMES):
+            if number == WARM:
+                for times in taken.values():
+                    times.clear()
+            began = time.thread_time_ns()
+            device.grab()
+            device.show()
+            device.newly_stalled()
+            taken[ALL].append(time.thread_time_ns() - began)
+    device.stop_stream()
+    device.disconnect()
+    found = {name: statistics.median(times) / 1e3 for name, times in taken.items()}
+    inside = found["chunk data, and whose result it is"] + found["Release"]
+    return {"GetNextImage": found.pop("reading") - inside, **found}
+
+
+@contextmanager
+def _watched() -> Iterator[dict[str, list[int]]]:
+    """What each step takes while the block runs."""
+    taken: dict[str, list[int]] = {name: [] for name in (*STEPS, ALL)}
+    with ExitStack() as stack:
+        for name, (owner, method) in STEPS.items():
+            stack.enter_context(mock.patch.object(owner, method, _timed(getattr(owner, method), taken[name])))
+        yield taken
+
+
+def _timed(method: Callable[..., Any], taken: list[int]) -> Callable[..., Any]:
+    now = time.thread_time_ns
+
+    @wraps(method)
+    def timed(*args: Any, **kwargs: Any) -> Any:
+        began = now()
+        try:
+            return method(*args, **kwargs)
+        finally:
+            taken.append(now() - began)
+
+    return timed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
