@@ -1,6 +1,6 @@
 """One simulated day of a line, in this process, for `tests.bench.day`.
 
-    python -m tests.bench.day_run FOLDER HOURS
+    python [-X tracemalloc] -m tests.bench.day_run FOLDER HOURS
 
 The real agent (journal, library, adapter, supervisor) on the simulated camera, in virtual time: a frame a second, and
 another budget every two minutes, for which the network is swapped. After each tenth of it and after the first two hours
@@ -19,6 +19,7 @@ import json
 import sys
 import threading
 import time
+import tracemalloc
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from unittest import mock
@@ -59,6 +60,7 @@ class Sample:
     rss_kib: float
     threads: int
     descriptors: int
+    traced_kib: float = 0.0  # in Python's own objects, where Python was told to trace them
 
 
 def main(folder: Path, hours: float) -> None:
@@ -145,6 +147,7 @@ def _sample(at_s: float, device: Firefly, supervisor: Supervisor, yardstick_s: f
         process.memory_info().rss / 1024,
         threading.active_count(),
         process.num_fds(),
+        tracemalloc.get_traced_memory()[0] / 1024,
     )
 
 
