@@ -119,8 +119,7 @@ class Supervisor(Commands):
         self._last: CameraSnapshot | None = None
         self._busy = False
         self._loss: str | None = None
-        self._acknowledged = False
-        self._stopping = False
+        self._acknowledged = self._stopping = False
         self.passed_ns = parts.clock.now_ns()  # when the loop went round last
         self.stopped = asyncio.Event()  # `run` has ended and the camera is closed
         self._swap_id = parts.new_id()
