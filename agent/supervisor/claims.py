@@ -64,6 +64,11 @@ class ClaimBook:
     def claims(self) -> tuple[Claim, ...]:
         return _in_order(self._claims)
 
+    def overdue(self) -> bool:
+        """Whether a claim has ended by its time, and `expire` has not taken it out yet."""
+        now_ns = self._clock.boottime_ns()
+        return any(claim.expired(now_ns, self._boot_id) for claim in self._claims.values())
+
     def with_claim(self, claim: Claim) -> tuple[Claim, ...]:
         """The same were that one in force."""
         return _in_order({**self._claims, claim.client: claim})

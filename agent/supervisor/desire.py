@@ -102,6 +102,11 @@ class Desire:
                     f"camera {self._camera}: etag {etag[:64]!r} is not {self.etag!r} any more: somebody was faster; "
                     "read the status and decide anew"
                 )
+            if etag and self.claims.overdue():
+                raise Stale(
+                    f"camera {self._camera}: a claim has ended since etag {etag!r} was told; "
+                    "read the status and decide anew"
+                )
             yield
         finally:
             self._writer.release()
