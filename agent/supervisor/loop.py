@@ -386,9 +386,10 @@ class Supervisor(Commands):
 
     def _remember(self) -> None:
         """What the line asks for and what the camera does, for the journal and for stops that are long enough."""
-        now = self._now or self._situation()
-        if self._seen is not None:
-            self._memory.tick(self._seen, now.state, now.temperature_c)
+        now, seen = self._now, self._seen
+        if now is None or seen is None:
+            return  # nothing has been decided yet
+        self._memory.tick(seen, now.state, now.temperature_c)
         self._profiler.idle(now)
         self._actor.own_pace = self._profiler.own_pace(now.line_stopped)
 
