@@ -41,6 +41,7 @@
     ├── Infeasible (ValueError)         no sub-net meets the budget and best effort was refused
     ├── JournalError (OSError)
     └── DaemonUnreachable (ConnectionError)
+        └── SocketDenied (PermissionError)  its socket is there, and not for this user
 
 `reason` strings are stable API: they travel in google.rpc.ErrorInfo and in alarms. Every message is one line that says
 what failed, on what, actual against allowed, and what to do.
@@ -271,6 +272,12 @@ class JournalError(AgentError, OSError):
 
 class DaemonUnreachable(AgentError, ConnectionError):
     reason = "DAEMON_UNREACHABLE"
+
+
+class SocketDenied(DaemonUnreachable, PermissionError):
+    """The mode of the agent's unix socket keeps this user out."""
+
+    reason = "SOCKET_DENIED"
 
 
 def shown(text: str, most: int = 200) -> str:

@@ -318,5 +318,10 @@ MEANINGS: Mapping[type[errors.AgentError], Meaning] = MappingProxyType(
             "Something that the agent depends on does not answer.",
             "Check that it runs; then try again.",
         ),
+        errors.SocketDenied: Meaning(
+            _Code.PERMISSION_DENIED,
+            "The mode of the agent's unix socket keeps this user out; the client says so, nobody was asked.",
+            "Become a member of the socket's group (`ls -l` shows it; `usermod -aG`, then log in again), or use sudo.",
+        ),
     }
 )

@@ -14,6 +14,7 @@ from agent.errors import (
     LibraryError,
     Refused,
     RestartNeeded,
+    SocketDenied,
     Stale,
     tree,
 )
@@ -35,6 +36,7 @@ _BY_CODE = {
 _BY_REASON = {Infeasible.reason: INFEASIBLE, ConfigError.reason: BAD_INPUT}
 # The first that fits; a compiler that ran too long is a build error and a time-out.
 _BY_TYPE: tuple[tuple[type[Exception], int], ...] = (
+    (SocketDenied, REFUSED),
     (DaemonUnreachable, UNREACHABLE),
     (Infeasible, INFEASIBLE),
     (Refused, REFUSED),
@@ -63,8 +65,6 @@ def exit_code(error: Exception) -> int:
     """The exit code that an error stands for."""
     if isinstance(error, CallFailed):
         return error.exit_code
-    if isinstance(error, DaemonUnreachable) and isinstance(error, PermissionError):
-        return REFUSED  # its socket is there, and not for this user
     if isinstance(error, BuildError) and error.reason in _NOT_THE_INPUT:
         return FAILED
     return _exit_code_of_kind(type(error))

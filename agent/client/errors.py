@@ -15,7 +15,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from agent.client.absence import is_denied, why_absent
 from agent.client.handshake import hint
-from agent.errors import AgentError, DaemonUnreachable, tree
+from agent.errors import AgentError, DaemonUnreachable, SocketDenied, tree
 
 DETAILS_KEY = "grpc-status-details-bin"
 
@@ -54,10 +54,6 @@ class RpcFailed(AgentError):
         self.field, self.description = first.field, first.description  # as BadInput has them
         vendor_code = self.metadata.get("vendor_code")
         self.vendor_code = int(vendor_code) if vendor_code else None  # as CameraError has it
-
-
-class SocketDenied(DaemonUnreachable, PermissionError):
-    """The agent's socket is there, and its mode keeps this user out."""
 
 
 def _answered(kind: type[AgentError]) -> type[RpcFailed]:
