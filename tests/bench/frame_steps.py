@@ -21,23 +21,16 @@ from typing import Any
 from unittest import mock
 
 from agent.camera.clock_map import ClockMap
-from agent.camera.device import FireflyDevice
 from agent.camera.feed import Feed
 from agent.camera.frames import FrameReader
-from agent.camera.guard import Guard
-from agent.camera.session import SystemOwner
-from agent.camera.settings import CameraSettings
 from agent.camera.stream import Stream
 from agent.clock import Clock, SystemClock, VirtualClock
-from agent.sim import bus, pyspin
+from agent.sim import bus
 from agent.sim.remote import RemoteBusDevice
-from agent.sim.spec import SimulationSpec, VpuSpec
-from tests.contract.rig import NET_C
+from tests.bench.frame import SPEC, inferring, one_frame
 from tests.support.device_process import device_process
 
-FRAME_RATE = 60.0
 WARM, FRAMES = 400, 600  # the first 256 service times are all read
-SPEC = SimulationSpec(vpu=VpuSpec(time_scale=60.0))
 ALL = "all of it"
 # What is wrapped, by the name of its row; the SDK's two calls are what the reading has beside them.
 STEPS: Mapping[str, tuple[type, str]] = {
@@ -59,10 +52,10 @@ def main() -> int:
             place = RemoteBusDevice(socket)
             bus.attach(place)
             stack.callback(bus.detach, place)
-            line = _spent(SystemClock(), SPEC.serial)
+            line = spent(SystemClock(), SPEC.serial)
     clock = VirtualClock()
     with bus.local_camera(SPEC, clock) as camera:
-        together = _spent(clock, camera.spec.serial)
+        together = spent(clock, camera.spec.serial)
     sys.stdout.write(f"{'step':36}{'on a line':>12}{'in a row':>12}{'times':>8}\n")
     for name in line:
         ratio = line[name] / together[name]
@@ -70,26 +63,16 @@ def main() -> int:
     return 0
 
 
-def _spent(clock: Clock, serial: str) -> dict[str, float]:
-    """Median us of each step."""
-    settings = CameraSettings("station-1", serial, exposure_us=2000.0, frame_rate=FRAME_RATE)
-    device, guard = FireflyDevice(settings, SystemOwner(pyspin, clock), clock), Guard(clock, "steps", 600.0)
-    device.connect(guard)
-    device.upload_network(NET_C.blob, guard, lambda _done, _total: None)
-    device.activate_network(NET_C.setup, guard)
-    device.start_stream(1)
-    with _watched() as taken:
-        for number in range(WARM + FRAMES):
-            if number == WARM:
+def spent(clock: Clock, serial: str, warm: int = WARM, frames: int = FRAMES) -> dict[str, float]:
+    """Median us of each step, over that many frames after the `warm` ones."""
+    with inferring(clock, serial) as device, _watched() as taken:
+        for number in range(warm + frames):
+            if number == warm:
                 for times in taken.values():
                     times.clear()
             began = time.thread_time_ns()
-            device.grab()
-            device.show()
-            device.newly_stalled()
+            one_frame(device)
             taken[ALL].append(time.thread_time_ns() - began)
-    device.stop_stream()
-    device.disconnect()
     found = {name: statistics.median(times) / 1e3 for name, times in taken.items()}
     inside = found["chunk data, and whose result it is"] + found["Release"]
     return {"GetNextImage": found.pop("reading") - inside, **found}

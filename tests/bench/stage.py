@@ -85,6 +85,12 @@ class Cost:
     wall_s: float
     frames: int
     lost: int
+    loop_s: float  # of the CPU's, the main thread's: the event loop of a daemon
+
+    @property
+    def loop_us(self) -> float:
+        """CPU of the main thread for each frame."""
+        return self.loop_s / self.frames * 1e6
 
     @property
     def frame_us(self) -> float:
@@ -99,12 +105,19 @@ class Cost:
 
 def cost(stage: Stage, pid: int, seconds: float) -> Cost:
     """Of the process, from now on for so long. Blocks."""
-    before_s, began_s, frames, lost = cpu_s(pid), time.monotonic(), stage.exposures(), stage.dropped()
+    loop_before_s, frames, lost = main_thread_s(pid), stage.exposures(), stage.dropped()
+    before_s, began_s = cpu_s(pid), time.monotonic()
     time.sleep(seconds)
     used_s, took_s = cpu_s(pid) - before_s, time.monotonic() - began_s
-    return Cost(used_s, took_s, stage.exposures() - frames, stage.dropped() - lost)
+    loop_s = main_thread_s(pid) - loop_before_s
+    return Cost(used_s, took_s, stage.exposures() - frames, stage.dropped() - lost, loop_s)
 
 
 def cpu_s(pid: int) -> float:
     """Of all threads of a process so far, those that ended included, by the kernel's own count in ns."""
     return time.clock_gettime((~pid) << 3 | 2)  # CPUCLOCK_SCHED of a process; see clock_getcpuclockid(3)
+
+
+def main_thread_s(pid: int) -> float:
+    """Of a process' main thread so far; see proc(5), schedstat."""
+    return int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text().split()[0]) / 1e9
