@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 
 from agent.domain.journal import Alarm
+from agent.telemetry import undo
 
 _NAMES = tuple(f.name for f in fields(Alarm))
 _ALARM = ", ".join(_NAMES)
@@ -41,6 +42,7 @@ def _known(db: sqlite3.Connection, alarm: Alarm) -> int | None:
 
 def acknowledge_alarm(db: sqlite3.Connection, alarm_id: int, by: str, wall_ns: int) -> Alarm | None:
     """The first to acknowledge stays named."""
+    undo.keep(db, "alarms", str(alarm_id))
     db.execute(
         "UPDATE alarms SET acknowledged_by = ?, acknowledged_wall_ns = ? WHERE id = ? AND acknowledged_by IS NULL",
         (by, wall_ns, alarm_id),

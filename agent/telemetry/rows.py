@@ -112,6 +112,8 @@ def running_swaps(db: sqlite3.Connection, camera: str, last_seq: int) -> Sequenc
 def interrupt_swaps(db: sqlite3.Connection, camera: str, last_seq: int) -> Sequence[SwapRecord]:
     """Mark them as INTERRUPTED; they as they are then."""
     found = running_swaps(db, camera, last_seq)
+    for swap in found:
+        undo.keep(db, "swaps", swap.id)
     db.execute(
         "UPDATE swaps SET outcome = ? WHERE camera = ? AND outcome = ? AND seq <= ?",
         (SwapOutcome.INTERRUPTED.value, camera, SwapOutcome.RUNNING.value, last_seq),

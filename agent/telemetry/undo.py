@@ -4,7 +4,8 @@ A commit that hangs in the disk, or fails in it, may be found complete at the ne
 that nothing was written. So every transaction keeps an image of the rows that it replaces, under its batch's name; a
 batch that was refused is named in memory and in a small file beside the journal, which is not waited for; and before
 anything else is read or written its images are put back. Each transaction drops the images of the one before: that one
-was either confirmed or taken back by then. What only ever grows (generations, profiles) has no images.
+was either confirmed or taken back by then. What only ever grows (generations, profiles) has no images, and what is true
+whoever was told of it neither: that an alarm came or went, how long a gap was.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ _COLUMNS = {  # of the tables that have images, the column that names a row
     "answers": "request_id",
     "audit": "seq",
     "audit_pending": "id",
+    "alarms": "id",
     "trust": "name",
 }
 

@@ -1,9 +1,9 @@
 """Where the camera's thread spends a frame: `python -m tests.bench.frame_steps`. Half a minute.
 
-Each step twice, in us of the thread's CPU time: as on a line, a frame every sixtieth of a second from a camera in a
-process of its own, and one right after another, in virtual time and without another process. The agent's steps run the
-same code both times: what differs is how much of it the processor's caches still hold. The SDK's two calls differ by
-the way to the other process as well.
+Each step twice, in us of the thread's CPU time, medians of the times that it was made: as on a line, a frame every
+sixtieth of a second from a camera in a process of its own, and one right after another, in virtual time and without
+another process. The agent's steps run the same code both times: what differs is how much of it the processor's caches
+still hold. What asks the camera differs by the way to the other process as well.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from unittest import mock
 from agent.camera.clock_map import ClockMap
 from agent.camera.feed import Feed
 from agent.camera.frames import FrameReader
+from agent.camera.network import ServiceTime
 from agent.camera.stream import Stream
 from agent.clock import Clock, SystemClock, VirtualClock
 from agent.sim import bus
@@ -41,6 +42,7 @@ STEPS: Mapping[str, tuple[type, str]] = {
     "the frame, its time and part": (Stream, "note"),
     "the result's record": (Stream, "record"),
     "whether it fell silent": (Feed, "newly_stalled"),
+    "a service time, where it is read": (ServiceTime, "read"),
 }
 
 

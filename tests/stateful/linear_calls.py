@@ -11,6 +11,7 @@ from tests.stateful.device import Plate
 from tests.stateful.linear import Event, Found, search
 from tests.stateful.model import Model, Write, ttl_ns_of, value_of
 from tests.stateful.record import ETERNITY_NS, Broken, Call, Verdict
+from tests.stateful.requests import SUBNETS
 
 Effect = Callable[[Content], Iterable[Content]]
 _NO_LEASE = "holds no lease"
@@ -33,7 +34,6 @@ class Calls:
         self._camera = camera
         self._reads = [one for one in model.record.seen if one.watch is None and one.status.camera == camera]
         contents = [Content.of(one.status) for one in self._reads]
-        self._pins = {content.pin for content in contents}
         self._named = {seen.status.etag: content.named for seen, content in zip(self._reads, contents, strict=True)}
         self._run_ends_ns = self._ends()
         self._leases = {
@@ -156,12 +156,13 @@ class Calls:
         return lambda now: [now.with_claim(asked.client, value)]
 
     def _rollback(self, call: Call) -> Effect:
-        """To whatever was pinned then; where nobody was told, to any pin of that kind that somebody saw."""
+        """To whatever was pinned then; where nobody was told, to any sub-net: none need have read it before the next
+        pin, and an etag names it all the same."""
         client = call.request.client  # type: ignore[attr-defined]
         if call.answer is not None:
             pins = [pin_of(call.answer.orders)]  # type: ignore[attr-defined]
         else:
-            pins = [pin for pin in self._pins if pin is not None and pin[1:] == (client, True)]
+            pins = [(subnet_id, client, True) for subnet_id in SUBNETS]
         return lambda now: [replace(now, pin=pin) for pin in pins]
 
     # -- time ---------------------------------------------------------------------------------------------------------

@@ -61,6 +61,11 @@ class History:
         asked = orders_pb2.PinSubnetRequest(client=client, camera=CAMERA, subnet_id=subnet_id)
         self._called(began, ended, "PinSubnet", asked, orders_pb2.PinSubnetResponse(), 1)
 
+    def rollback(self, began: int) -> None:
+        """Nobody answered."""
+        asked = orders_pb2.RollbackRequest(client="plc", camera=CAMERA)
+        self._called(began, None, "Rollback", asked, None, 1)
+
     def read(self, began: int, ended: int, claims: dict[str, float], pinned: str = "", etag: str = "") -> None:
         held = [
             types_pb2.Claim(client=client, budget=types_pb2.Budget(max_latency_ms=value))
@@ -137,6 +142,12 @@ def good_histories() -> Iterator[tuple[str, History]]:
     one.set(10, 120, 30.0, ttl_s=1e-7, told="e0")
     one.read(130, 140, {}, etag="e0")
     yield "a lease ends by its time before its answer", one
+    one = History()
+    one.rollback(0)
+    one.set(10, 20, 30.0, told="e1")
+    one.pin(30, 40, "small")
+    one.read(50, 60, {"plc": 30.0}, pinned="small", etag="e1")
+    yield "a rollback that nobody answered pinned what nobody read before it was pinned again", one
 
 
 def bad_histories() -> Iterator[tuple[str, History]]:

@@ -128,6 +128,36 @@ def test_the_entry_of_a_swap_is_there_exactly_where_its_row_is(tmp_path: Path) -
     bench.play(story)
 
 
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_swap_is_marked_as_interrupted_exactly_where_its_entry_is(tmp_path: Path, dies: bool) -> None:
+    """The same for the mark that is made at a start: the row that it changed is put back, and it is made again."""
+    bench = Bench(tmp_path / "journal.sqlite3")
+    begun = replace(SWAP, started_wall_ns=bench.clock.wall_ns())
+    bench.play(lambda journal: journal.begin_swap(begun))
+    later = bench.again()
+
+    async def marks(journal: SqliteJournal) -> None:
+        later.disk.commit_fails = True
+        assert [swap.id for swap in await journal.interrupted_swaps("cam")] == ["s-1"]
+        if not dies:
+            await journal.next_generation("cam")
+        await is_told(journal)
+
+    async def is_told(journal: SqliteJournal) -> None:
+        await journal.interrupted_swaps("cam")
+        swap = await journal.swap("s-1")
+        assert swap is not None
+        told = [("Swap", "INTERRUPTED")] if swap.outcome is SwapOutcome.INTERRUPTED else []
+        assert await methods(journal) == told
+
+    later.play(marks)
+    last = later.again()
+    last.play(is_told)
+    last.again().play(is_told)
+    with closing(sqlite3.connect(bench.path)) as db:
+        assert db.execute("SELECT outcome FROM swaps").fetchall() == [("interrupted",)]
+
+
 def test_an_answer_that_is_written_at_the_second_attempt_has_one_entry(tmp_path: Path) -> None:
     bench = Bench(tmp_path / "journal.sqlite3")
 
