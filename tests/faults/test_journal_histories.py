@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from agent.domain.audit import AuditEntry, ChainCheck
 from agent.domain.budget import Budget, Claim, ClaimKind
-from agent.domain.journal import Activation, StoredAnswer, StoredOperation, SwapOutcome, SwapRecord
+from agent.domain.journal import Activation, Alarm, StoredAnswer, StoredOperation, SwapOutcome, SwapRecord
 from agent.domain.orders import Mode, Orders, Pin
 from agent.domain.request import CURRENT, RequestMark
 from agent.errors import JournalError
@@ -27,7 +27,7 @@ from tests.support.journal_faults import Bench
 
 KINDS = (
     *("claim", "claim", "drop", "orders", "operation", "generation", "swap", "answer", "restart", "kill"),
-    *("hang", "hang and kill", "fail", "read-only", "good", "remove"),
+    *("hang", "hang and kill", "fail", "read-only", "good", "remove", "begin", "adopt", "alarm", "acknowledge"),
 )
 CAMERAS = ("a", "b")
 
@@ -48,6 +48,8 @@ class Model:
     operations: dict[str, StoredOperation] = field(default_factory=dict)
     activations: dict[str, Activation] = field(default_factory=dict)
     swaps: dict[str, SwapRecord] = field(default_factory=dict)
+    adopted: set[str] = field(default_factory=set)  # of those that run, which may be marked as interrupted by now
+    acknowledged: dict[int, str | None] = field(default_factory=dict)  # by alarm, by whom
     marks: set[tuple[str, str]] = field(default_factory=set)
     answers: dict[str, bytes] = field(default_factory=dict)
     audited: int = 0
@@ -76,6 +78,11 @@ class History:
 
         async def last(journal: SqliteJournal) -> None:
             await self._check(journal)
+            await self._adopt(journal)
+            await journal.next_generation("a")  # what was noted before it is written with it
+            await self._check(journal)
+            found = {swap.id for swap in await journal.swaps(None, 999) if swap.outcome is SwapOutcome.RUNNING}
+            assert not found, "a swap of an earlier life was never marked as interrupted"
 
         Bench(path, seed=self._lives + 1).play(last)
 
@@ -105,6 +112,7 @@ class History:
             bench.disk.fail(read_only=step.kind == "read-only")
         elif step.kind == "remove":
             bench.disk.hang_s = 0.0  # while the disk hangs, nobody can restore it
+            bench.disk.fail(read_only=False)  # and from one that cannot be written nothing can be removed
             await asyncio.sleep(10)
             for suffix in ("", "-wal", "-shm")[: step.number % 3 + 1]:
                 bench.path.with_name(bench.path.name + suffix).unlink(missing_ok=True)
@@ -150,8 +158,19 @@ class History:
             given = await journal.next_generation(camera)
             assert given > model.generations.get(camera, 0), "a generation is never used twice"
             model.generations[camera] = given
-        elif step.kind == "swap":
-            await self._swap(journal, camera)
+        elif step.kind in ("begin", "swap"):
+            await self._swap(journal, camera, ends=step.kind == "swap")
+        elif step.kind == "adopt":
+            await self._adopt(journal)
+        elif step.kind == "alarm":
+            (alarm,) = await journal.put_alarms([Alarm(0, camera, f"hot {self._at}", "45 C", self._at)])
+            model.acknowledged.setdefault(alarm.id, None)
+            model.marks |= mark
+        elif step.kind == "acknowledge":
+            for alarm_id in sorted(model.acknowledged)[number:][:1]:
+                await journal.acknowledge_alarm(alarm_id, f"anna {self._at}")
+                model.acknowledged[alarm_id] = model.acknowledged[alarm_id] or f"anna {self._at}"
+                model.marks |= mark
         else:
             body = str(self._at).encode()
             entry = AuditEntry(client="plc", origin="unix", method="M", outcome="OK")
@@ -159,11 +178,17 @@ class History:
             model.answers[request.request_id] = body
             model.audited += 1
 
-    async def _swap(self, journal: SqliteJournal, camera: str) -> None:
+    async def _adopt(self, journal: SqliteJournal) -> None:
+        for camera in CAMERAS:
+            self.model.adopted |= {swap.id for swap in await journal.interrupted_swaps(camera)}
+
+    async def _swap(self, journal: SqliteJournal, camera: str, ends: bool) -> None:
         swap = SwapRecord(f"s{self._at}", camera, None, "net", "budget", "b", 1_700_000_000_000_000_000)
         await journal.begin_swap(swap)
         self.model.swaps[swap.id] = swap
         self.model.activations.pop(camera, None)
+        if not ends:
+            return
         done = replace(swap, outcome=SwapOutcome.VERIFIED, generation=self._at)
         activation = Activation(camera, self._at, "net", "00")
         await journal.finish_swap(done, activation)
@@ -178,7 +203,10 @@ class History:
             assert await journal.activation(camera) == model.activations.get(camera)
         for name in [f"operations/{number}" for number in range(4)]:
             assert await journal.operation(name) == model.operations.get(name)
-        assert {swap.id: swap for swap in await journal.swaps(None, 999)} == model.swaps
+        swaps = {swap.id: swap for swap in await journal.swaps(None, 999)}
+        assert {swap_id: self._unmarked(swap) for swap_id, swap in swaps.items()} == model.swaps
+        acknowledged = {alarm.id: alarm.acknowledged_by for alarm in await journal.alarms(active_only=False)}
+        assert {alarm_id: acknowledged.get(alarm_id, "gone") for alarm_id in model.acknowledged} == model.acknowledged
         for request_id in {f"r{index}" for index in range(self._at + 1)}:
             marked = {(request_id, mark.camera) for mark in await journal.request_marks(request_id)}
             assert marked == {mark for mark in model.marks if mark[0] == request_id}
@@ -190,8 +218,13 @@ class History:
         assert ChainCheck(page.anchor_sha256).take(page.entries) is None
         assert len([entry for entry in page.entries if entry.method == "M"]) == model.audited
         ended = [json.loads(entry.asked)["swap_id"] for entry in page.entries if entry.method == "Swap"]
-        assert ended == [swap.id for swap in model.swaps.values() if swap.outcome is SwapOutcome.VERIFIED]
+        assert sorted(ended) == sorted(swap.id for swap in swaps.values() if swap.outcome is not SwapOutcome.RUNNING)
         assert "AuditBroken" not in {entry.method for entry in page.entries}
+
+    def _unmarked(self, swap: SwapRecord) -> SwapRecord:
+        """As it was before it was marked as interrupted, where it may have been."""
+        marked = swap.outcome is SwapOutcome.INTERRUPTED and swap.id in self.model.adopted
+        return replace(swap, outcome=SwapOutcome.RUNNING) if marked else swap
 
 
 steps = st.lists(

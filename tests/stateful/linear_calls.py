@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from tests.stateful.camera_state import Content, State, pin_of
@@ -43,6 +44,11 @@ class Calls:
         """By value, the earliest that its time may be up."""
         for _, lease, end in self._expiries():
             self._leases[lease] = min(self._leases.get(lease, ETERNITY_NS), end.lo_ns)  # a bound may be NaN
+        self._gone: list[tuple[int, Callable[[Content], Content]]] = [
+            *((end.lo_ns, partial(_without_claim, client, lease)) for client, lease, end in self._expiries()),
+            *((ends_ns, partial(_without_inhibition, call)) for ends_ns, call in self._lifted()),
+        ]
+        """What ends by its time, by the earliest that it may."""
 
     def events(self) -> list[Event]:
         return [*self._read(), *self._commanded(), *self._of_time()]
@@ -94,7 +100,8 @@ class Calls:
 
     def _done(self, call: Call, effect: Effect, since_ns: int) -> Callable[[State], Iterable[State]]:
         """It ran after `since_ns` for the etag that it gave, and left the content that its answer's etag names; or it
-        had run before, and got the first answer. What it asked for may have ended by its time before the answer."""
+        had run before, and got the first answer. What it asked for may have ended by its time before the answer, and
+        so may other things, where the answer's etag is known to tell so."""
         asked: Any = call.request
         ttl_ns = ttl_ns_of(asked) if call.method in ("SetBudget", "InhibitSwap") else None
         ended = ttl_ns is not None and since_ns + ttl_ns <= call.ended_ns
@@ -109,11 +116,20 @@ class Calls:
             if not self._is(state.content, given):
                 return
             for left in effect(state.content):
-                for content in (left, _ended(call, left)) if ended else (left,):
+                ways = [left, _ended(call, left)] if ended else [left]
+                for content in self._aged(ways, call.ended_ns) if told in self._named else ways:
                     if self._is(content, told):
                         yield state.after(content, call.request_id, call.body)
 
         return step
+
+    def _aged(self, contents: Sequence[Content], until_ns: int) -> Sequence[Content]:
+        """These, and with any of that taken out of them which may have ended by its time until then."""
+        found = dict.fromkeys(contents)
+        for began_ns, gone in self._gone:
+            if began_ns <= until_ns:
+                found |= dict.fromkeys(gone(content) for content in tuple(found))
+        return tuple(found)
 
     def _open(self, call: Call, effect: Effect) -> Callable[[State], Iterable[State]]:
         def step(state: State) -> Iterator[State]:
@@ -173,11 +189,16 @@ class Calls:
         for client, one in self._claimed("commit"):
             if not one.calls[0].request.wait_for_ready:  # type: ignore[attr-defined]
                 yield _event(one, _puts_claim(client, one.value), "its coming into force")
+        for ends_ns, call in self._lifted():
+            yield Event(ends_ns, ETERNITY_NS, _ends_inhibition(call), must=False, why=f"the end of {call}")
+
+    def _lifted(self) -> Iterator[tuple[int, Call]]:
+        """The inhibitions that end by their time, and when at the earliest."""
         for call in self._model.record.of("InhibitSwap"):
             ttl_ns = ttl_ns_of(call.request)
             if call.request.camera == self._camera and ttl_ns is not None:  # type: ignore[attr-defined]
-                ends_ns = [call.began_ns + ttl_ns, *(at for at in self._model.reboots_ns if at >= call.began_ns)]
-                yield Event(min(ends_ns), ETERNITY_NS, _ends_inhibition(call), must=False, why=f"the end of {call}")
+                reboots_ns = [at for at in self._model.reboots_ns if at >= call.began_ns]
+                yield min([call.began_ns + ttl_ns, *reboots_ns]), call
 
     def _claimed(self, *why: str) -> Iterator[tuple[str, Write]]:
         """What became of claims on the camera in these ways, with their clients."""
@@ -204,10 +225,25 @@ def _event(write: Write, step: Callable[[State], Iterable[State]], what: str) ->
     return Event(write.lo_ns, ETERNITY_NS, step, must=False, why=f"{what}: {write.calls[0]}")
 
 
+def _without_claim(client: str, value: float, content: Content) -> Content:
+    return content.with_claim(client, None) if content.claim(client) == value else content
+
+
+def _without_inhibition(call: Call, content: Content) -> Content:
+    asked: Any = call.request
+    said = (asked.client, asked.why) in content.inhibitions
+    return content.with_inhibition(asked.client, None) if said else content
+
+
 def _ends_claim(client: str, value: float) -> Callable[[State], Iterable[State]]:
+    return _ends(partial(_without_claim, client, value))
+
+
+def _ends(gone: Callable[[Content], Content]) -> Callable[[State], Iterable[State]]:
     def step(state: State) -> Iterator[State]:
-        if state.content.claim(client) == value:
-            yield replace(state, content=state.content.with_claim(client, None))
+        left = gone(state.content)
+        if left != state.content:
+            yield replace(state, content=left)
 
     return step
 
@@ -218,13 +254,7 @@ def _puts_claim(client: str, value: object) -> Callable[[State], Iterable[State]
 
 
 def _ends_inhibition(call: Call) -> Callable[[State], Iterable[State]]:
-    asked: Any = call.request
-
-    def step(state: State) -> Iterator[State]:
-        if (asked.client, asked.why) in state.content.inhibitions:
-            yield replace(state, content=state.content.with_inhibition(asked.client, None))
-
-    return step
+    return _ends(partial(_without_inhibition, call))
 
 
 def _ended(call: Call, now: Content) -> Content:

@@ -466,7 +466,8 @@ def _is_still(status: types_pb2.CameraStatus) -> bool:
     )
     wanted = status.decision.action == types_pb2.DECISION_ACTION_SWAP
     faulted = status.state == types_pb2.CAMERA_STATE_FAULTED  # it waits for an acknowledgement
-    return stands and not status.HasField("swap") and (faulted or not wanted)
+    lifted = status.decision.reason == "swap_inhibited" and not status.orders.inhibitions  # just now
+    return stands and not status.HasField("swap") and not lifted and (faulted or not wanted)
 
 
 def _last_revision(watch: Watch) -> int:

@@ -66,13 +66,20 @@ class History:
         asked = orders_pb2.RollbackRequest(client="plc", camera=CAMERA)
         self._called(began, None, "Rollback", asked, None, 1)
 
-    def read(self, began: int, ended: int, claims: dict[str, float], pinned: str = "", etag: str = "") -> None:
+    def inhibit(self, began: int, ended: int, ttl_s: float) -> None:
+        ttl = Duration(nanos=round(ttl_s * 1e9))
+        asked = orders_pb2.InhibitSwapRequest(client="plc", camera=CAMERA, ttl=ttl, why="cleaning")
+        self._called(began, ended, "InhibitSwap", asked, orders_pb2.InhibitSwapResponse(), 1)
+
+    def read(self, began: int, ended: int, claims: dict[str, float], pinned: str = "", etag: str = "",
+             inhibited: bool = False) -> None:  # fmt: skip
         held = [
             types_pb2.Claim(client=client, budget=types_pb2.Budget(max_latency_ms=value))
             for client, value in claims.items()
         ]
         pin = types_pb2.Pin(subnet_id=pinned, client="plc") if pinned else None
-        orders = types_pb2.StandingOrders(mode=types_pb2.MODE_AUTO, pin=pin)
+        said = [types_pb2.Inhibition(client="plc", why="cleaning")] if inhibited else []
+        orders = types_pb2.StandingOrders(mode=types_pb2.MODE_AUTO, pin=pin, inhibitions=said)
         status = types_pb2.CameraStatus(camera=CAMERA, claims=held, orders=orders, etag=etag)
         self.record.seen.append(Seen(self.record.next_order(), 1, began, ended, status))
         self._called(began, ended, "GetStatus", status_pb2.GetStatusRequest(camera=CAMERA), None, 1)
@@ -148,6 +155,17 @@ def good_histories() -> Iterator[tuple[str, History]]:
     one.pin(30, 40, "small")
     one.read(50, 60, {"plc": 30.0}, pinned="small", etag="e1")
     yield "a rollback that nobody answered pinned what nobody read before it was pinned again", one
+    yield "an inhibition ended by its time between a command and its answer", inhibited(110)
+
+
+def inhibited(ended: int) -> History:
+    """A command that rests on an inhibition and is answered then, with the etag of what is so without it."""
+    one = History()
+    one.inhibit(0, 10, ttl_s=1e-7)
+    one.read(12, 14, {}, etag="e1", inhibited=True)
+    one.set(20, ended, 30.0, etag="e1", told="e2")
+    one.read(130, 140, {"plc": 30.0}, etag="e2")
+    return one
 
 
 def bad_histories() -> Iterator[tuple[str, History]]:
@@ -217,6 +235,7 @@ def bad_retries_and_leases() -> Iterator[tuple[str, History]]:
     one.read(0, 5, {}, etag="e0")
     one.set(10, 100, 30.0, ttl_s=1e-7, told="e0")
     yield "a lease ends before its time, and before its answer", one
+    yield "an inhibition ended before its time, between a command and its answer", inhibited(90)
 
 
 @pytest.mark.parametrize(("what", "history"), [pytest.param(*one, id=one[0]) for one in good_histories()])
