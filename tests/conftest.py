@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import gc
 import logging
 import os
 import signal
@@ -17,7 +16,7 @@ import pytest
 from tests.reliability.recorder import Recorder, add_options
 from tests.support.forks import Forks
 from tests.support.hardware import chosen
-from tests.support.leaks import Descriptors, open_descriptors
+from tests.support.leaks import left_behind, open_descriptors
 from tests.support.libraries import build_ladder
 from tests.support.order import keep_order, longest_first
 
@@ -95,17 +94,8 @@ def no_leaked_thread() -> Iterator[None]:
 def no_leaked_descriptor() -> Iterator[None]:
     before = open_descriptors()
     yield
-    leaked = _settled(before)
+    leaked = left_behind(before)
     assert not leaked, f"descriptors left behind: {leaked}"
-
-
-def _settled(before: Descriptors) -> list[str]:
-    """What is open now and was not before; objects in reference cycles get their chance to be collected first."""
-    leaked = before.leaked(open_descriptors())
-    if leaked:
-        gc.collect()
-        leaked = before.leaked(open_descriptors())
-    return leaked
 
 
 @pytest.fixture(autouse=True)

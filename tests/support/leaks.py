@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import time
 from collections import Counter
 from dataclasses import dataclass
 
 # Opened once per process by libraries and kept for its life.
 PER_PROCESS = ("anon_inode:[eventpoll]", "anon_inode:[eventfd]", "/dev/urandom", "/dev/null")
+LET_GO_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -32,3 +35,18 @@ def open_descriptors() -> Descriptors:
         if kind not in PER_PROCESS:
             kinds[kind] += 1
     return Descriptors(kinds)
+
+
+def left_behind(before: Descriptors, within_s: float = LET_GO_S) -> list[str]:
+    """What is open now and was not before. Waits so long for it to be closed, and only where something is.
+
+    Objects in reference cycles get their chance to be collected, and gRPC closes a connection on a thread of its own, a
+    moment after its channel.
+    """
+    deadline_s = time.monotonic() + within_s
+    while leaked := before.leaked(open_descriptors()):
+        gc.collect()
+        if time.monotonic() >= deadline_s:
+            return before.leaked(open_descriptors())
+        time.sleep(0.01)
+    return leaked

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import re
 import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -22,7 +20,6 @@ from agent.client import AgentClient, RpcFailed, TlsFiles
 from agent.pki import Authority
 from tests.api.harness import run as run_async
 from tests.support.forks import Forks
-from tests.support.leaks import open_descriptors
 from tests.support.page_shell import PageShell
 from tests.support.page_stage import stage
 from tests.support.pages import Block, blocks, statements
@@ -100,17 +97,6 @@ def site(ladder: Path, forks: Forks, tmp_path_factory: pytest.TempPathFactory) -
         found = PORT.search(station.log("daemon"))
         assert found is not None, station.log("daemon")
         yield Site(station, plant, tls, int(found[1]))
-
-
-@pytest.fixture(autouse=True)
-def _sockets_are_closed(no_leaked_descriptor: None) -> Iterator[None]:
-    """gRPC closes a TCP connection on a thread of its own, a moment after its channel; the gate counts when it has."""
-    before = open_descriptors()
-    yield
-    deadline = time.monotonic() + PATIENCE_S
-    while before.leaked(open_descriptors()) and time.monotonic() < deadline:
-        gc.collect()
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize(
