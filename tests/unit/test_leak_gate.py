@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
+import time
+
+import pytest
 
 from tests.support.leaks import left_behind, open_descriptors
 
@@ -21,3 +25,13 @@ def test_one_that_another_thread_closes_in_time_is_not() -> None:
     closing.start()
     assert left_behind(before) == []
     closing.join()
+
+
+def test_a_pipe_is_never_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, ends = open_descriptors(), os.pipe()
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it was waited for"))
+    try:
+        assert left_behind(before, within_s=60.0) == ["pipe", "pipe"]
+    finally:
+        for end in ends:
+            os.close(end)
