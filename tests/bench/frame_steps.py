@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from unittest import mock
 
 from agent.camera.clock_map import ClockMap
@@ -29,6 +29,7 @@ from agent.clock import Clock, SystemClock, VirtualClock
 from agent.sim import bus
 from agent.sim.remote import RemoteBusDevice
 from tests.bench.frame import SPEC, inferring, one_frame
+from tests.bench.stage import FRAME_RATE
 from tests.support.device_process import device_process
 
 WARM, FRAMES = 400, 600  # the first 256 service times are all read
@@ -58,15 +59,22 @@ def main() -> int:
     clock = VirtualClock()
     with bus.local_camera(SPEC, clock) as camera:
         together = spent(clock, camera.spec.serial)
-    sys.stdout.write(f"{'step':36}{'on a line':>12}{'in a row':>12}{'times':>8}\n")
-    for name in line:
-        ratio = line[name] / together[name]
-        sys.stdout.write(f"{name:36}{line[name]:12.1f}{together[name]:12.1f}{ratio:8.1f}\n")
+    sys.stdout.write(f"{'step':36}{'on a line':>12}{'in a row':>12}{'times':>8}{'a second':>10}\n")
+    for name, (line_us, often) in line.items():
+        row_us = together[name].us
+        sys.stdout.write(f"{name:36}{line_us:12.1f}{row_us:12.1f}{line_us / row_us:8.1f}{often * FRAME_RATE:10.1f}\n")
     return 0
 
 
-def spent(clock: Clock, serial: str, warm: int = WARM, frames: int = FRAMES) -> dict[str, float]:
-    """Median us of each step, over that many frames after the `warm` ones."""
+class Spent(NamedTuple):
+    """Median us of a step, and how often it is made for a frame."""
+
+    us: float
+    often: float
+
+
+def spent(clock: Clock, serial: str, warm: int = WARM, frames: int = FRAMES) -> dict[str, Spent]:
+    """Of each step, over that many frames after the `warm` ones."""
     with inferring(clock, serial) as device, _watched() as taken:
         for number in range(warm + frames):
             if number == warm:
@@ -75,9 +83,10 @@ def spent(clock: Clock, serial: str, warm: int = WARM, frames: int = FRAMES) -> 
             began = time.thread_time_ns()
             one_frame(device)
             taken[ALL].append(time.thread_time_ns() - began)
-    found = {name: statistics.median(times) / 1e3 for name, times in taken.items()}
-    inside = found["chunk data, and whose result it is"] + found["Release"]
-    return {"GetNextImage": found.pop("reading") - inside, **found}
+    found = {name: Spent(statistics.median(times) / 1e3, len(times) / frames) for name, times in taken.items()}
+    reading = found.pop("reading")
+    inside_us = found["chunk data, and whose result it is"].us + found["Release"].us
+    return {"GetNextImage": Spent(reading.us - inside_us, reading.often), **found}
 
 
 @contextmanager
