@@ -267,7 +267,7 @@ MEANINGS: Mapping[type[errors.AgentError], Meaning] = MappingProxyType(
         ),
         errors.Stale: Meaning(
             _Code.ABORTED,
-            "The etag is not the present one: somebody else changed the camera in between. Nothing was done.",
+            "The etag is not the present one: somebody was faster, or a claim has ended by its time. Nothing was done.",
             "Read the status again, decide anew, and send the new etag with a new request id.",
         ),
         errors.TooMany: Meaning(
