@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 from agent.domain.audit import AuditEntry, AuditPage
@@ -18,6 +19,9 @@ from agent.domain.history import LineRow, SlowdownRow
 from agent.domain.orders import Orders
 from agent.domain.profile import NetProfile, StoredProfile
 from agent.domain.request import RequestMark
+
+Ended = Mapping[str, str]  # ids of claims that end, and why; whoever gives one to a journal leaves it as it is
+NOTHING_ENDED: Ended = MappingProxyType({})
 
 
 class SwapOutcome(Enum):
@@ -132,7 +136,7 @@ class JournalState:
 
 class Journal(Protocol):
     """Awaited writes that raise JournalError have changed nothing, then and after a restart. While a request is carried
-    out (agent.domain.request.CURRENT) put_claim, drop_claim, put_orders, put_operation, put_alarms and
+    out (agent.domain.request.CURRENT) put_claim, drop_claims, put_orders, put_operation, put_alarms and
     acknowledge_alarm write its mark in their own transaction.
     """
 
@@ -160,22 +164,22 @@ class Journal(Protocol):
         """A decision that differs from the last one of this camera."""
         ...
 
-    async def put_claim(self, claim: Claim, orders: Orders | None = None) -> None:
-        """With the camera's orders in the same transaction, where they are given.
+    async def put_claim(self, claim: Claim, orders: Orders | None = None, ended: Ended = NOTHING_ENDED) -> None:
+        """With the camera's orders and the end of other claims in the same transaction, where they are given.
 
         One that is not announced takes the place of all others of its client on the camera that are not either.
         """
         ...
 
-    async def answer_claim(self, claim: Claim, answered: Answered) -> bool:
+    async def answer_claim(self, claim: Claim, answered: Answered, ended: Ended = NOTHING_ENDED) -> bool:
         """The claim as by `put_claim`, and all that is kept of the request that asked for it, in one transaction.
 
         False, and nothing has changed, where the request's id was used before.
         """
         ...
 
-    async def drop_claim(self, claim_id: str, why: str, orders: tuple[str, Orders] | None = None) -> None:
-        """With a camera's orders in the same transaction, where they are given."""
+    async def drop_claims(self, ended: Ended, orders: tuple[str, Orders] | None = None) -> None:
+        """All of them, and a camera's orders where they are given, in one transaction; unknown ones are passed over."""
         ...
 
     async def claims(self, camera: str) -> Sequence[Claim]: ...

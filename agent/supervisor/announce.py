@@ -20,7 +20,7 @@ from agent.clock import Clock
 from agent.domain.budget import Budget, Claim, ClaimKind, EffectiveBudget, Notice
 from agent.domain.journal import Journal
 from agent.domain.notice import AnnouncedChange, ChangeState, LineState
-from agent.errors import BadInput, JournalError
+from agent.errors import BadInput
 from agent.logs import event, logger
 from agent.supervisor.claims import ClaimBook
 
@@ -57,7 +57,9 @@ class ChangeBook:
         """Take over what the journal holds of announced claims that are not in force."""
         for claim in told:
             if claim.boot_id == self._boot_id:
-                self._told[claim.client] = claim
+                older, self._told[claim.client] = self._told.get(claim.client), claim
+                if older is not None:  # written before one transaction did both
+                    await self._claims.forget(older, "replaced")
             elif claim.kind is ClaimKind.LEASE and _committed(claim):
                 self._claims.lapse(claim)  # it has expired with the boot
             else:
@@ -74,59 +76,52 @@ class ChangeBook:
         due_boot_ns = self._clock.boottime_ns() + round(due_s * 1e9)
         notice = Notice(notice_id, due_boot_ns, due_boot_ns + round(KEPT_S * 1e9))
         claim = replace(self._claims.draft(client, budget, ttl_s), boot_id=self._boot_id, notice=notice)
-        await self._journal.put_claim(claim)
-        replaced, self._told[client] = self._told.get(client), claim
-        self._waits.pop(client, None)
-        if replaced is not None:
-            await self._claims.forget(replaced, "replaced")
+        async with self._claims.changing:
+            older = self._told.get(client)
+            await self._journal.put_claim(claim, None, {} if older is None else {older.id: "replaced"})
+            self._told[client] = claim
+            self._waits.pop(client, None)
         return claim
 
     async def commit(self, client: str, notice_id: str, waits: bool) -> Claim:
         """Make it definite, for its time or (`waits`) now; again is harmless. Raises BadInput, JournalError."""
-        told, notice = self._known(client, notice_id)
-        now_ns = self._clock.boottime_ns()
-        due_ns = now_ns if waits else max(now_ns, notice.due_boot_ns)
-        definite = replace(notice, due_boot_ns=due_ns, committed_boot_ns=now_ns, waits=waits)
-        claim = replace(told.renewed(due_ns, self._boot_id), notice=definite)
-        await self._journal.put_claim(claim)
-        if self._told.get(client) is not told:  # another call of the client was faster
-            held = self._claims.held_by(client)
-            if held is None or held.id != claim.id:  # else it committed the same, and its row is this one's
-                await self._claims.forget(claim, "replaced")
-                raise self._unknown(client, notice_id)
-            return held
-        self._told[client] = claim
-        if waits:
-            del self._told[client]
-            await self._claims.take(claim)
-            self._waits[client] = _Wait(claim, now_ns)
+        async with self._claims.changing:
+            told, notice = self._known(client, notice_id)
+            now_ns = self._clock.boottime_ns()
+            due_ns = now_ns if waits else max(now_ns, notice.due_boot_ns)
+            definite = replace(notice, due_boot_ns=due_ns, committed_boot_ns=now_ns, waits=waits)
+            claim = replace(told.renewed(due_ns, self._boot_id), notice=definite)
+            if waits:
+                await self._claims.put_in_force(claim)
+                del self._told[client]
+                self._waits[client] = _Wait(claim, now_ns)
+            else:
+                await self._journal.put_claim(claim)
+                self._told[client] = claim
         await self.advance()
         return claim
 
-    async def release(self, client: str) -> None:
-        """Take back what the client has announced; harmless where that is nothing. A claim in force stays so.
+    async def release(self, client: str, announced_only: bool) -> None:
+        """Take back what the client has announced and, unless `announced_only`, its claim in force.
 
-        Raises JournalError; nothing changes then.
+        Harmless where it has none. Raises JournalError; nothing changes then.
         """
-        told = self._told.get(client)
-        if told is not None:
-            await self._journal.drop_claim(told.id, "released")
-        if self._told.get(client) is told:
-            self._told.pop(client, None)
-            self._waits.pop(client, None)
+        async with self._claims.changing:
+            told = self._told.get(client)
+            await self._claims.release(client, told, in_force=not announced_only)
+            if told is not None:
+                del self._told[client]
+                self._waits.pop(client, None)
 
     async def advance(self) -> None:
         """Put in force what is due, and forget what was not committed in time."""
         now_ns = self._clock.boottime_ns()
         for claim in sorted(self._told.values(), key=_due_ns):
-            if self._told.get(claim.client) is not claim:
-                continue  # another call was faster while this one waited for the journal
-            if claim.in_force(now_ns, self._boot_id):
-                del self._told[claim.client]
-                await self._enforce(claim)
-            elif not _committed(claim) and claim.notice is not None and claim.notice.lapses_boot_ns <= now_ns:
-                del self._told[claim.client]
-                await self._claims.forget(claim, "lapsed")
+            if self._is_due(claim, now_ns):
+                async with self._claims.changing:
+                    if self._told.get(claim.client) is claim:  # else another call was faster
+                        del self._told[claim.client]
+                        await self._end_notice(claim)
 
     def settle(self, ready: bool) -> None:
         """Tell the lines that wait whether the camera is ready for the budget in force."""
@@ -194,14 +189,17 @@ class ChangeBook:
         why = "replaced by a newer one, released, in force already, or forgotten a minute after its time"
         return BadInput("prepared_id", f"{client!r} has no announced change {notice_id!r}: {why}; prepare it anew")
 
-    async def _enforce(self, claim: Claim) -> None:
-        event(_log, logging.INFO, "change_due", camera=self._camera, client=claim.client, claim=claim.id)
-        async with self._claims.changing:
-            plain = await self._claims.take(claim)
-            try:
-                await self._journal.put_claim(plain)
-            except JournalError as error:  # what is written says the same as long as the host runs
-                event(_log, logging.ERROR, "journal_unavailable", camera=self._camera, error=error)
+    def _is_due(self, claim: Claim, now_ns: int) -> bool:
+        """In force by now, or to be forgotten."""
+        lapses = claim.notice is not None and not _committed(claim) and claim.notice.lapses_boot_ns <= now_ns
+        return lapses or claim.in_force(now_ns, self._boot_id)
+
+    async def _end_notice(self, claim: Claim) -> None:
+        if _committed(claim):
+            event(_log, logging.INFO, "change_due", camera=self._camera, client=claim.client, claim=claim.id)
+            await self._claims.come_due(claim)
+        else:
+            await self._claims.forget(claim, "lapsed")
 
     def _live(self) -> list[_Wait]:
         """Waits whose claim is still the client's; the others end."""

@@ -15,7 +15,8 @@ from dataclasses import replace
 
 from agent.clock import Clock
 from agent.domain.budget import Budget, Claim, ClaimKind, EffectiveBudget
-from agent.domain.journal import Answered, Journal
+from agent.domain.journal import NOTHING_ENDED, Answered, Ended, Journal
+from agent.domain.orders import Orders
 from agent.domain.request import Repeated
 from agent.errors import BadInput, JournalError, NoLease
 from agent.logs import event, logger
@@ -51,7 +52,7 @@ class ClaimBook:
         self._orders = orders
         self._claims: dict[str, Claim] = {}
         self._lapsed: list[Claim] = []
-        self._announced: set[str] = set()  # ids of those in force whose rows may still say that they are not
+        self._outdated: dict[str, set[str]] = {}  # by client, ids of rows that only a write of its next one ends
         self.changing = asyncio.Lock()  # held from a claim's row to its place here: both tell of changes in one order
         self._effective = self._fresh(self._arbitrated(self.claims))
         self._foreseen: EffectiveBudget | None = None
@@ -105,9 +106,8 @@ class ClaimBook:
             if claim.in_force(now_ns, self._boot_id):
                 older = self._claims.get(claim.client)
                 self._claims[claim.client] = claim
-                if claim.notice is not None:
-                    self._announced.add(claim.id)
-                if older is not None:  # the agent died before it was dropped; left here it would outlive the newer one
+                self._written(claim)
+                if older is not None:  # it could not be written that it ended; left here it would outlive the newer one
                     await self.forget(older, "replaced")
         self._refresh()
         return tuple(claim for claim in claims if not claim.in_force(now_ns, self._boot_id))
@@ -136,20 +136,47 @@ class ClaimBook:
 
         Raises JournalError, and Repeated where that request's id was used before; nothing changes then.
         """
-        if answered is not None:
-            async with self.changing:
-                if not await self._journal.answer_claim(claim, answered):
-                    raise Repeated
-                await self.take(claim)
-            return
         async with self.changing:
-            lapse = self._orders.now.lapse
-            answers = self._answers(claim)
+            if answered is None:
+                await self.put_in_force(claim)
+                return
+            ended = self._ended_by(claim)
+            if not await self._journal.answer_claim(claim, answered, ended):
+                raise Repeated
+            self._written(claim, ended)
+            self._take(claim)
+
+    async def put_in_force(self, claim: Claim) -> None:
+        """Write it down, with all that ends by it, and put it in force; `changing` is held.
+
+        Raises JournalError; nothing changes then.
+        """
+        lapse, answers, ended = self._orders.now.lapse, self._answers(claim), self._ended_by(claim)
+        async with self._orders.row:
+            await self._journal.put_claim(claim, self._orders.without_lapse() if answers else None, ended)
+            if answers and self._orders.now.lapse == lapse:  # no other lease has expired meanwhile
+                self._orders.take_lapse(None)
+        self._written(claim, ended)
+        self._take(claim)
+
+    async def come_due(self, claim: Claim) -> None:
+        """Put one in force that was announced for now; `changing` is held. It is an ordinary claim from then on.
+
+        It counts at once. Left unwritten, its row says the same as long as the host runs, but for the fail-safe, which
+        holds after a restart.
+        """
+        answers, plain, replaced = self._answers(claim), replace(claim, notice=None), self._claims.get(claim.client)
+        ended = self._ended_by(plain)
+        if answers:
+            self._orders.take_lapse(None)
+        self._take(plain)
+        try:
             async with self._orders.row:
-                await self._journal.put_claim(claim, self._orders.without_lapse() if answers else None)
-                if answers and self._orders.now.lapse == lapse:  # no other lease has expired meanwhile
-                    self._orders.take_lapse(None)
-            await self.take(claim)
+                await self._journal.put_claim(plain, self._orders.now if answers else None, ended)
+            self._written(plain, ended)
+        except JournalError as error:
+            self._left(claim, *([replaced] if replaced is not None else []))
+            event(_log, logging.ERROR, "journal_unavailable", camera=self._camera, error=error)
 
     def draft(self, client: str, budget: Budget, ttl_s: float | None, kind: ClaimKind | None = None) -> Claim:
         """A claim that nobody knows of yet; raises BadInput."""
@@ -167,39 +194,48 @@ class ClaimBook:
         latched = self._fail_safe
         return latched.since_boot_ns is not None and latched.after(claim).since_boot_ns is None
 
-    async def take(self, claim: Claim) -> Claim:
-        """Put a claim that is durable in force, in place of its client's, which leaves the journal. Returns it.
-
-        What was announced for its time is an ordinary claim from then on.
-        """
-        waits = claim.notice is not None and claim.notice.waits
-        taken = claim if waits else replace(claim, notice=None)
-        replaced, self._claims[claim.client] = self._claims.get(claim.client), taken
-        answered = claim.notice is not None and self._answers(claim)
-        if answered:
-            self._orders.take_lapse(None)
+    def _take(self, claim: Claim) -> None:
+        """In place of its client's."""
+        self._claims[claim.client] = claim
         self._refresh()
-        if answered:
-            await self._write_answer()
+
+    # -- rows that tell of more than what is in force: what a journal could not write, and what was announced ---------
+
+    def _ended_by(self, claim: Claim) -> Ended:
+        """The claims whose rows end in the transaction that writes this one. One that was not announced takes the place
+        of its like by itself."""
+        held = self._claims.get(claim.client)
+        ids = self._outdated.get(claim.client, set())
+        if held is not None and claim.notice is not None:
+            ids = ids | {held.id}
+        return dict.fromkeys(sorted(ids - {claim.id}), "replaced")
+
+    def _written(self, claim: Claim, ended: Ended = NOTHING_ENDED) -> None:
+        """Its row is as it is here."""
+        self._dropped(claim.client, {claim.id, *ended})
         if claim.notice is not None:
-            self._announced.add(claim.id)
-        if replaced is not None and replaced.id != claim.id and self._outlives(replaced, claim):
-            await self.forget(replaced, "replaced")
-        return taken
+            self._left(claim)
 
-    def _outlives(self, replaced: Claim, claim: Claim) -> bool:
-        """Whether its row is still there: the row of one that was not announced has taken the place of its like."""
-        was_announced = replaced.id in self._announced
-        self._announced &= {one.id for one in self._claims.values()}
-        return was_announced or claim.notice is not None
+    def _left(self, *claims: Claim) -> None:
+        """Their rows would come into force by a restart if nothing ended them before."""
+        for claim in claims:
+            self._outdated.setdefault(claim.client, set()).add(claim.id)
 
-    async def _write_answer(self) -> None:
-        """An announced lease has answered the one that expired. Left unwritten, the fail-safe holds after a restart."""
-        try:
-            async with self._orders.row:
-                await self._journal.put_orders(self._camera, self._orders.now)
-        except JournalError as error:
-            event(_log, logging.ERROR, "journal_unavailable", camera=self._camera, error=error)
+    def _dropped(self, client: str, ids: Iterable[str]) -> None:
+        left = self._outdated.get(client, set()).difference(ids)
+        if left:
+            self._outdated[client] = left
+        else:
+            self._outdated.pop(client, None)
+
+    async def _drop(self, client: str, ended: Ended, orders: tuple[str, Orders] | None = None) -> None:
+        """End these, and what should have ended before."""
+        held = self._claims.get(client)
+        before = self._outdated.get(client, set()) - {held.id if held is not None else ""}
+        every = dict.fromkeys(sorted(before), "replaced") | dict(ended)
+        if every:
+            await self._journal.drop_claims(every, orders)
+            self._dropped(client, every)
 
     def lapse(self, claim: Claim) -> None:
         """A lease that was never in force counts as expired, and the next `expire` tells it; what else its client holds
@@ -209,10 +245,11 @@ class ClaimBook:
         self._refresh()
 
     async def forget(self, claim: Claim, why: str) -> None:
-        """Drop a claim that counts no more from the journal. Left there it is outlived by the newer one."""
+        """Drop a claim that counts no more from the journal. Left there it goes with its client's next change."""
         try:
-            await self._journal.drop_claim(claim.id, why)
+            await self._drop(claim.client, {claim.id: why})
         except JournalError as error:
+            self._left(claim)
             event(_log, logging.ERROR, "journal_unavailable", camera=self._camera, error=error)
 
     async def renew(self, client: str) -> Claim:
@@ -226,29 +263,29 @@ class ClaimBook:
         if claim is None or claim.ttl_s is None or claim.expired(now_ns, self._boot_id):
             raise self._no_lease(client)
         renewed = claim.renewed(now_ns, self._boot_id)
-        await self._journal.put_claim(renewed)
-        if (
-            self._claims.get(client) is not claim
-        ):  # it expired, or what was announced took its place, while this was written
-            await self.forget(renewed, "expired" if client not in self._claims else "replaced")
+        ended = self._ended_by(renewed)
+        await self._journal.put_claim(renewed, None, ended)
+        self._written(renewed, ended)
+        if self._claims.get(client) is not claim:  # it expired while this was written
+            await self.forget(renewed, "expired")
             raise self._no_lease(client)
-        self._claims[client] = renewed
-        self._refresh()
+        self._take(renewed)
         return renewed
 
     def _no_lease(self, client: str) -> NoLease:
         return NoLease("client", f"{client!r} holds no lease on camera {self._camera!r}; set a budget with a ttl")
 
-    async def release(self, client: str) -> None:
-        claim = self._claims.get(client)
-        if claim is None:
-            return
-        async with self.changing:
-            await self._journal.drop_claim(claim.id, "released")
-        held = self._claims.get(client)
-        if held is not None and held.id == claim.id:
+    async def release(self, client: str, told: Claim | None = None, in_force: bool = True) -> None:
+        """Take back what the client holds, where `in_force`, and what it has `told` ahead, in one transaction.
+
+        Harmless where there is nothing; `changing` is held. Raises JournalError; nothing changes then.
+        """
+        held = self._claims.get(client) if in_force else None
+        await self._drop(client, {one.id: "released" for one in (told, held) if one is not None})
+        now = self._claims.get(client)
+        if held is not None and now is not None and now.id == held.id:
             del self._claims[client]
-        self._refresh()
+            self._refresh()
 
     async def acknowledge(self) -> None:
         """Lift the fail-safe: the remaining claims count again. Raises JournalError, and nothing changes then."""
@@ -277,8 +314,9 @@ class ClaimBook:
         try:
             async with self._orders.row:  # what is being ordered is in what is written here, or is written after it
                 orders = (self._camera, self._orders.now) if claim.kind is ClaimKind.LEASE else None
-                await self._journal.drop_claim(claim.id, "expired", orders)
+                await self._drop(claim.client, {claim.id: "expired"}, orders)
         except JournalError as error:
+            self._left(claim)
             event(_log, logging.ERROR, "journal_unavailable", camera=self._camera, error=error)
 
     def until_expiry_s(self) -> float | None:

@@ -171,9 +171,7 @@ class Commands(ABC):
         return self._outcome(await self._claims.renew(client))
 
     async def release_budget(self, client: str, announced_only: bool = False) -> ClaimOutcome:
-        await self._changes.release(client)
-        if not announced_only:
-            await self._claims.release(client)
+        await self._changes.release(client, announced_only)
         self._orders.go_on()
         return self._outcome(None)
 

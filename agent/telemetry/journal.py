@@ -15,9 +15,11 @@ from agent.domain.budget import Claim
 from agent.domain.decision import Decision
 from agent.domain.history import LineRow, SlowdownRow
 from agent.domain.journal import (
+    NOTHING_ENDED,
     Activation,
     Alarm,
     Answered,
+    Ended,
     StoredAnswer,
     StoredOperation,
     SwapOutcome,
@@ -101,17 +103,18 @@ class SqliteJournal(JournalCalls):
         row = rows.DecisionRow(self._clock.wall_ns(), camera, decision)
         self._note(lambda db: rows.put_decision(db, row))
 
-    async def put_claim(self, claim: Claim, orders: Orders | None = None) -> None:
+    async def put_claim(self, claim: Claim, orders: Orders | None = None, ended: Ended = NOTHING_ENDED) -> None:
         wall_ns = self._clock.wall_ns()
 
         def work(db: sqlite3.Connection) -> None:
             rows.put_claim(db, claim, wall_ns)
+            _drop_claims(db, ended, wall_ns)
             if orders is not None:
                 _put_orders(db, claim.camera, orders, wall_ns)
 
         await self._marked(work)
 
-    async def answer_claim(self, claim: Claim, answered: Answered) -> bool:
+    async def answer_claim(self, claim: Claim, answered: Answered, ended: Ended = NOTHING_ENDED) -> bool:
         wall_ns, change, request_id = self._clock.wall_ns(), AUDITED.get(), answered.answer.request_id
         put_answer = self._answered(answered.answer, answered.entry)
         if change is not None:
@@ -121,19 +124,17 @@ class SqliteJournal(JournalCalls):
             if request_id and standing.is_known(db, request_id):
                 return False
             rows.put_claim(db, claim, wall_ns)
+            _drop_claims(db, ended, wall_ns)
             put_answer(db)
             return True
 
         return await self._ask(work)
 
-    async def drop_claim(self, claim_id: str, why: str, orders: tuple[str, Orders] | None = None) -> None:
+    async def drop_claims(self, ended: Ended, orders: tuple[str, Orders] | None = None) -> None:
         wall_ns = self._clock.wall_ns()
 
         def work(db: sqlite3.Connection) -> None:
-            dropped = rows.drop_claim(db, claim_id, why, wall_ns)
-            entry = claim_ended(dropped, why) if dropped is not None else None
-            if entry is not None:
-                audit_rows.put_audit(db, entry, wall_ns)
+            _drop_claims(db, ended, wall_ns)
             if orders is not None:
                 _put_orders(db, *orders, wall_ns)
 
@@ -314,6 +315,15 @@ class SqliteJournal(JournalCalls):
             return work(db)
 
         return await self._ask(marked)
+
+
+def _drop_claims(db: sqlite3.Connection, ended: Ended, wall_ns: int) -> None:
+    """With an entry for each that ended by itself."""
+    for claim_id, why in ended.items():
+        dropped = rows.drop_claim(db, claim_id, why, wall_ns)
+        entry = claim_ended(dropped, why) if dropped is not None else None
+        if entry is not None:
+            audit_rows.put_audit(db, entry, wall_ns)
 
 
 def _put_orders(db: sqlite3.Connection, camera: str, orders: Orders, wall_ns: int) -> None:

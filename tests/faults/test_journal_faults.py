@@ -27,6 +27,7 @@ from tests.support.journal_faults import Bench, checkpointed, overwrite
 
 Write = Callable[[SqliteJournal], Awaitable[object]]
 CLAIM = Claim("c1", "plc", "cam", ClaimKind.MANUAL, Budget(max_latency_ms=50.0))
+OTHER = replace(CLAIM, id="c2", camera="side")
 NEWER = replace(CLAIM, budget=Budget(max_latency_ms=40.0))
 ORDERS = Orders(Mode.MANUAL, "anna")
 SWAP = SwapRecord("swap-1", "cam", None, "net-a", "initial", "budget-1", 1_700_000_000_000_000_000)
@@ -37,8 +38,8 @@ ENTRY = AuditEntry(client="plc", origin="unix", method="SetBudget", outcome="OK"
 MARK = RequestMark("r-1", "cam", "SetBudgetRequest", "ab" * 32)
 
 WRITES: dict[str, Write] = {
-    "put_claim": lambda journal: journal.put_claim(NEWER, ORDERS),
-    "drop_claim": lambda journal: journal.drop_claim("c1", "released", ("cam", ORDERS)),
+    "put_claim": lambda journal: journal.put_claim(NEWER, ORDERS, {"c2": "replaced"}),
+    "drop_claims": lambda journal: journal.drop_claims({"c1": "released", "c2": "expired"}, ("cam", ORDERS)),
     "put_orders": lambda journal: journal.put_orders("cam", ORDERS),
     "put_operation": lambda journal: journal.put_operation(replace(RUN, done=True)),
     "put_alarms": lambda journal: journal.put_alarms([Alarm(0, "cam", "hot", "45 C", 17)]),
@@ -63,7 +64,8 @@ def bench(tmp_path: Path) -> Bench:
 
 
 async def prime(journal: SqliteJournal) -> None:
-    await journal.put_claim(CLAIM)
+    for claim in (CLAIM, OTHER):
+        await journal.put_claim(claim)
     await journal.put_operation(RUN)
     await raise_alarm(journal, "cam", "cold", "5 C")
     await journal.next_generation("cam")
@@ -73,7 +75,7 @@ async def prime(journal: SqliteJournal) -> None:
 async def standing(journal: SqliteJournal) -> tuple[object, ...]:
     """What is in force by the journal."""
     return (
-        await journal.claims("cam"),
+        (*await journal.claims("cam"), *await journal.claims("side")),
         await journal.orders("cam"),
         await journal.operations("cam", 9),
         [(one.key, one.acknowledged_by) for one in await journal.alarms(active_only=False)],
@@ -208,10 +210,8 @@ def test_a_commit_that_failed_after_it_was_on_the_disk_is_taken_back(bench: Benc
 def test_all_writes_of_a_commit_that_hangs_share_its_fate(bench: Bench) -> None:
     async def story(journal: SqliteJournal) -> None:
         bench.disk.hang_s = 7.0
-        first = asyncio.ensure_future(journal.put_claim(CLAIM))
-        second = asyncio.ensure_future(journal.put_orders("cam", ORDERS))
-        found = await asyncio.gather(first, second, return_exceptions=True)
-        assert [type(one) for one in found] == [JournalError, JournalError]
+        writes = (journal.put_claim(CLAIM), journal.put_orders("cam", ORDERS))
+        assert [type(one) for one in await asyncio.gather(*writes, return_exceptions=True)] == [JournalError] * 2
         await asyncio.sleep(5)
         assert (await journal.claims("cam"), await journal.orders("cam")) == ((), Orders())
         await journal.put_claim(CLAIM)
@@ -233,7 +233,7 @@ def test_a_write_that_still_waits_behind_a_stuck_one_is_never_written(bench: Ben
         bench.disk.hang_s = 7.0
         stuck = asyncio.ensure_future(journal.put_orders("cam", ORDERS))
         await asyncio.sleep(1)
-        waits = asyncio.ensure_future(journal.drop_claim("c1", "released"))
+        waits = asyncio.ensure_future(journal.drop_claims({"c1": "released"}))
         found = await asyncio.gather(stuck, waits, return_exceptions=True)
         assert [type(one) for one in found] == [JournalError, JournalError]
         await asyncio.sleep(5)
@@ -345,7 +345,7 @@ def test_a_folder_that_is_removed_in_use_is_made_again(bench: Bench) -> None:
         assert await journal.claims("cam") == (NEWER,)
 
     bench.play(story)
-    assert rows(bench.path)["claims"] == 1
+    assert rows(bench.path)["claims"] == 2
 
 
 def test_a_file_that_is_no_database_is_moved_aside_and_generations_go_on_far_above(bench: Bench) -> None:

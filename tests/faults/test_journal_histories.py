@@ -8,6 +8,7 @@ import json
 import random
 import shutil
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -136,15 +137,8 @@ class History:
         """One write, and in the model once it is confirmed."""
         model, camera, number = self.model, step.camera, step.number
         mark = {(request.request_id, camera)}
-        if step.kind == "claim":
-            claim = Claim(
-                f"{camera}{number}", f"plc-{number}", camera, ClaimKind.MANUAL, Budget(max_latency_ms=1.0 + self._at)
-            )
-            await journal.put_claim(claim)
-            model.claims[claim.id], model.marks = claim, model.marks | mark
-        elif step.kind == "drop":
-            await journal.drop_claim(f"{camera}{number}", "released")
-            model.claims.pop(f"{camera}{number}", None)
+        if step.kind in ("claim", "drop"):
+            await (self._claim(journal, step) if step.kind == "claim" else self._drop(journal, step))
             model.marks |= mark
         elif step.kind == "orders":
             orders = Orders(Mode.MANUAL, "anna", Pin(f"net-{self._at}", "anna", number))
@@ -177,6 +171,25 @@ class History:
             await journal.store_answer(StoredAnswer(request.request_id, "M", "00", body), entry)
             model.answers[request.request_id] = body
             model.audited += 1
+
+    async def _claim(self, journal: SqliteJournal, step: Step) -> None:
+        """Half of them end another one."""
+        camera, number, budget = step.camera, step.number, Budget(max_latency_ms=1.0 + self._at)
+        claim = Claim(f"{camera}{number}", f"plc-{number}", camera, ClaimKind.MANUAL, budget)
+        ended = {f"{camera}{number ^ 2}": "replaced"} if number % 2 else {}
+        await journal.put_claim(claim, None, ended)
+        self.model.claims[claim.id] = claim
+        self._ended(ended)
+
+    async def _drop(self, journal: SqliteJournal, step: Step) -> None:
+        """Two at once."""
+        ended = {f"{step.camera}{number % 4}": "released" for number in (step.number, step.number + 1)}
+        await journal.drop_claims(ended)
+        self._ended(ended)
+
+    def _ended(self, claims: Iterable[str]) -> None:
+        for claim_id in claims:
+            self.model.claims.pop(claim_id, None)
 
     async def _adopt(self, journal: SqliteJournal) -> None:
         for camera in CAMERAS:

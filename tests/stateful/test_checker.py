@@ -44,9 +44,9 @@ class ForgetsAnswers(SqliteJournal):
     async def request_marks(self, *args: Any, **kwargs: Any) -> Any:
         return frozenset()
 
-    async def answer_claim(self, claim: Claim, answered: Answered) -> bool:
+    async def answer_claim(self, claim: Claim, answered: Answered, *also: Any) -> bool:
         nameless = replace(answered.answer, request_id="")
-        return await super().answer_claim(claim, replace(answered, answer=nameless))
+        return await super().answer_claim(claim, replace(answered, answer=nameless), *also)
 
 
 class ForgetsManualClaims(SqliteJournal):
@@ -62,7 +62,7 @@ class WritesNoClaim(SqliteJournal):
     async def put_claim(self, claim: Claim, *also: Any) -> None:
         return
 
-    async def answer_claim(self, claim: Claim, answered: Answered) -> bool:
+    async def answer_claim(self, claim: Claim, answered: Answered, *also: Any) -> bool:
         await self.store_answer(answered.answer, answered.entry)
         return True
 
@@ -70,7 +70,7 @@ class WritesNoClaim(SqliteJournal):
 class KeepsReleasedClaims(SqliteJournal):
     """A release is only in memory."""
 
-    async def drop_claim(self, claim_id: str, why: str, *also: Any) -> None:
+    async def drop_claims(self, *args: Any) -> None:
         return
 
 

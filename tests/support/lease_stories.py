@@ -62,9 +62,9 @@ class SlowJournal(MemoryJournal):
         await asyncio.sleep(self.write_s)
         await super().put_claim(claim, *also)
 
-    async def drop_claim(self, claim_id: str, why: str, *also: Any) -> None:
+    async def drop_claims(self, *args: Any) -> None:
         await asyncio.sleep(self.write_s)
-        await super().drop_claim(claim_id, why, *also)
+        await super().drop_claims(*args)
 
     async def put_orders(self, camera: str, orders: Orders) -> None:
         await asyncio.sleep(self.write_s)

@@ -11,9 +11,11 @@ from agent.domain.budget import Claim
 from agent.domain.decision import Decision
 from agent.domain.history import LineRow, SlowdownRow
 from agent.domain.journal import (
+    NOTHING_ENDED,
     Activation,
     Alarm,
     Answered,
+    Ended,
     JournalState,
     StoredAnswer,
     StoredOperation,
@@ -93,33 +95,38 @@ class MemoryJournal:
     def note_decision(self, camera: str, decision: Decision) -> None:
         self.decisions.append(decision)
 
-    async def put_claim(self, claim: Claim, orders: Orders | None = None) -> None:
+    async def put_claim(self, claim: Claim, orders: Orders | None = None, ended: Ended = NOTHING_ENDED) -> None:
         self._change()
         if claim.notice is None:
             self.known_claims = {c: k for c, k in self.known_claims.items() if k.notice or not _same_place(k, claim)}
         self.known_claims[claim.id] = claim
+        self._drop_claims(ended)
         if orders is not None:
             self._put_orders(claim.camera, orders)
 
-    async def answer_claim(self, claim: Claim, answered: Answered) -> bool:
+    async def answer_claim(self, claim: Claim, answered: Answered, ended: Ended = NOTHING_ENDED) -> bool:
         self._write()
         request_id = answered.answer.request_id
         if request_id and (request_id in self.answers or any(one == request_id for one, _ in self.marks)):
             return False
         with on_its_own():
-            await self.put_claim(claim)
+            await self.put_claim(claim, None, ended)
         await self.store_answer(answered.answer, answered.entry)
         return True
 
-    async def drop_claim(self, claim_id: str, why: str, orders: tuple[str, Orders] | None = None) -> None:
+    async def drop_claims(self, ended: Ended, orders: tuple[str, Orders] | None = None) -> None:
         self._change()
-        entry = claim_ended(self.known_claims[claim_id], why) if claim_id in self.known_claims else None
-        if entry is not None:
-            self.note_audit(entry)
+        self._drop_claims(ended)
         if orders is not None:
             self._put_orders(*orders)
-        self.dropped.append((claim_id, why))
-        self.known_claims = {c: k for c, k in self.known_claims.items() if k.id != claim_id}
+
+    def _drop_claims(self, ended: Ended) -> None:
+        for claim_id, why in ended.items():
+            claim = self.known_claims.pop(claim_id, None)
+            entry = claim_ended(claim, why) if claim is not None else None
+            if entry is not None:
+                self.note_audit(entry)
+            self.dropped.append((claim_id, why))
 
     async def claims(self, camera: str) -> Sequence[Claim]:
         return tuple(self.known_claims.values())

@@ -121,11 +121,17 @@ class _Asker:
             f"c{self.chance.randrange(4)}", f"plc-{self.chance.randrange(3)}", self._camera(), ClaimKind.MANUAL,
             Budget(max_latency_ms=float(self.chance.randrange(10, 90))),
         )  # fmt: skip
-        await self._journal.put_claim(claim, self.chance.choice((None, Orders(Mode.MANUAL, self._id("anna")))))
+        orders = self.chance.choice((None, Orders(Mode.MANUAL, self._id("anna"))))
+        await self._journal.put_claim(claim, orders, self._ended("replaced", but=claim.id))
 
     async def _drop(self) -> None:
         orders = (self._camera(), Orders(Mode.AUTO, self._id("bert")))
-        await self._journal.drop_claim(f"c{self.chance.randrange(4)}", "released", self.chance.choice((None, orders)))
+        await self._journal.drop_claims(self._ended("released"), self.chance.choice((None, orders)))
+
+    def _ended(self, why: str, but: str = "") -> dict[str, str]:
+        """Up to two claims."""
+        ids = {f"c{self.chance.randrange(4)}" for _ in range(2)} - {but}
+        return dict.fromkeys(sorted(ids), why)
 
     async def _orders(self) -> None:
         pin = Pin(self._id("net"), "anna", 17)

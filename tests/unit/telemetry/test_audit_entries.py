@@ -173,8 +173,8 @@ def test_an_answer_that_is_written_at_the_second_attempt_has_one_entry(tmp_path:
 def test_a_claim_that_expires_is_told_with_the_fail_safe_and_one_that_is_taken_back_is_not(path: Path) -> None:
     async def story(journal: SqliteJournal) -> None:
         await journal.put_claim(LEASE)
-        await journal.drop_claim("c1", "expired", ("cam", LAPSED))
-        await journal.drop_claim("c1", "expired", ("cam", LAPSED))
+        await journal.drop_claims({"c1": "expired"}, ("cam", LAPSED))
+        await journal.drop_claims({"c1": "expired"}, ("cam", LAPSED))
         expired, on = (await journal.audit(0, 9, None)).entries
         assert (expired.method, expired.camera) == ("ClaimExpired", "cam")
         assert json.loads(expired.asked) == {"claim_id": "c1", "client": "plc-3", "kind": "lease"}
@@ -183,7 +183,7 @@ def test_a_claim_that_expires_is_told_with_the_fail_safe_and_one_that_is_taken_b
         await journal.put_claim(LEASE, Orders())
         off = (await journal.audit(2, 9, None)).entries[0]
         assert (off.method, json.loads(off.after)) == ("FailSafe", {"in_force": False})
-        await journal.drop_claim("c1", "released")
+        await journal.drop_claims({"c1": "released"})
         assert len((await journal.audit(0, 9, None)).entries) == 3
 
     play(path, story)

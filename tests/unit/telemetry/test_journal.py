@@ -181,8 +181,8 @@ def test_claims_survive_a_restart_until_dropped(path: Path) -> None:
 
     async def after(journal: SqliteJournal) -> None:
         assert await journal.claims("cam") == (manual, lease.renewed(1_000, "boot"))
-        await journal.drop_claim("c1", "released")
-        await journal.drop_claim("none such", "released")
+        await journal.drop_claims({"c1": "released"})
+        await journal.drop_claims({"none such": "released"})
         assert await journal.claims("cam") == (lease.renewed(1_000, "boot"),)
         await journal.put_claim(manual)
         assert len(await journal.claims("cam")) == 2
@@ -200,7 +200,7 @@ def test_a_claim_takes_the_place_of_its_clients_older_one_and_not_of_what_is_ann
         for claim in (old, announced, *others, replace(old, id="c5")):
             await journal.put_claim(claim)
         assert await journal.claims("cam") == (announced, others[0], replace(old, id="c5"))
-        await journal.drop_claim("c5", "released")
+        await journal.drop_claims({"c5": "released"})
         assert await journal.claims("cam") == (announced, others[0])
         assert await journal.claims("other") == (others[1],)
 
@@ -268,7 +268,7 @@ def test_old_rows_go_after_journal_days_and_live_ones_stay(path: Path) -> None:
         journal.note_decision("cam", a_decision("a"))
         await journal.put_claim(claim)
         await journal.put_claim(replace(claim, id="dropped", client="hmi"))
-        await journal.drop_claim("dropped", "released")
+        await journal.drop_claims({"dropped": "released"})
         old = await raise_alarm(journal, "cam", "old", "cleared", clock.wall_ns())
         await clear_alarm(journal, old, clock.wall_ns())
         await raise_alarm(journal, "cam", "still", "active", clock.wall_ns())

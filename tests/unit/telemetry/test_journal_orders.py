@@ -108,7 +108,7 @@ def test_a_swap_is_found_by_its_id(play: Callable[[Story, Path], None], path: Pa
 
 WRITES: dict[str, Callable[[Journal], Awaitable[object]]] = {
     "put_claim": lambda journal: journal.put_claim(CLAIM),
-    "drop_claim": lambda journal: journal.drop_claim("c1", "released"),
+    "drop_claims": lambda journal: journal.drop_claims({"c1": "released"}),
     "put_orders": lambda journal: journal.put_orders("cam", ORDERS),
     "put_operation": lambda journal: journal.put_operation(RUN),
     "acknowledge_alarm": lambda journal: journal.acknowledge_alarm(1, "anna"),
