@@ -29,7 +29,7 @@ from agent.domain.result import InferenceResult
 from agent.domain.snapshot import CameraSnapshot
 from agent.domain.states import CameraState
 from agent.domain.subnet import Catalogue
-from agent.errors import BadInput, Infeasible, ModeForbids, NoPrevious, Refused
+from agent.errors import AgentError, BadInput, Cancelled, Infeasible, ModeForbids, NoPrevious, Refused
 from agent.logs import event, logger
 from agent.supervisor.actor import Actor
 from agent.supervisor.alarms import AlarmDesk
@@ -278,8 +278,15 @@ class Commands(ABC):
         return self._profiler.plan(ask, self._situation())
 
     async def start_profile(self, ask: ProfileAsk) -> ProfileStarted:
-        operation = self._profiler.begin(ask, self._situation())
-        await self._operations.write(self._journal)
+        operation = self._profiler.begin(ask, self._situation(), waits=True)
+        try:
+            await self._operations.write_first(operation.name, self._journal)
+        except BaseException as error:
+            why = error if isinstance(error, AgentError) else Cancelled("whoever asked for it has gone")
+            self._profiler.withdraw(operation.name, why)
+            raise
+        self._profiler.proceed(operation.name)
+        self._wake()
         return ProfileStarted(operation, self._outcome(None).decision)
 
     def status_feed(self) -> Reader[CameraSnapshot]:

@@ -73,6 +73,13 @@ class OperationDesk:
             for old in finished[: max(0, len(finished) - self._kept)]:
                 self._drop(old)
 
+    async def write_first(self, name: str, journal: Journal) -> None:
+        """Write down that one, which has just begun, before any other; raises JournalError."""
+        operation = self._unwritten[name]
+        await journal.put_operation(stored(operation))
+        if self._unwritten.get(name) is operation:
+            del self._unwritten[name]
+
     async def write(self, journal: Journal) -> None:
         """Write down what has begun or ended since; raises JournalError, and tries again the next time.
 

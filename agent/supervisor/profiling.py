@@ -58,6 +58,7 @@ class _Run:
     service_ms: list[float] | None = None  # None until the net is active
     temperature_c: Range | None = None
     ending: AgentError | None = None
+    waits: bool = False  # until it is written down
 
     @property
     def target(self) -> str:
@@ -103,7 +104,8 @@ class Profiler:
     @property
     def decides(self) -> bool:
         """A run chooses what the camera does, and the policy only looks on."""
-        return self._run is not None and self._run.work.stage is not ProfileStage.RETURNING
+        run = self._run
+        return run is not None and not run.waits and run.work.stage is not ProfileStage.RETURNING
 
     def own_pace(self, line_stopped: bool) -> bool:
         """Whether a triggered camera should take frames by itself now."""
@@ -117,8 +119,14 @@ class Profiler:
             raise Refused(f"camera {self._camera}: {self._run.operation.name} is under way; wait for it or cancel it")
         return self._planner.plan(ask, now)
 
-    def begin(self, ask: ProfileAsk, now: Situation, source: ProfileSource = ProfileSource.COMMISSIONING) -> Operation:
-        """Start a run; it goes on by `steer`. Raises as `plan`."""
+    def begin(
+        self,
+        ask: ProfileAsk,
+        now: Situation,
+        source: ProfileSource = ProfileSource.COMMISSIONING,
+        waits: bool = False,
+    ) -> Operation:
+        """Start a run; it goes on by `steer`, where it `waits` from `proceed` on. Raises as `plan`."""
         plan = self.plan(ask, now)
         work = ProfileWork(ProfileStage.SWAPPING, plan.subnets[0], len(plan.subnets), plan.takes_s)
         costs = tuple(self._planner.cost(subnet_id, ask, now) for subnet_id in plan.subnets)
@@ -126,11 +134,24 @@ class Profiler:
         until_s = now_s + sum(SWAP_LIMIT_S + _limit_s(cost) for cost in costs) + RETURN_LIMIT_S
         name, started_ns = PREFIX + self._new_id(), self._clock.wall_ns()
         operation = Operation(name, self._camera, work, started_ns, until_s + END_S)
-        self._run = _Run(operation, work, plan, ask, now.active, source, costs, now_s, until_s)
+        self._run = _Run(operation, work, plan, ask, now.active, source, costs, now_s, until_s, waits=waits)
         self._desk.put(operation, lambda: self._cancel(operation.name))
         event(_log, logging.INFO, "profiling_started", camera=self._camera, operation=operation.name,
               subnets=len(plan.subnets), source=source.value)  # fmt: skip
         return operation
+
+    def proceed(self, name: str) -> None:
+        """That run is written down."""
+        run = self._run
+        if run is not None and run.operation.name == name:
+            run.waits, run.since_s = False, self._now_s()
+
+    def withdraw(self, name: str, why: AgentError) -> None:
+        """That run was refused before anything was done for it."""
+        run = self._run
+        if run is not None and run.operation.name == name:
+            run.ending = why
+            self._end(run)
 
     def close(self) -> None:
         """The agent ends: a run ends with it."""
@@ -192,7 +213,7 @@ class Profiler:
     def steer(self, decision: Decision, now: Situation) -> Decision:
         """What is to be done instead of the policy's `decision`; that itself where no run is under way."""
         run = self._run
-        if run is None:
+        if run is None or run.waits:
             return decision
         if run.work.stage is not ProfileStage.RETURNING:
             steered = self._measure(run, decision, now)

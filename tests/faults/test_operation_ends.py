@@ -16,6 +16,7 @@ from agent.api import profile
 from agent.domain.capture import CaptureAsk
 from agent.domain.operation import Operation, ProfileAsk, ProfileStage, ProfileWork, SwapWork
 from agent.domain.states import CameraState, SwapStage
+from agent.errors import JournalError
 from agent.policy.tickets import Urgency
 from agent.supervisor import Supervisor, actor, operations
 from agent.swap.transaction import WRITTEN_S
@@ -111,6 +112,31 @@ def test_a_cancel_of_a_run_is_answered_at_once_in_every_stage_though_the_disk_ha
 
     station.run(story)
     assert not station.late()
+
+
+@pytest.mark.parametrize("fault", ["full", "hangs"])
+def test_a_run_that_was_refused_since_the_disk_failed_leaves_the_line_alone(tmp_path: Path, fault: str) -> None:
+    station = StuckStation(tmp_path)
+
+    def swaps(supervisor: Supervisor) -> list[str]:
+        return [one.name for one in supervisor.operations.all() if isinstance(one.work, SwapWork)]
+
+    async def story(supervisor: Supervisor) -> None:
+        await until(supervisor, ACTIVE, "large")
+        before = swaps(supervisor)
+        if fault == "full":
+            station.bench.disk.fail(full=True)
+        else:
+            station.hang_disk()
+        with pytest.raises(JournalError):
+            await a_run(supervisor)
+        station.bench.disk.fail(full=False)
+        await asyncio.sleep(60.0)
+        assert swaps(supervisor) == before
+        assert [one.done for one in supervisor.operations.all() if isinstance(one.work, ProfileWork)] == [True]
+        assert (await ended(supervisor, await a_run(supervisor))).error is None
+
+    station.run(story)
 
 
 @pytest.mark.parametrize("call", ["upload", "delete"])
