@@ -238,8 +238,8 @@ class Commands(ABC):
             raise BadInput("subnet_id", f"{subnet_id!r} is not in the library of camera {self.name}")
         if subnet_id not in self._usable:
             raise Refused(f"camera {self.name}: {subnet_id} has no format that the camera accepts")
-        self._actor.forgive(subnet_id)  # who asks by name wants it tried again
         await self._orders.pin(client, subnet_id, rollback)
+        self._actor.forgive(subnet_id)  # who asks by name wants it tried again
         self._orders.go_on()
 
     async def permit_swap(

@@ -153,6 +153,28 @@ def test_a_failed_swap_keeps_the_old_net_raises_an_alarm_and_is_tried_again_afte
     bench.run(story)
 
 
+def test_a_pin_tries_a_quarantined_sub_net_at_once_and_one_that_is_refused_does_not() -> None:
+    bench = Bench(settings=replace(SETTINGS, min_dwell_s=0.0))
+
+    async def story(supervisor: Supervisor) -> None:
+        await supervisor.set_budget("plc", Budget(parts_per_minute=1800.0), 3000.0, True)
+        await until(supervisor, CameraState.ACTIVE, "small")
+        bench.camera.fail = {("upload", 2): UploadFailed("write failed", -1010)}
+        await supervisor.release_budget("plc")
+        await asyncio.sleep(5.0)
+        bench.journal.broken = True
+        with pytest.raises(JournalError):
+            await supervisor.pin("hmi", "large")
+        bench.journal.broken = False
+        await asyncio.sleep(5.0)
+        assert supervisor.snapshot().active_subnet == "middle"
+        await supervisor.pin("hmi", "large")
+        await asyncio.sleep(5.0)
+        assert supervisor.snapshot().active_subnet == "large"
+
+    bench.run(story)
+
+
 def test_a_damaged_blob_is_refused_without_stopping_the_line() -> None:
     bench = Bench(source=LadderSource(broken={"large"}))
 
