@@ -99,26 +99,34 @@ def _without_waiting(path: str, flags: int) -> int:
 
 
 class _Composer:
-    """Builds the tree from parser events. Owner of the event stream and of the node count of one document."""
+    """Builds the tree from parser events. Owner of the parser and of the node count of one document."""
 
     def __init__(self, file: Path, text: str) -> None:
         self._file = file
-        self._events: Iterator[yaml.Event] = yaml.parse(text, Loader=yaml.SafeLoader)
+        self._loader = yaml.SafeLoader(text)
         self._count = 0
 
     def document(self) -> Table:
-        next(self._events)  # stream start
-        event = next(self._events)
+        self._next()  # stream start
+        event = self._next()
         if isinstance(event, yaml.StreamEndEvent):
             raise problem(self._file, 1, "file", "is empty; at least `version: 1` and `cameras:` are needed")
-        root = self._node(next(self._events), "file", 0)
-        next(self._events)  # document end
-        extra = next(self._events)
+        root = self._node(self._next(), "file", 0)
+        self._next()  # document end
+        extra = self._next()
         if not isinstance(extra, yaml.StreamEndEvent):
             raise problem(self._file, _line(extra), "file", "holds more than one YAML document")
         if not isinstance(root, Table):
             raise problem(self._file, root.line, "file", "is not a mapping of keys to values")
         return root
+
+    def _next(self) -> yaml.Event:
+        try:
+            event: yaml.Event = self._loader.get_event()  # type: ignore[no-untyped-call]
+            return event
+        except ValueError as exc:  # of chr(), for an escape like \UFFFFFFFF; what is not YAML is a YAMLError
+            line = self._loader.line + 1
+            raise problem(self._file, line, "syntax", "holds an escape of a number that no character has") from exc
 
     def _node(self, event: yaml.Event, path: str, depth: int) -> Node:
         line = _line(event)
@@ -139,13 +147,13 @@ class _Composer:
 
     def _items(self, path: str, depth: int) -> Iterator[Node]:
         index = 0
-        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
             yield self._node(event, f"{path}[{index}]", depth + 1)
             index += 1
 
     def _entries(self, path: str, depth: int) -> Iterator[tuple[str, int, Node]]:
         seen: dict[str, int] = {}
-        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
             key = self._node(event, path, depth + 1)
             if not isinstance(key, Scalar):
                 raise problem(self._file, key.line, path, "a key must be one word")
@@ -153,7 +161,7 @@ class _Composer:
             if key.text in seen:
                 raise problem(self._file, key.line, inner, f"is given twice; first on line {seen[key.text]}")
             seen[key.text] = key.line
-            yield key.text, key.line, self._node(next(self._events), inner, depth + 1)
+            yield key.text, key.line, self._node(self._next(), inner, depth + 1)
 
 
 def _line(event: yaml.Event) -> int:
@@ -162,7 +170,7 @@ def _line(event: yaml.Event) -> int:
 
 def join(path: str, key: str) -> str:
     """Dotted path of `key` inside `path`; the top of the file has no name."""
-    shown = clipped(key)
+    shown = clipped(key) or "''"
     return shown if path in ("", "file") else f"{path}.{shown}"
 
 

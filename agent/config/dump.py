@@ -14,6 +14,9 @@ def effective(config: AgentConfig) -> str:
     return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
 
 
+_BREAKS = frozenset("\x85\u2028\u2029")
+
+
 class _Dumper(yaml.SafeDumper):
     """Never writes aliases: the reader refuses them."""
 
@@ -22,8 +25,9 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    """In quotes where the reader would ask for them: YAML's own idea of a number is narrower (`1e9` is none)."""
-    style = "'" if text[:1] in "+-.0123456789" else None
+    """In quotes where the reader would ask for them: YAML's own idea of a number is narrower (`1e9` is none), and what
+    it takes for a line break it folds in single ones."""
+    style = '"' if _BREAKS & set(text) else "'" if text[:1] in "+-.0123456789" else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
