@@ -14,10 +14,11 @@ from agent.config.schema import Plain
 
 T = TypeVar("T", bound=str)
 
+_WHOLE = re.compile(r"[-+]?\d{1,18}", re.ASCII)
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?", re.ASCII)  # what YAML calls a number
 NAME_PATTERN = "[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 _NAME = re.compile(NAME_PATTERN)
-_NOT_FINITE = re.compile(r"[-+]?\.?(inf|nan|infinity)", re.IGNORECASE)
+_NOT_FINITE = re.compile(r"[-+]?\.?(inf|nan|infinity)", re.IGNORECASE | re.ASCII)
 _NULLS = ("", "~", "null", "Null", "NULL")
 MAX_SOCKET_PATH_BYTES = 107  # sun_path of unix(7), without the closing zero
 
@@ -248,7 +249,7 @@ def _plain(node: Node, refuse: Callable[[int, str], NoReturn]) -> Plain:
     words: dict[str, Plain] = {"true": True, "false": False, **dict.fromkeys(_NULLS)}
     if node.text in words:
         return words[node.text]
-    if re.fullmatch(r"[-+]?\d{1,18}", node.text):
+    if _WHOLE.fullmatch(node.text):
         return int(node.text)
     if _NOT_FINITE.fullmatch(node.text) or (_NUMBER.fullmatch(node.text) and math.isinf(float(node.text))):
         refuse(node.line, node.text)
