@@ -7,14 +7,13 @@ import yaml
 from agent.config.keys import AGENT
 from agent.config.schema import AgentConfig
 
+_BREAKS = frozenset("\x85\u2028\u2029")  # of Unicode, which YAML takes for those of lines
+
 
 def effective(config: AgentConfig) -> str:
     """`config` as a YAML text."""
     document = AGENT.plain(config)
     return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
-
-
-_BREAKS = frozenset("\x85\u2028\u2029")
 
 
 class _Dumper(yaml.SafeDumper):

@@ -57,9 +57,7 @@ class ChangeBook:
         """Take over what the journal holds of announced claims that are not in force."""
         for claim in told:
             if claim.boot_id == self._boot_id:
-                older, self._told[claim.client] = self._told.get(claim.client), claim
-                if older is not None:  # written before one transaction did both
-                    await self._claims.forget(older, "replaced")
+                self._told[claim.client] = claim
             elif claim.kind is ClaimKind.LEASE and _committed(claim):
                 self._claims.lapse(claim)  # it has expired with the boot
             else:

@@ -134,15 +134,20 @@ def test_another_boot_ends_a_lease() -> None:
     bench.run(second)
 
 
+async def fail_the_best(supervisor: Supervisor, bench: Bench) -> None:
+    """The swap from the smallest to the best network fails once."""
+    await supervisor.set_budget("plc", Budget(parts_per_minute=1800.0), 3000.0, True)
+    await until(supervisor, CameraState.ACTIVE, "small")
+    bench.camera.fail = {("upload", 2): UploadFailed("write failed", -1010)}
+    await supervisor.release_budget("plc")
+    await asyncio.sleep(5.0)
+
+
 def test_a_failed_swap_keeps_the_old_net_raises_an_alarm_and_is_tried_again_after_quarantine() -> None:
     bench = Bench(settings=replace(SETTINGS, min_dwell_s=0.0))
 
     async def story(supervisor: Supervisor) -> None:
-        await supervisor.set_budget("plc", Budget(parts_per_minute=1800.0), 3000.0, True)
-        await until(supervisor, CameraState.ACTIVE, "small")
-        bench.camera.fail = {("upload", 2): UploadFailed("write failed", -1010)}
-        await supervisor.release_budget("plc")
-        await asyncio.sleep(5.0)
+        await fail_the_best(supervisor, bench)
         snapshot = supervisor.snapshot()
         assert "swap_failed" in {alarm.key for alarm in bench.journal.known_alarms}
         assert snapshot.active_subnet == "middle"  # the next best, while the best is quarantined
@@ -157,11 +162,7 @@ def test_a_pin_tries_a_quarantined_sub_net_at_once_and_one_that_is_refused_does_
     bench = Bench(settings=replace(SETTINGS, min_dwell_s=0.0))
 
     async def story(supervisor: Supervisor) -> None:
-        await supervisor.set_budget("plc", Budget(parts_per_minute=1800.0), 3000.0, True)
-        await until(supervisor, CameraState.ACTIVE, "small")
-        bench.camera.fail = {("upload", 2): UploadFailed("write failed", -1010)}
-        await supervisor.release_budget("plc")
-        await asyncio.sleep(5.0)
+        await fail_the_best(supervisor, bench)
         bench.journal.broken = True
         with pytest.raises(JournalError):
             await supervisor.pin("hmi", "large")
