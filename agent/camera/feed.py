@@ -126,7 +126,10 @@ class Feed:
         Apart from `grab`, so that what a picture costs is no part of a result's latency.
         """
         frame, self._newest = self._newest, None
-        pixels = self._reader.pixels() if self._reader is not None else None
+        reader = self._reader
+        if reader is None or reader.kept is None:
+            return
+        pixels = reader.pixels()
         if frame is None or pixels is None:
             return
         settings, roi = self._settings, self._settings.roi

@@ -6,7 +6,7 @@ Every image is released at once: a missing Release starves the stream (facts/fir
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +40,7 @@ class Tally:
         return StreamCounts(self.frames, self.incomplete, self.results, self.repeated, self.stale, dropped)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a chunk says of one inference."""
 
     frame_id: int
@@ -50,8 +49,7 @@ class Answer:
     boxes: tuple[Box, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One complete frame; `answer` is set where it brings a new result that counts."""
 
     frame_id: int
@@ -79,7 +77,7 @@ class FrameReader:
         self._attribution = attribution
         self._stamped = stamped
         self._pictures = pictures
-        self._kept: Image | None = None
+        self.kept: Image | None = None  # whose pixels are wanted: `pixels` has to follow
 
     def read(self, timeout_ms: int) -> Frame | None:
         """The next complete frame, or None when none came in time; raises a CameraError.
@@ -95,7 +93,7 @@ class FrameReader:
         try:
             frame = self._take(image)
             if frame is not None and self._pictures is not None and self._pictures.wanted():
-                self._kept = image
+                self.kept = image
             return frame
         except self._nodes.vendor_exception as exc:
             if error_code(exc) != PARSING_CHUNK_DATA:
@@ -103,12 +101,12 @@ class FrameReader:
             self._tally.incomplete += 1
             return None
         finally:
-            if self._kept is None:
+            if self.kept is None:
                 self._release(image)
 
     def pixels(self) -> NDArray[np.generic] | None:
         """A copy of the pixels of the frame that was just read, where a tap is due; the image is released with it."""
-        image, self._kept = self._kept, None
+        image, self.kept = self.kept, None
         if image is None or self._pictures is None:
             return None
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from agent.camera.frames import Answer, Frame, Tally
 from agent.camera.network import Reading
@@ -17,15 +17,13 @@ _LEAST_OWN = 0.95
 _READING_SLACK = 1.02
 
 
-@dataclass(frozen=True, slots=True)
-class _Captured:
+class _Captured(NamedTuple):
     frame_id: int
     timestamp_ns: int
     part: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """How a result came: `carried_ns` is the frame that brought it, None for an event.
 
     `idle_ns` is the camera time from which on the VPU can have worked on another frame; None where it is not known.
@@ -37,8 +35,7 @@ class Arrival:
     frame_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Early:
+class _Early(NamedTuple):
     """A service time read when the inference of `frame_id` had ended, but its result had not come yet."""
 
     frame_id: int

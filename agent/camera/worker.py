@@ -222,13 +222,15 @@ class WorkerCamera:
             request.answer(value)
 
     def _grab(self) -> None:
+        records: Sequence[RawInference] = ()
         try:
-            for record in self._device.grab():
+            records = self._device.grab()
+            for record in records:
                 if self._results.put(record) and self._tells_results:
                     self._tell(CameraEvent(EventKind.RESULTS))
         finally:
             self._device.show()
-        stalled = self._device.newly_stalled()
+        stalled = self._device.newly_stalled() if not records else None  # nothing is silent that has just told a result
         if stalled is not None:
             self._tell(CameraEvent(EventKind.STALLED, stalled))
 

@@ -103,7 +103,7 @@ class _Explaining(FakeControl):
     ) -> Reader[InferenceResult]:
         feed = super().result_feed(capacity, wanted)
         for number in (1, 2):
-            self.results.publish(replace(a_result(number, CAMERA), subnet_id=NETS[0]))
+            self.results.publish(a_result(number, CAMERA)._replace(subnet_id=NETS[0]))
         return feed
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ LABELS = ("good", "bad")
 
 def result(sequence: int, subnet_id: str = "w1-big", class_id: int = 0, confidence: float = 0.9) -> InferenceResult:
     one = a_result(sequence)
-    return replace(one, subnet_id=subnet_id, inference=replace(one.inference, class_id=class_id, confidence=confidence))
+    return one._replace(subnet_id=subnet_id, inference=one.inference._replace(class_id=class_id, confidence=confidence))
 
 
 RESULTS = st.builds(

@@ -117,7 +117,7 @@ def test_results_are_converted_once_and_no_more_of_them_are_kept_than_the_bound(
 def test_another_result_of_the_same_number_is_not_taken_for_the_first() -> None:
     shared = SharedResults()
     first = a_result(1)
-    second = replace(a_result(1), subnet_id="w1-huge")
+    second = a_result(1)._replace(subnet_id="w1-huge")
     shared.watched(first, LABELS, 0)
     message = status_pb2.WatchResultsResponse.FromString(shared.watched(second, LABELS, 0))
     assert message.result.subnet_id == "w1-huge"

@@ -256,7 +256,7 @@ def test_what_a_reader_that_does_not_read_holds_is_bounded_all_the_time(tmp_path
             before, most = _resident_mib(), 0.0
             for number in range(1500):
                 rig.control.change(detail="y" * 100_000)
-                rig.control.results.publish(replace(a_result(number), budget_id="z" * 10_000))
+                rig.control.results.publish(a_result(number)._replace(budget_id="z" * 10_000))
                 await asyncio.sleep(0)
                 most = max(most, _resident_mib() - before)
             assert rig.control.snapshots.readers + rig.control.results.readers == 40

@@ -303,7 +303,7 @@ def test_a_class_without_a_name_and_a_frame_without_a_part_stay_bare(tmp_path: P
             reading = asyncio.ensure_future(anext(watch))
             await until(lambda: rig.control.results.readers == 1)
             result = a_result(0)
-            rig.control.results.publish(replace(result, inference=replace(result.inference, part=None)))
+            rig.control.results.publish(result._replace(inference=result.inference._replace(part=None)))
             return (await reading).result
 
     result = run(scenario())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
@@ -76,8 +75,8 @@ def _scrape() -> Figure:
 
 def _one(number: int) -> InferenceResult:
     result = a_result(number)
-    spread = replace(result.inference, service_ms=20.0 + number, latency_ms=30.0 + number)
-    return replace(result, inference=spread)
+    spread = result.inference._replace(service_ms=20.0 + number, latency_ms=30.0 + number)
+    return result._replace(inference=spread)
 
 
 def _each_s(count: Callable[[InferenceResult], None], results: list[InferenceResult]) -> float:

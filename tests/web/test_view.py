@@ -113,7 +113,7 @@ def test_times_are_those_of_the_agents_clock_and_nothing_counts_down_here() -> N
 
 def test_a_result_of_a_class_without_a_label_is_told_by_its_number() -> None:
     result = a_result(7)
-    other = replace(result, inference=replace(result.inference, class_id=99, part=None))
+    other = result._replace(inference=result.inference._replace(class_id=99, part=None))
     assert shown(RUNS, result=other, result_mono_ns=0)["result"]["label"] == "class 99"
     assert shown(RUNS, result=result, result_mono_ns=0)["result"]["label"] == "bad"
 
@@ -229,7 +229,7 @@ def test_without_a_decision_or_a_library_there_is_no_ladder() -> None:
 
 def result(latency_ms: float, service_ms: float | None = 20.0) -> InferenceResult:
     one = a_result(1)
-    return replace(one, inference=replace(one.inference, latency_ms=latency_ms, service_ms=service_ms))
+    return one._replace(inference=one.inference._replace(latency_ms=latency_ms, service_ms=service_ms))
 
 
 def test_a_bucket_has_the_p99_of_its_results_and_the_budget_of_its_time() -> None:

@@ -130,8 +130,8 @@ def test_a_result_is_held_to_the_budget_it_was_inspected_for() -> None:
     bench = Bench()
     bench.meter.asked("budget-1", Bounds(0.001, math.inf))
     bench.meter.asked("budget-2", NO_BOUNDS)
-    bench.meter.result(replace(a_result(1), budget_id="budget-2"))
-    bench.meter.result(replace(a_result(2), budget_id="of long ago"))
+    bench.meter.result(a_result(1)._replace(budget_id="budget-2"))
+    bench.meter.result(a_result(2)._replace(budget_id="of long ago"))
     assert _broken(bench) == {}
     bench.meter.result(a_result(3))
     assert _broken(bench) == {"latency": 1}
@@ -144,7 +144,7 @@ def test_a_result_without_a_service_time_is_a_result() -> None:
     bench = Bench()
     bench.meter.asked("budget-1", Bounds(0.001, 0.001))
     result = a_result(1)
-    bench.meter.result(replace(result, inference=replace(result.inference, service_ms=None)))
+    bench.meter.result(result._replace(inference=result.inference._replace(service_ms=None)))
     scraped = bench.scrape()
     assert scraped.value("ofa_inference_seconds_count", camera=NAME) == 0
     assert scraped.value("ofa_result_latency_seconds_count", camera=NAME) == 1
@@ -155,8 +155,8 @@ def test_a_service_time_that_was_not_read_is_as_the_one_before_of_the_same_netwo
     bench = Bench()
     bench.meter.asked("budget-1", Bounds(math.inf, 0.020))
     read = a_result(1)
-    unread = replace(read, inference=replace(read.inference, service_ms=None))
-    other = replace(unread, inference=replace(unread.inference, generation=read.inference.generation + 1))
+    unread = read._replace(inference=read.inference._replace(service_ms=None))
+    other = unread._replace(inference=unread.inference._replace(generation=read.inference.generation + 1))
     for result in (unread, read, unread, unread, other):
         bench.meter.result(result)
     scraped = bench.scrape()
@@ -276,7 +276,7 @@ def test_nothing_that_a_client_sends_is_a_label() -> None:
     bench.camera.now = replace(SNAPSHOT, claims=(claim,), budget=effective, detail=sent, etag=sent)
     bench.standing[NAME] = ("infeasible", sent)
     bench.meter.asked(sent, Bounds(0.0, 0.0))
-    bench.meter.result(replace(a_result(1), budget_id=sent))
+    bench.meter.result(a_result(1)._replace(budget_id=sent))
     bench.meter.swap_ended(replace(RECORD, budget_id=sent, reason=sent, error=sent), 1.0)
     assert b"sent" not in bench.metrics.exposition()[0].replace(b"_sent", b"")
     assert _broken(bench) == {"both": 1}
