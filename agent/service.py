@@ -26,7 +26,7 @@ from agent.systemd import Notifier
 
 _log = logger("service")
 LOOK_S = 1.0
-LOOP_S = 30.0  # a loop goes round every 0.25 s, and every 10 s where the disk of the journal hangs
+LOOP_S = 30.0  # a loop goes round every 0.5 s, and every 10 s where the disk of the journal hangs
 CALL_S = 60.0  # beyond its deadline, within which an SDK that works gives up by itself
 DETAIL_EVERY_S = 10.0  # words of a state that stays may count
 STOP_S = 60.0  # answers, swaps, cameras and the journal one after the other, each with a bound of its own

@@ -12,7 +12,7 @@ from agent.errors import BadInput
 from agent.replay.ladder import Ladder
 from agent.replay.trace import Floats, Indices, Trace
 
-GRID_S = 0.25  # how often the daemon looks without being asked (SupervisorSettings.tick_s)
+GRID_S = 0.25  # of the optimum (interfaces.md section 7); policies may look as often
 # predicted x slow-down computed in floats must not miss a limit that it equals on paper
 TIE = 1e-9
 

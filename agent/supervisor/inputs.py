@@ -10,6 +10,7 @@ can read, and the last word holds: the agent itself keeps the camera busy then.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 
 from anyio.abc import TaskGroup
@@ -25,7 +26,8 @@ from agent.supervisor.alarms import AlarmDesk
 from agent.supervisor.line import LineDesk
 
 _log = logger("inputs")
-POLL_S = 0.2  # with the loop's tick about four times a second; a swap in a stop begins half a second after it
+LOOK_S = 0.25  # a stop is believed when it was read twice, and a swap in it begins half a second after that
+POLL_S = 0.2  # less than from one look to the next, which may come a little early
 READ_DEADLINE_S = 2.0
 ALARM_AFTER_S = 10.0  # a read that fails now and then is no matter for a person
 UNREADABLE: AlarmKey = "line_input_unreadable"
@@ -61,8 +63,13 @@ class LineInputWatch:
             self._wanted = wanted
             self._failing_ns = None
 
+    @property
+    def look_every_s(self) -> float:
+        """How often `look` is to be called at least."""
+        return math.inf if self._wanted is None else LOOK_S
+
     def look(self, tasks: TaskGroup, state: CameraState, infers: bool) -> None:
-        """Read the input where that is due; to be called at least every POLL_S. `infers`: no swap is in its gap."""
+        """Read the input where that is due. `infers`: no swap is in its gap."""
         self._in_gap = state is CameraState.SWAPPING and not infers
         if self._wanted is None:
             if UNREADABLE in self._alarms.active and not self._asking:

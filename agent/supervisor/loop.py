@@ -58,6 +58,7 @@ from agent.telemetry.figures import RollingFigures, ShownFigures
 
 _log = logger("supervisor")
 LEASE_TICK_S = 0.1  # a host that was suspended wakes in the middle of a tick: the end of a lease must not wait for it
+BUSY_TICK_S = 0.25  # while a swap or the like is under way, and where others of a group wait for what is seen
 _READY = (CameraState.IDLE, CameraState.ACTIVE)
 
 
@@ -195,7 +196,9 @@ class Supervisor(Commands):
 
     async def _wait(self) -> None:
         ends_s = (self._desire.until_change_s(), self._until_start_s())
-        tick_s = min(self._settings.tick_s, LEASE_TICK_S) if self._desire.has_ends() else self._settings.tick_s
+        busy_s = BUSY_TICK_S if self._busy or self._turn is not None else math.inf
+        tick_s = min(self._settings.tick_s, self._inputs.look_every_s, busy_s)
+        tick_s = min(tick_s, LEASE_TICK_S) if self._desire.has_ends() else tick_s
         timeout_s = min([tick_s, *(end_s + 1e-3 for end_s in ends_s if end_s is not None)])
         timer = asyncio.get_running_loop().call_later(timeout_s, self._wake)
         try:

@@ -41,7 +41,7 @@ class SupervisorSettings:
     backoff_s: float = 0.5
     backoff_max_s: float = 10.0
     quarantine_s: float = 60.0
-    tick_s: float = 0.25
+    tick_s: float = 0.5
     line_stopped_input: LineInput | None = None
     health_every_s: float = 1.0
     profile_age: ProfileAge = field(default_factory=ProfileAge)

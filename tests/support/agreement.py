@@ -25,13 +25,13 @@ from itertools import zip_longest
 import numpy as np
 
 from agent.domain.decision import Reason
-from agent.replay.line import GRID_S, Line
-from agent.replay.policies.shipped import Shipped
+from agent.replay.line import Line
+from agent.replay.policies.shipped import LOOK_S, Shipped
 from agent.replay.score import outcome
 from agent.replay.simulation import Moment, Run, Swap
 from tests.support.trace_line import Played, Swapped
 
-TICK_S = GRID_S
+TICK_S = LOOK_S
 EVEN_S = 15.0
 WORTH = 0.01  # of U
 SWAP_S = 0.1  # of a swap's time against the measured one: where in a frame it began

@@ -20,7 +20,9 @@ from agent.replay.simulation import Announced, Judgement, Moment
 from agent.replay.trace import Floats, LineState
 
 QUANTILE = 0.99
+LOOK_S = 0.5  # how often the daemon looks without being asked (SupervisorSettings.tick_s)
 PROFILED_RESULTS = 1000  # of each net (design/policy.md, Model)
+_TIE_S = 1e-6  # of times that are sums of looks
 _UNJUDGED = Judgement(fits=True, bound_ms=None)
 
 
@@ -31,7 +33,11 @@ def profiles(ladder: Ladder, noise: Noise) -> list[NetProfile]:
 
 
 class Shipped:
-    """`dwell`: what ships. `notice_s`: every change is announced so long ahead. `last`: the newest decision."""
+    """`dwell`: what ships. `notice_s`: every change is announced so long ahead. `last`: the newest decision.
+
+    It looks when the daemon does: every LOOK_S, at each change that it is told, after a swap, and when one that it
+    holds back is to begin.
+    """
 
     def __init__(
         self, ladder: Ladder, quantile: float = QUANTILE, notice_s: float = 0.0, noise: Noise | None = None
@@ -49,6 +55,8 @@ class Shipped:
         self._demand_now: Demand
         self._told: tuple[tuple[Announced, ...], tuple[Told, ...]] = ((), ())
         self._judgement = _UNJUDGED
+        self._looked: tuple[object, ...] = ()  # what was told when it looked last
+        self._due_s = 0.0  # when it looks again, where nothing is told before
         self.last: Decision | None = None
 
     def begin(self, state: LineState, announced: tuple[Announced, ...]) -> int:
@@ -60,14 +68,19 @@ class Shipped:
         self._policy.observe_services(self._ids[net], service_ms)
 
     def decide(self, moment: Moment) -> int:
+        if not self._looks(moment):
+            return moment.active
         decision = self._decide(self._view(moment))
+        if decision.starts_s is not None and decision.starts_s > moment.now_s:
+            self._due_s = min(self._due_s, decision.starts_s)
         if decision.action is Action.SWAP and decision.target is not None:
             return self._places[decision.target]
         return moment.active
 
     def watch(self, moment: Moment) -> None:
         """The line goes on while there is no network."""
-        self._policy.decide(replace(self._view(moment), swapping=True))
+        if self._looks(moment):
+            self._policy.decide(replace(self._view(moment), swapping=True))
 
     def judgement(self) -> Judgement:
         """Of the net just chosen."""
@@ -80,6 +93,14 @@ class Shipped:
     def restore(self, saved: Mapping[str, object]) -> None:
         """Begin with what an earlier run had learned."""
         self._policy.restore(saved)
+
+    def _looks(self, moment: Moment) -> bool:
+        """Whether the daemon would look now; then it has."""
+        told = (moment.state, moment.announced, moment.active, moment.since_s)
+        if told == self._looked and moment.now_s < self._due_s - _TIE_S:
+            return False
+        self._looked, self._due_s = told, moment.now_s + LOOK_S
+        return True
 
     def _decide(self, view: View) -> Decision:
         decision = self.last = self._policy.decide(view)

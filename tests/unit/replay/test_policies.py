@@ -18,9 +18,11 @@ from agent.replay.ladder import Ladder
 from agent.replay.line import GRID_S, Line, Noise
 from agent.replay.lineshift import SCENARIOS
 from agent.replay.policies import BEST_FIXED, POLICIES, SHIPPED, Terms, foresight, known, online, published
+from agent.replay.policies.shipped import LOOK_S
 from agent.replay.score import best_fixed, outcome
 from agent.replay.simulation import Run, simulate
 from agent.replay.warm import play
+from agent.supervisor.settings import SupervisorSettings
 from tests.unit.replay.lines import PROPERTY, THREE, a_line, a_trace, random_lines
 
 FREE = math.inf
@@ -74,6 +76,32 @@ def test_dwell_is_the_policy_of_the_daemon_and_asks_it(monkeypatch: pytest.Monke
     # One budget for each speed of the line, as a client would claim it.
     assert len({view.demand.effective.id for view in views}) == 3
     assert {round(view.demand.parts_per_s or 0.0, 3) for view in views} == {10.0, 33.333}
+
+
+def test_dwell_looks_when_the_daemon_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every LOOK_S though the line has instants more often, and at once when the line's speed changes."""
+    looks_s: list[float] = []
+    real = SwapPolicy.decide
+
+    def spy(policy: SwapPolicy, view: View) -> Decision:
+        looks_s.append(view.now_s)
+        return real(policy, view)
+
+    monkeypatch.setattr(SwapPolicy, "decide", spy)
+    line = a_line(*steps([100.0, 90.0], 7.3), end_s=10.0, ladder=THREE)
+    run = simulate(line, POLICIES[SHIPPED](line, Terms()))
+    assert run.swaps == ()
+    assert SupervisorSettings.__dataclass_fields__["tick_s"].default == LOOK_S
+    before = [look_s for look_s in looks_s[1:] if look_s < 7.3]  # the first is the choice as the trace begins
+    assert before == pytest.approx([GRID_S + LOOK_S * number for number in range(len(before))])
+    after = [look_s for look_s in looks_s if look_s >= 7.3]
+    assert after[:3] == [7.3, 8.0, 8.5]
+
+
+def test_dwell_begins_a_swap_that_waits_at_the_first_instant_after_its_time() -> None:
+    """A faster line is told at 56.5 s, from where it is looked at every half second: that would be at 58.5 and 59 s."""
+    (swap,) = run_of(SHIPPED, *steps([100.0, 30.0], 61.3), end_s=120.0, notice_s=5.0).swaps
+    assert (swap.to_net, swap.at_s) == (0, 58.75)
 
 
 def test_dwell_starts_commissioned_and_says_what_it_makes_of_its_choice() -> None:

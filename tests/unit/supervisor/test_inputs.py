@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import anyio
 import pytest
@@ -14,11 +14,13 @@ from agent.domain.alarms import HOLD_OFF_S
 from agent.domain.line import LineInput
 from agent.domain.states import CameraState
 from agent.errors import CameraGone, CameraRefused, CameraTimeout
+from agent.supervisor import Supervisor
 from agent.supervisor.alarms import StandingAlarms
 from agent.supervisor.inputs import ALARM_AFTER_S, UNREADABLE, LineInputWatch
 from agent.supervisor.line import LineDesk
 from tests.support.fake_camera import FakeCamera
 from tests.support.memory_journal import MemoryJournal
+from tests.unit.supervisor.bench import SETTINGS, Bench, until
 
 TICK_S = 0.25
 LINE_2 = LineInput("Line2")
@@ -278,3 +280,18 @@ def test_the_alarm_of_an_input_that_the_config_no_longer_has_clears_by_itself() 
         assert stand.active_alarms == set()
 
     Stand().play(story)
+
+
+@pytest.mark.parametrize("wired", [True, False])
+def test_a_line_stopped_input_is_read_four_times_a_second(wired: bool) -> None:
+    """Though the loop itself looks less often."""
+    bench = Bench(settings=replace(SETTINGS, line_stopped_input=LineInput("Line2") if wired else None))
+    bench.camera.inputs["Line2"] = False
+
+    async def story(supervisor: Supervisor) -> None:
+        await until(supervisor, CameraState.ACTIVE, "large")
+        begun = bench.camera.calls.count("read_line")
+        await asyncio.sleep(10.0)
+        assert bench.camera.calls.count("read_line") - begun == pytest.approx(40 if wired else 0, abs=1)
+
+    bench.run(story)
